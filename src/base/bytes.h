@@ -1,0 +1,74 @@
+#ifndef TK_BASE_BYTES_H
+#define TK_BASE_BYTES_H
+/*
+ * bytes - tk_str, a borrowed view of bytes; tk_buf, a growing buffer with a limit.
+ *
+ * A tk_str is {ptr, len} by value, not NUL-terminated, and lives as long as what it looks at.
+ * A tk_buf is created with the largest size it may reach.  An append that does not fit (limit or
+ * memory) sets `status` and nothing is appended any more, so that a writer checks once, at the end.
+ */
+#include "base/error.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <string.h>
+
+typedef struct tk_str {
+    const char *ptr;
+    size_t len; /* bytes */
+} tk_str;
+
+#define TK_STR(literal) ((tk_str){(literal), sizeof(literal) - 1})
+#define TK_STR_NONE ((tk_str){NULL, 0})
+#define TK_STR_ARG(s) (int)(s).len, (s).ptr /* for "%.*s" */
+
+static inline tk_str
+tk_str_from(const char *text) /* NUL-terminated, or NULL for the empty view */
+{
+    return (tk_str){text, text != NULL ? strlen(text) : 0};
+}
+
+static inline bool
+tk_str_eq(tk_str a, tk_str b)
+{
+    return a.len == b.len && (a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0);
+}
+
+/* Byte order, shorter first on a tie: <0, 0, >0. */
+int tk_str_cmp(tk_str a, tk_str b);
+bool tk_str_eq_nocase(tk_str a, tk_str b); /* ASCII */
+bool tk_str_starts_with(tk_str s, tk_str prefix);
+bool tk_str_ends_with(tk_str s, tk_str suffix);
+tk_str tk_str_trim(tk_str s); /* spaces and tabs at both ends */
+/* Cuts *rest at the first `separator`; returns what stood before it and moves *rest behind it. */
+tk_str tk_str_split(tk_str *rest, char separator);
+/* Decimal digits only; false when empty, foreign or beyond 64 bits. */
+bool tk_str_to_u64(tk_str s, uint64_t *ret_value);
+/* True when every byte sequence is well-formed UTF-8 (RFC 3629). *ret_offset: first bad byte. */
+bool tk_utf8_valid(tk_str s, size_t *ret_offset);
+
+struct tk_buf {
+    char *ptr; /* owned; malloc */
+    size_t len;
+    size_t capacity;
+    size_t limit;       /* `len` never passes it */
+    enum tk_err status; /* TK_OK, or why an append failed: TK_ERR_LIMIT or TK_ERR_MEMORY */
+};
+
+void tk_buf_init(struct tk_buf *buf, size_t limit);
+void tk_buf_release(struct tk_buf *buf);
+void tk_buf_clear(struct tk_buf *buf); /* keeps the memory; forgets a failure */
+/* Makes room for `more` bytes and returns where to write them, or NULL (then see `status`). */
+char *tk_buf_reserve(struct tk_buf *buf, size_t more);
+void tk_buf_append(struct tk_buf *buf, tk_str bytes);
+void tk_buf_append_char(struct tk_buf *buf, char c);
+void tk_buf_printf(struct tk_buf *buf, const char *format, ...) TK_PRINTF(2, 3);
+static inline tk_str
+tk_buf_str(const struct tk_buf *buf)
+{
+    return (tk_str){buf->ptr, buf->len};
+}
+/* Hands the bytes over; the caller frees ptr.  The buffer is empty afterwards. */
+char *tk_buf_detach(struct tk_buf *buf, size_t *ret_len);
+
+#endif

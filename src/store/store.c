@@ -1,0 +1,81 @@
+/* store - the calls of store.h, passed on to whichever fulfilment was opened. */
+#include "store/store.h"
+
+enum tk_err
+tk_store_append(struct tk_store *store, const struct tk_store_append *append, struct tk_error *err)
+{
+    return store->vtable->append(store, append, err);
+}
+
+enum tk_err
+tk_store_seal(struct tk_store *store, struct tk_error *err)
+{
+    return store->vtable->seal(store, err);
+}
+
+enum tk_err
+tk_store_drop(struct tk_store *store, uint32_t project, struct tk_error *err)
+{
+    return store->vtable->drop(store, project, err);
+}
+
+void
+tk_store_get_stats(struct tk_store *store, struct tk_store_stats *ret_stats)
+{
+    store->vtable->get_stats(store, ret_stats);
+}
+
+enum tk_err
+tk_store_ready(struct tk_store *store, struct tk_error *err)
+{
+    return store->vtable->ready(store, err);
+}
+
+void
+tk_store_close(struct tk_store *store)
+{
+    if (store != NULL)
+        store->vtable->close(store);
+}
+
+enum tk_err
+tk_store_view_open(struct tk_store *store, uint32_t project, struct tk_store_view **ret_view,
+                   struct tk_error *err)
+{
+    return store->vtable->view_open(store, project, ret_view, err);
+}
+
+void
+tk_store_view_close(struct tk_store_view *view)
+{
+    if (view != NULL)
+        view->vtable->view_close(view);
+}
+
+enum tk_err
+tk_store_find(struct tk_store_view *view, struct tk_trace_id id, struct tk_batch *to,
+              struct tk_error *err)
+{
+    return view->vtable->find(view, id, to, err);
+}
+
+enum tk_err
+tk_store_scan_open(struct tk_store_view *view, const struct tk_store_range *range,
+                   struct tk_store_scan **ret_scan, struct tk_error *err)
+{
+    return view->vtable->scan_open(view, range, ret_scan, err);
+}
+
+enum tk_err
+tk_store_scan_next(struct tk_store_scan *scan, struct tk_store_trace *ret_trace,
+                   struct tk_error *err)
+{
+    return scan->vtable->scan_next(scan, ret_trace, err);
+}
+
+void
+tk_store_scan_close(struct tk_store_scan *scan)
+{
+    if (scan != NULL)
+        scan->vtable->scan_close(scan);
+}

@@ -1,0 +1,137 @@
+#ifndef TK_STORE_STORE_H
+#define TK_STORE_STORE_H
+/*
+ * store - batch -> durable -> visible.  The contract; embedded/ fulfils it, later clickhouse/ too.
+ *
+ *  1 Durable.  `done` is called with TK_OK once the bytes are fsynced (group commit).  After a
+ * crash at any instant every acknowledged span is there, once, and nothing half-written is served.
+ *  2 Truthful.  What cannot be kept is refused: tk_store_append returns TK_ERR_BUSY (queue full),
+ *    TK_ERR_FULL (disk), TK_ERR_IO (an fsync failed: the store takes nothing more until it is
+ * opened again), or `done` gets that code.  A span sent twice (same project, trace id and span id)
+ * is one span; the fuller one wins: more attributes + events + links, then the later end, then the
+ *    later arrival.
+ *  3 Visible.  A view opened after `done` sees the span.
+ *  4 Ordered.  A scan yields whole traces, newest start first, ties by trace id ascending.
+ *  5 Lossless.  What a view yields encodes to the OTLP that came in.
+ *  7 Isolated.  Every call names one project, and yields nothing of another.
+ *
+ * Threads: everything but open and close may be called from any thread.
+ */
+#include "base/env.h"
+#include "trace/batch.h"
+#include "wire/wire.h"
+
+struct tk_store;
+struct tk_store_view;
+struct tk_store_scan;
+
+enum tk_fsync {
+    TK_FSYNC_GROUP,  /* one fsync for what gathers in <= 5 ms or 1 MiB */
+    TK_FSYNC_ALWAYS, /* one fsync per request */
+    TK_FSYNC_ASYNC,  /* acknowledge after the write, fsync within a second */
+};
+
+struct tk_store_options { /* zero means the default in brackets */
+    struct tk_env *env;   /* [tk_env_host()] */
+    const char *dir;      /* made when missing */
+    enum tk_fsync fsync;
+    size_t memory;     /* budget in bytes of open buffers, queues and caches [256 MiB] */
+    size_t body_limit; /* of one body after decompression, for replay [64 MiB] */
+};
+
+/* What one request brought. */
+struct tk_store_append {
+    uint32_t project; /* 1.. */
+    enum tk_format format;
+    enum tk_encoding encoding;
+    tk_str body;            /* as received; goes to the log; must live until done is called */
+    struct tk_batch *batch; /* decoded from it, not empty; the store owns it once TK_OK came back */
+    /* Called once, from the store's own thread, iff tk_store_append returned TK_OK. */
+    void (*done)(void *arg, enum tk_err result, const struct tk_error *err);
+    void *arg;
+};
+
+struct tk_store_stats {
+    uint64_t spans_appended, bytes_appended, appends_refused;
+    uint64_t log_bytes, log_syncs, open_spans, open_bytes;
+    uint64_t segments, segment_spans, segment_bytes, damaged_blocks;
+    uint64_t replayed_spans, replay_nano; /* of this start */
+};
+
+enum tk_err tk_store_append(struct tk_store *store, const struct tk_store_append *append,
+                            struct tk_error *err) TK_MUST_USE;
+/* Seals the open buffer and waits for it (shutdown, tests). */
+enum tk_err tk_store_seal(struct tk_store *store, struct tk_error *err) TK_MUST_USE;
+/* Deletes all data of a project. */
+enum tk_err tk_store_drop(struct tk_store *store, uint32_t project,
+                          struct tk_error *err) TK_MUST_USE;
+void tk_store_get_stats(struct tk_store *store, struct tk_store_stats *ret_stats);
+/* TK_OK, or why nothing can be appended now (TK_ERR_FULL, TK_ERR_IO). */
+enum tk_err tk_store_ready(struct tk_store *store, struct tk_error *err) TK_MUST_USE;
+/* Seals, stops the threads, frees. NULL is fine. */
+void tk_store_close(struct tk_store *store);
+
+/* A frozen picture of one project. Cheap; hold it for one query only. */
+enum tk_err tk_store_view_open(struct tk_store *store, uint32_t project,
+                               struct tk_store_view **ret_view, struct tk_error *err) TK_MUST_USE;
+void tk_store_view_close(struct tk_store_view *view);
+
+/* The whole trace, duplicates merged, rows in no order, behind the rows of `to` (all text copied or
+   owned by `to`).  TK_ERR_NOT_FOUND when there is none. */
+enum tk_err tk_store_find(struct tk_store_view *view, struct tk_trace_id id, struct tk_batch *to,
+                          struct tk_error *err) TK_MUST_USE;
+
+/*
+ * A scan yields every trace with begin <= its start < end, in order (contract 4).  With `after`
+ * set it begins behind that position: traces with start < after_start, or the same start and an
+ * id > after_id.
+ */
+struct tk_store_range {
+    uint64_t begin_nano, end_nano; /* end 0: no end */
+    bool after;
+    uint64_t after_start_nano;
+    struct tk_trace_id after_id;
+};
+
+struct tk_store_trace {
+    struct tk_trace_id id;
+    uint64_t start_nano, end_nano; /* over all its spans */
+    const struct tk_batch *spans;  /* this trace's alone; good until the next call on the scan */
+};
+
+enum tk_err tk_store_scan_open(struct tk_store_view *view, const struct tk_store_range *range,
+                               struct tk_store_scan **ret_scan, struct tk_error *err) TK_MUST_USE;
+/* TK_ERR_END after the last trace.  A damaged block is counted, reported in the log and skipped. */
+enum tk_err tk_store_scan_next(struct tk_store_scan *scan, struct tk_store_trace *ret_trace,
+                               struct tk_error *err) TK_MUST_USE;
+void tk_store_scan_close(struct tk_store_scan *scan);
+
+/* What a fulfilment provides; tk_store_* calls go through it. First member of its own struct. */
+struct tk_store_vtable {
+    enum tk_err (*append)(struct tk_store *, const struct tk_store_append *, struct tk_error *);
+    enum tk_err (*seal)(struct tk_store *, struct tk_error *);
+    enum tk_err (*drop)(struct tk_store *, uint32_t, struct tk_error *);
+    void (*get_stats)(struct tk_store *, struct tk_store_stats *);
+    enum tk_err (*ready)(struct tk_store *, struct tk_error *);
+    void (*close)(struct tk_store *);
+    enum tk_err (*view_open)(struct tk_store *, uint32_t, struct tk_store_view **,
+                             struct tk_error *);
+    void (*view_close)(struct tk_store_view *);
+    enum tk_err (*find)(struct tk_store_view *, struct tk_trace_id, struct tk_batch *,
+                        struct tk_error *);
+    enum tk_err (*scan_open)(struct tk_store_view *, const struct tk_store_range *,
+                             struct tk_store_scan **, struct tk_error *);
+    enum tk_err (*scan_next)(struct tk_store_scan *, struct tk_store_trace *, struct tk_error *);
+    void (*scan_close)(struct tk_store_scan *);
+};
+struct tk_store {
+    const struct tk_store_vtable *vtable;
+};
+struct tk_store_view {
+    const struct tk_store_vtable *vtable;
+};
+struct tk_store_scan {
+    const struct tk_store_vtable *vtable;
+};
+
+#endif

@@ -1,0 +1,42 @@
+#ifndef TK_WIRE_WIRE_H
+#define TK_WIRE_WIRE_H
+/*
+ * wire - one door to all decoders: a body as it came, into a span batch.
+ *
+ * tk_wire_decode() undoes the content encoding, decodes the format and leaves a batch that owns
+ * whatever its views look into.  It is what ingest calls, and what replay of the log calls again.
+ *
+ * A body that cannot be decoded is TK_ERR_INPUT with the place in the message ("byte 123:
+ * resource_spans[0].scope_spans[2].spans[17].name: invalid UTF-8", or the JSON path); beyond
+ * `limit` bytes after decompression is TK_ERR_LIMIT.  A span with a bad id or bad times (start = 0,
+ * end before start, beyond 2^63-1 ns) is left out alone and counted in *ret_rejected with the first
+ * reason.
+ */
+#include "trace/batch.h"
+
+enum tk_format {
+    TK_FORMAT_OTLP_PROTOBUF, /* ExportTraceServiceRequest = TracesData */
+    TK_FORMAT_OTLP_JSON,
+    TK_FORMAT_ZIPKIN_JSON_V2,
+};
+
+enum tk_encoding { TK_ENCODING_NONE, TK_ENCODING_GZIP, TK_ENCODING_DEFLATE, TK_ENCODING_ZSTD };
+
+struct tk_rejected {
+    uint64_t span_count;
+    char reason[256]; /* of the first one; "" when none */
+};
+
+/*
+ * `body` is copied when it must be kept; if `body_owned` is not NULL (then it equals body.ptr and
+ * is malloc'ed) it is taken over on success instead.  `batch` must be empty; on failure it is left
+ * empty.
+ */
+enum tk_err tk_wire_decode(enum tk_format format, enum tk_encoding encoding, tk_str body,
+                           void *body_owned, size_t limit, struct tk_batch *batch,
+                           struct tk_rejected *ret_rejected, struct tk_error *err) TK_MUST_USE;
+
+/* Content-Encoding as sent ("", "identity", "gzip", "x-gzip", "deflate", "zstd", any case). */
+bool tk_encoding_parse(tk_str name, enum tk_encoding *ret_encoding);
+
+#endif
