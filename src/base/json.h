@@ -17,9 +17,11 @@ enum { TK_JSON_DEPTH_MAX = 300 };
 
 struct tk_json_writer {
     struct tk_buf *out;
-    uint32_t depth;
-    bool after_key;
-    bool has_member[TK_JSON_DEPTH_MAX + 8]; /* per open object or array: is a comma due? */
+    uint32_t _depth;
+    bool _after_key;
+    /* private, per open object or array: is a comma due, is it an object? */
+    bool _has_member[TK_JSON_DEPTH_MAX + 8];
+    bool _is_object[TK_JSON_DEPTH_MAX + 8];
 };
 
 void tk_json_writer_init(struct tk_json_writer *json, struct tk_buf *out);

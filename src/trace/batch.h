@@ -26,6 +26,8 @@ enum {
     TK_VALUE_DEPTH_MAX = 64,        /* arrays and maps in arrays and maps */
     TK_BATCH_KEYS_MAX = 1 << 20,    /* distinct attribute keys in one batch */
     TK_BATCH_ARENA_LIMIT = 1 << 30, /* bytes of unescaped text in one batch */
+    /* spans, attributes, events, links each: two bytes of a body can make one of them */
+    TK_BATCH_ELEMENTS_MAX = 1 << 23,
 };
 
 enum tk_value_type {                 /* AnyValue (opentelemetry-proto common.proto) */
