@@ -1,0 +1,70 @@
+// Builds the page: `node ui/build.mjs [--out DIR] [--watch]`, DIR is ui/dist unless told.
+//
+// What lands in DIR is all there is to serve: index.html, and under assets/ files whose names carry
+// a hash of their content, so that they may be cached for ever. The server embeds every file under
+// DIR at its own path.
+
+import { context } from 'esbuild';
+import { createHash } from 'node:crypto';
+import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join, relative, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const here = dirname(fileURLToPath(import.meta.url));
+const { values: options } = parseArgs({
+  options: {
+    out: { type: 'string', default: join(here, 'dist') },
+    watch: { type: 'boolean', default: false },
+  },
+});
+const out = resolve(options.out);
+
+/** Fills index.html with the names of what was just built. */
+const writeIndex = {
+  name: 'write-index',
+  setup(build) {
+    build.onStart(() => rmSync(join(out, 'assets'), { recursive: true, force: true }));
+    build.onEnd((result) => {
+      if (result.errors.length > 0) return;
+      const url = { FAVICON: copyHashed('favicon.svg') };
+      for (const [path, output] of Object.entries(result.metafile.outputs)) {
+        const name = '/' + relative(out, resolve(path)).replaceAll('\\', '/');
+        if (output.entryPoint?.endsWith('boot.ts')) url.BOOT = name;
+        if (output.entryPoint?.endsWith('main.tsx')) url.MAIN = name;
+        if (path.endsWith('.css')) url.STYLE = name;
+      }
+      const html = readFileSync(join(here, 'src/index.html'), 'utf8');
+      writeFileSync(join(out, 'index.html'), html.replace(/%([A-Z]+)%/g, (_, key) => url[key]));
+    });
+  },
+};
+
+function copyHashed(name) {
+  const bytes = readFileSync(join(here, 'src', name));
+  const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 8).toUpperCase();
+  const path = 'assets/' + name.replace('.', `-${hash}.`);
+  mkdirSync(join(out, 'assets'), { recursive: true });
+  writeFileSync(join(out, path), bytes);
+  return '/' + path;
+}
+
+const builder = await context({
+  absWorkingDir: here,
+  entryPoints: ['src/boot.ts', 'src/main.tsx'],
+  entryNames: 'assets/[name]-[hash]',
+  outdir: out,
+  bundle: true,
+  minify: true,
+  format: 'iife',
+  target: ['es2021', 'chrome111', 'firefox113', 'safari16.2'],
+  jsx: 'automatic',
+  jsxImportSource: 'preact',
+  metafile: true,
+  legalComments: 'none',
+  logLevel: 'warning',
+  plugins: [writeIndex],
+});
+await builder.rebuild();
+if (options.watch) await builder.watch();
+else await builder.dispose();

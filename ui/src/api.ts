@@ -1,0 +1,204 @@
+// The server's JSON (docs/api.md) and how to ask for it. Nothing here knows of pages.
+
+import { signal } from '@preact/signals';
+import { currentProject } from './router';
+
+export interface ServiceCount {
+  name: string;
+  spanCount: number;
+  errorCount: number;
+}
+
+export interface Summary {
+  traceId: string;
+  startTimeUnixNano: string;
+  durationNano: string;
+  rootServiceName: string;
+  rootName: string;
+  spanCount: number;
+  errorCount: number;
+  services: ServiceCount[];
+  broken: boolean;
+}
+
+export interface TracePage {
+  traces: Summary[];
+  cursor: string | null;
+  query?: string;
+}
+
+export type Value = string | number | boolean | null | Value[] | { [key: string]: Value };
+export type Attributes = Record<string, Value>;
+
+export interface SpanEvent {
+  name: string;
+  timeUnixNano: string;
+  attributes?: Attributes;
+}
+
+export interface SpanLink {
+  traceId: string;
+  spanId: string;
+  attributes?: Attributes;
+}
+
+export interface Span {
+  spanId: string;
+  parentSpanId?: string;
+  name: string;
+  kind?: string;
+  serviceName: string;
+  startTimeUnixNano: string;
+  durationNano: string;
+  selfTimeNano?: string;
+  depth: number;
+  orphan?: boolean;
+  status?: { code: 'UNSET' | 'OK' | 'ERROR'; message?: string };
+  traceState?: string;
+  attributes?: Attributes;
+  events?: SpanEvent[];
+  links?: SpanLink[];
+  resource?: number;
+  scope?: number;
+  droppedAttributesCount?: number;
+  droppedEventsCount?: number;
+  droppedLinksCount?: number;
+}
+
+export interface Row {
+  type: 'service' | 'span' | 'gap';
+  depth: number;
+  service: string;
+  name: string;
+  span: number | null;
+  offsetNano: string;
+  durationNano: string;
+}
+
+export interface Trace {
+  traceId: string;
+  startTimeUnixNano: string;
+  durationNano: string;
+  spanCount: number;
+  errorCount: number;
+  services: ServiceCount[];
+  spans: Span[];
+  rows: Row[];
+  resources: { attributes?: Attributes }[];
+  scopes: { name?: string; version?: string; attributes?: Attributes }[];
+}
+
+export interface Service extends ServiceCount {
+  lastSeenUnixNano: string;
+}
+
+export interface Project {
+  id: number;
+  name: string;
+  createdUnixNano?: string;
+}
+
+export interface Key {
+  id: number;
+  project: string;
+  kind: 'server' | 'browser' | 'read' | 'admin';
+  name: string;
+  prefix: string;
+  origins: string[];
+  createdUnixNano: string;
+  lastUsedUnixNano?: string | null;
+  revoked: boolean;
+  /** Only in the answer that made it. */
+  key?: string;
+}
+
+export interface Whoami {
+  project: Project;
+  kind: 'dev' | 'read' | 'admin' | 'session';
+  projects: Project[];
+}
+
+/** RFC 9457; `position` and `expected` come with an error in a query. */
+export class ApiError extends Error {
+  constructor(
+    readonly status: number,
+    readonly title: string,
+    readonly detail = '',
+    readonly position: number | null = null,
+    readonly expected: string | string[] | null = null,
+  ) {
+    super(detail || title);
+  }
+}
+
+/** True once an answer was 401; the page then asks for a key. */
+export const signedOut = signal(false);
+
+interface Options {
+  method?: 'GET' | 'POST' | 'DELETE';
+  body?: unknown;
+  params?: Record<string, string | null | undefined>;
+  signal?: AbortSignal;
+}
+
+/** Asks /api/v1; throws ApiError, status 0 when the server does not answer at all. */
+async function call<T>(path: string, options: Options = {}): Promise<T> {
+  const { method = 'GET', body, params = {}, signal } = options;
+  const url = new URL('/api/v1' + path, window.location.origin);
+  for (const [key, value] of Object.entries({ project: currentProject(), ...params })) {
+    if (value) url.searchParams.set(key, value);
+  }
+  const headers: Record<string, string> = { Accept: 'application/json' };
+  if (method !== 'GET') {
+    headers['Content-Type'] = 'application/json';
+    headers['X-TraceKit-CSRF'] = '1';
+  }
+  let response: Response;
+  try {
+    response = await fetch(url, {
+      method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ApiError(0, 'The server does not answer', String(error));
+  }
+  if (!response.ok) throw await readProblem(response);
+  signedOut.value = false;
+  return response.status === 204 ? (undefined as T) : ((await response.json()) as T);
+}
+
+async function readProblem(response: Response): Promise<ApiError> {
+  if (response.status === 401) signedOut.value = true;
+  const problem = await response.json().catch(() => ({}));
+  return new ApiError(
+    response.status,
+    problem.title ?? (response.statusText || `HTTP ${response.status}`),
+    problem.detail,
+    typeof problem.position === 'number' ? problem.position : null,
+    problem.expected ?? null,
+  );
+}
+
+type TraceQuery = { q?: string; start?: string; end?: string; limit?: string; cursor?: string };
+
+export const api = {
+  traces: (params: TraceQuery, signal?: AbortSignal) =>
+    call<TracePage>('/traces', { params, signal }),
+  trace: (traceId: string, signal?: AbortSignal) =>
+    call<Trace>(`/traces/${encodeURIComponent(traceId)}`, { signal }),
+  services: async () => (await call<{ services: Service[] }>('/services')).services,
+
+  whoami: () => call<Whoami>('/whoami'),
+  signIn: (key: string) => call<void>('/session', { method: 'POST', body: { key } }),
+  signOut: () => call<void>('/session', { method: 'DELETE' }),
+
+  projects: async () => (await call<{ projects: Project[] }>('/projects')).projects,
+  createProject: (name: string) => call<Project>('/projects', { method: 'POST', body: { name } }),
+  deleteProject: (name: string) =>
+    call<void>(`/projects/${encodeURIComponent(name)}`, { method: 'DELETE' }),
+
+  keys: async () => (await call<{ keys: Key[] }>('/keys')).keys,
+  createKey: (key: Pick<Key, 'project' | 'kind' | 'name' | 'origins'>) =>
+    call<Key>('/keys', { method: 'POST', body: key }),
+  revokeKey: (id: number) => call<void>(`/keys/${id}`, { method: 'DELETE' }),
+};

@@ -1,0 +1,32 @@
+// The services of a trace with their colours and span counts.
+
+import type { ServiceCount } from '../api';
+import { plural } from '../format';
+import { colourOf } from '../waterfall/colour';
+
+const shownMax = 6;
+
+export function ServiceChips({ services }: { services: ServiceCount[] }) {
+  const rest = services.length - shownMax;
+  return (
+    <ul class="chips">
+      {services.slice(0, shownMax).map((service) => <Chip key={service.name} service={service} />)}
+      {rest > 0 && <li class="muted">+{rest}</li>}
+    </ul>
+  );
+}
+
+function Chip({ service }: { service: ServiceCount }) {
+  const errors = service.errorCount > 0 ? `, ${plural(service.errorCount, 'error')}` : '';
+  const title = `${service.name}: ${plural(service.spanCount, 'span')}${errors}`;
+  return (
+    <li class="chip" title={title} style={{ '--service': colourOf(service.name) }}>
+      <span class="wf-swatch" />
+      <bdi>{service.name}</bdi>
+      <span class="num muted">{service.spanCount}</span>
+      {service.errorCount > 0 && (
+        <span class="mark mark-error" role="img" aria-label={plural(service.errorCount, 'error')} />
+      )}
+    </li>
+  );
+}

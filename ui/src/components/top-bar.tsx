@@ -1,0 +1,74 @@
+// Name, pages, project, theme, sign-out.
+
+import { useState } from 'preact/hooks';
+import { currentProject, href, navigate, place } from '../router';
+import { signOut, whoami } from '../session';
+import { chooseTheme, themeChoice, type ThemeChoice } from '../theme';
+import { Logo, MoonIcon, ScreenIcon, SunIcon } from './icons';
+
+const pages = [['/traces', 'Traces'], ['/settings', 'Settings']] as const;
+
+export function TopBar() {
+  const { path } = place.value;
+  return (
+    <header class="top-bar">
+      <a class="brand" href={href('/traces')}><Logo /><span>TraceKit</span></a>
+      <nav aria-label="Pages">
+        {pages.map(([to, name]) => (
+          <a key={to} href={href(to)} aria-current={path.startsWith(to) ? 'page' : undefined}>{name}</a>
+        ))}
+      </nav>
+      <span class="spacer" />
+      <ProjectChoice />
+      <ThemeButton />
+      {whoami.value?.kind === 'session' && (
+        <button type="button" class="button" onClick={signOut}>Sign out</button>
+      )}
+    </header>
+  );
+}
+
+/** Which project's traces are shown; a choice only where there is one. */
+function ProjectChoice() {
+  const me = whoami.value;
+  if (!me) return null;
+  const current = currentProject() ?? me.project.name;
+  if (me.projects.length < 2) {
+    return <span class="project muted" title="Project"><bdi>{current}</bdi></span>;
+  }
+  const choose = (name: string) =>
+    navigate(href(place.value.path === '/settings' ? '/settings' : '/traces', { project: name }));
+  return (
+    <select
+      class="project" aria-label="Project" value={current}
+      onChange={(event) => choose(event.currentTarget.value)}
+    >
+      {me.projects.map((project) => <option key={project.id}>{project.name}</option>)}
+    </select>
+  );
+}
+
+const themes: { choice: ThemeChoice; name: string; Icon: typeof SunIcon }[] = [
+  { choice: 'system', name: 'the system’s', Icon: ScreenIcon },
+  { choice: 'light', name: 'light', Icon: SunIcon },
+  { choice: 'dark', name: 'dark', Icon: MoonIcon },
+];
+
+function ThemeButton() {
+  const [choice, setChoice] = useState(themeChoice());
+  const at = themes.findIndex((theme) => theme.choice === choice);
+  const { name, Icon } = themes[at]!;
+  const next = themes[(at + 1) % themes.length]!;
+  const change = () => {
+    chooseTheme(next.choice);
+    setChoice(next.choice);
+  };
+  return (
+    <button
+      type="button" class="button-icon" onClick={change} data-testid="theme"
+      aria-label={`Theme: ${name}. Change to ${next.name}`} title={`Theme: ${name}`}
+    >
+      <Icon />
+    </button>
+  );
+}

@@ -1,0 +1,89 @@
+// Numbers and times as people read them. Nanoseconds come as decimal strings; a span's length and
+// its offset within a trace fit a double, a time since the epoch does not and goes through BigInt.
+
+const durationUnits = [
+  { suffix: 'ns', nanos: 1 },
+  { suffix: 'µs', nanos: 1e3 },
+  { suffix: 'ms', nanos: 1e6 },
+  { suffix: 's', nanos: 1e9 },
+] as const;
+
+/** `420ms`, `1.25s`, `180µs`: three digits that matter, no zeros that do not. From a minute: `2m 5s`. */
+export function formatDuration(nanos: number | string): string {
+  const value = Number(nanos);
+  if (!Number.isFinite(value)) return '–';
+  if (value < 0) return '-' + formatDuration(-value);
+  if (value >= 59.95e9) return formatLong(Math.round(value / 1e9));
+  for (const [index, unit] of durationUnits.entries()) {
+    const text = threeDigits(value / unit.nanos);
+    // 999.6 µs rounds to 1000: that is the next unit's business.
+    const isLast = index === durationUnits.length - 1;
+    if (Number(text) < 1000 || isLast) return text + unit.suffix;
+  }
+  return '–';
+}
+
+function threeDigits(value: number): string {
+  return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
+}
+
+function formatLong(seconds: number): string {
+  const parts: [number, string][] = [
+    [Math.floor(seconds / 86400), 'd'],
+    [Math.floor(seconds / 3600) % 24, 'h'],
+    [Math.floor(seconds / 60) % 60, 'm'],
+    [seconds % 60, 's'],
+  ];
+  const first = parts.findIndex(([count]) => count > 0);
+  const shown = parts.slice(first, first + 2).filter(([count]) => count > 0);
+  return shown.map(([count, unit]) => count + unit).join(' ');
+}
+
+/** The same, spelled for a screen reader: `420 milliseconds`. */
+export function speakDuration(nanos: number | string): string {
+  const names: Record<string, string> = {
+    ns: 'nanoseconds', µs: 'microseconds', ms: 'milliseconds', s: 'seconds',
+    m: 'minutes', h: 'hours', d: 'days',
+  };
+  return formatDuration(nanos).replace(/(ns|µs|ms|[smhd])(?= |$)/g, (unit) => ' ' + names[unit]);
+}
+
+/** An RFC 3339 time in UTC with all nine digits. */
+export function formatInstant(unixNano: string): string {
+  const nanos = BigInt(unixNano);
+  const millis = nanos / 1000000n;
+  const rest = String(nanos % 1000000n).padStart(6, '0');
+  return new Date(Number(millis)).toISOString().replace('Z', rest + 'Z');
+}
+
+const sameDay = (a: Date, b: Date) => a.toDateString() === b.toDateString();
+const two = (n: number) => String(n).padStart(2, '0');
+
+/** The reader's own clock, to the millisecond; the date only when it is not today. */
+export function formatClock(unixNano: string, now = new Date()): { date: string; time: string } {
+  const at = new Date(Number(BigInt(unixNano) / 1000000n));
+  const millis = String(at.getMilliseconds()).padStart(3, '0');
+  return {
+    date: sameDay(at, now) ? '' : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`,
+    time: `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${millis}`,
+  };
+}
+
+/** `3 minutes ago`, from nanoseconds since the epoch. */
+export function formatAgo(unixNano: string, nowMillis = Date.now()): string {
+  const seconds = Math.round((nowMillis - Number(BigInt(unixNano) / 1000000n)) / 1000);
+  const steps: [number, string][] = [[86400, 'day'], [3600, 'hour'], [60, 'minute']];
+  for (const [size, name] of steps) {
+    if (seconds >= size) return plural(Math.floor(seconds / size), name) + ' ago';
+  }
+  return seconds < 5 ? 'just now' : plural(seconds, 'second') + ' ago';
+}
+
+export function formatCount(count: number): string {
+  return count.toLocaleString('en-US');
+}
+
+/** `1 span`, `2 spans`. */
+export function plural(count: number, noun: string): string {
+  return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;
+}

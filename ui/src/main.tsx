@@ -1,0 +1,40 @@
+// Starts the page and picks what to show for a path.
+
+import { render } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { signedOut } from './api';
+import { TopBar } from './components/top-bar';
+import { NotFound } from './pages/not-found';
+import { SettingsPage } from './pages/settings';
+import { SignIn } from './pages/sign-in';
+import { TracePage } from './pages/trace';
+import { TracesPage } from './pages/traces';
+import { href, place, replace, startRouter } from './router';
+import { loadWhoami } from './session';
+import './styles/main.css';
+
+function App() {
+  const { path } = place.value;
+  return (
+    <>
+      <a class="skip" href="#main">Skip to content</a>
+      <TopBar />
+      <main id="main" tabIndex={-1}>{signedOut.value ? <SignIn /> : <Page path={path} />}</main>
+    </>
+  );
+}
+
+function Page({ path }: { path: string }) {
+  useEffect(() => {
+    if (path === '/') replace(href('/traces'));
+  }, [path]);
+  const traceId = /^\/traces\/([^/]+)$/.exec(path)?.[1];
+  if (traceId) return <TracePage key={traceId} traceId={traceId} />;
+  if (path === '/' || path === '/traces') return <TracesPage />;
+  if (path === '/settings') return <SettingsPage />;
+  return <NotFound />;
+}
+
+startRouter();
+void loadWhoami();
+render(<App />, document.getElementById('app')!);

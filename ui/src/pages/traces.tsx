@@ -1,0 +1,101 @@
+// The list of traces: search, newest first, live.
+
+import { useEffect, useState } from 'preact/hooks';
+import { ApiError } from '../api';
+import { Problem, QueryProblem } from '../components/problem';
+import { PauseIcon, PlayIcon } from '../components/icons';
+import { plural } from '../format';
+import { typedPosition } from '../query';
+import { href, place } from '../router';
+import { EmptyState } from '../traces/empty-state';
+import { readSearch, type Search } from '../traces/search';
+import { SearchForm } from '../traces/search-form';
+import { TraceTable } from '../traces/trace-table';
+import { useTraces, type TraceList } from '../traces/use-traces';
+
+export function TracesPage() {
+  const search = readSearch(place.value.params);
+  const list = useTraces(search);
+  useEffect(() => {
+    document.title = 'Traces · TraceKit';
+  }, []);
+  return (
+    <div class="page">
+      <h1 class="sr-only">Traces</h1>
+      <SearchForm search={search} traces={list.traces} />
+      <Outcome search={search} list={list} />
+    </div>
+  );
+}
+
+function Outcome({ search, list }: { search: Search; list: TraceList }) {
+  const { error } = list;
+  if (error instanceof ApiError && error.position !== null) {
+    const position = typedPosition(list.asked, search.q, error.position);
+    return <QueryProblem text={search.q} position={position} error={error} />;
+  }
+  if (error !== null && list.traces.length === 0) return <Problem error={error} />;
+  if (!list.loaded) return <p class="loading" role="status">Loading…</p>;
+  return (
+    <>
+      {error !== null && <Problem error={error} />}
+      <Toolbar search={search} list={list} />
+      {list.traces.length > 0 ? <TraceTable traces={list.traces} /> : <Nothing search={search} />}
+      {list.cursor !== null && (
+        <p class="more">
+          <button type="button" class="button" onClick={list.loadOlder} data-testid="older">
+            Older traces
+          </button>
+        </p>
+      )}
+    </>
+  );
+}
+
+function Nothing({ search }: { search: Search }) {
+  if (!search.q && !search.service && !search.start && !search.end) return <EmptyState />;
+  return (
+    <div class="nothing" data-testid="no-match">
+      <p>No trace matches.</p>
+      <p><a href={href('/traces')}>Clear the search</a></p>
+    </div>
+  );
+}
+
+function Toolbar({ search, list }: { search: Search; list: TraceList }) {
+  const count = plural(list.traces.length, 'trace') + (list.cursor === null ? '' : ', more below');
+  const translated = list.query && list.query !== search.q.trim() ? list.query : null;
+  return (
+    <div class="toolbar">
+      {search.q && translated && (
+        <p class="translated">
+          <span class="muted">asked as</span> <code data-testid="query">{translated}</code>
+        </p>
+      )}
+      <span class="spacer" />
+      {list.waiting > 0 && (
+        <button type="button" class="button button-primary" onClick={list.showWaiting}>
+          {plural(list.waiting, 'new trace')}
+        </button>
+      )}
+      <span class="muted num" data-testid="count">{count}</span>
+      <LiveButton list={list} />
+    </div>
+  );
+}
+
+function LiveButton({ list }: { list: TraceList }) {
+  const [beat, setBeat] = useState(false);
+  useEffect(() => setBeat((was) => !was), [list.rounds]);
+  return (
+    <button
+      type="button" class={`button live ${list.live ? 'is-live' : ''}`} aria-pressed={list.live}
+      onClick={list.toggleLive} data-testid="live"
+      title={list.live ? 'New traces appear by themselves' : 'Paused'}
+    >
+      {list.live ? <PauseIcon /> : <PlayIcon />}
+      Live
+      <span class={`live-dot ${beat ? 'beat' : ''}`} aria-hidden="true" />
+    </button>
+  );
+}

@@ -1,0 +1,49 @@
+// A table of attributes: key, value, and a way to the traces that have the same.
+
+import type { Attributes, Value } from '../api';
+import { attributeQuery } from '../query';
+import { href } from '../router';
+import { SearchIcon } from '../components/icons';
+
+interface Props {
+  attributes: Attributes | undefined;
+  /** Where a search finds them; without it there is no link. */
+  scope?: 'span' | 'resource';
+}
+
+export function AttributeTable({ attributes, scope }: Props) {
+  const entries = Object.entries(attributes ?? {});
+  if (entries.length === 0) return <p class="muted">None.</p>;
+  return (
+    <dl class="attributes">
+      {entries.map(([key, value]) => (
+        <div class="attribute" key={key}>
+          <dt><bdi>{key}</bdi></dt>
+          <dd>
+            <bdi class={`value value-${typeof value}`}>{formatValue(value)}</bdi>
+            {scope && isScalar(value) && <FindLink scope={scope} name={key} value={value} />}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
+}
+
+type Scalar = string | number | boolean;
+const isScalar = (value: Value): value is Scalar => value !== null && typeof value !== 'object';
+
+function FindLink({ scope, name, value }: { scope: 'span' | 'resource'; name: string; value: Scalar }) {
+  return (
+    <a
+      class="button-icon find" href={href('/traces', { q: attributeQuery(scope, name, value) })}
+      aria-label={`Find traces with this ${name}`} title="Find traces with this"
+    >
+      <SearchIcon />
+    </a>
+  );
+}
+
+export function formatValue(value: Value): string {
+  if (typeof value === 'string') return value === '' ? '""' : value;
+  return JSON.stringify(value);
+}

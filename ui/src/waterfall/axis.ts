@@ -1,0 +1,28 @@
+// The trace's time axis: round steps, as many as there is room for.
+
+export interface Tick {
+  nanos: number;
+  /** 0 to 100, of the axis. */
+  percent: number;
+}
+
+export function ticks(durationNano: number, most: number): Tick[] {
+  if (!(durationNano > 0)) return [{ nanos: 0, percent: 0 }];
+  const step = roundStep(durationNano / Math.max(most, 1));
+  const found: Tick[] = [];
+  for (let i = 0; i * step <= durationNano; i++) {
+    found.push({ nanos: i * step, percent: ((i * step) / durationNano) * 100 });
+  }
+  return found;
+}
+
+/** The smallest of 1, 2, 5 × 10ⁿ that is no less than `least`; from a minute, parts of an hour. */
+function roundStep(least: number): number {
+  const second = 1e9;
+  for (const seconds of [60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400]) {
+    if (least > 30 * second && seconds * second >= least) return seconds * second;
+  }
+  const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
+  for (const factor of [1, 2, 5]) if (factor * power >= least) return factor * power;
+  return 10 * power;
+}

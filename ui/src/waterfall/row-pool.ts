@@ -1,0 +1,224 @@
+// A few dozen row elements that show a window of any number of rows. A row that scrolls out at one
+// end is moved to the other end and filled anew, so the elements stay in reading order and their
+// number never grows. Nothing here is rendered by Preact: scrolling costs no diff.
+//
+// The keyboard's focus is on the whole grid, which names the row it is at (`aria-activedescendant`);
+// so a row that is recycled takes no focus with it.
+
+import { formatDuration, speakDuration } from '../format';
+import { colourOf } from './colour';
+import type { RowModel, RowView } from './rows';
+import { Viewport } from './viewport';
+
+export const rowHeight = 26;
+const overscan = 4;
+/** A name longer than any screen is cut here; the panel has it whole. */
+const labelMax = 512;
+
+interface Slot {
+  element: HTMLElement;
+  label: HTMLElement;
+  marks: HTMLElement;
+  bar: HTMLElement;
+  duration: HTMLElement;
+  /** The row it shows; -1 none yet. */
+  index: number;
+}
+
+export class RowPool {
+  #model: RowModel | null = null;
+  #slots: Slot[] = [];
+  #active = -1;
+  #selected = -1;
+  #frame = 0;
+  readonly #resized: ResizeObserver;
+  readonly #onScroll = () => this.#schedule();
+
+  /** `grid` scrolls and has the focus; rows are children of `body`; `head` sticks above them. */
+  constructor(
+    private readonly grid: HTMLElement,
+    private readonly body: HTMLElement,
+    private readonly head: HTMLElement,
+  ) {
+    grid.addEventListener('scroll', this.#onScroll, { passive: true });
+    this.#resized = new ResizeObserver(() => this.#schedule());
+    this.#resized.observe(grid);
+  }
+
+  destroy(): void {
+    this.#resized.disconnect();
+    this.grid.removeEventListener('scroll', this.#onScroll);
+    cancelAnimationFrame(this.#frame);
+    for (const slot of this.#slots) slot.element.remove();
+    this.#slots = [];
+  }
+
+  show(model: RowModel): void {
+    this.#model = model;
+    for (const slot of this.#slots) slot.index = -1;
+    this.#draw();
+  }
+
+  mark(active: number, selected: number): void {
+    this.#active = active;
+    this.#selected = selected;
+    for (const slot of this.#slots) this.#fillState(slot);
+    this.#nameActive();
+  }
+
+  scrollTo(index: number): void {
+    if (index < 0) return;
+    const view = this.#viewport();
+    this.grid.scrollTop = view.scrollTopShowing(index, this.grid.scrollTop);
+    this.#draw();
+  }
+
+  /** How many whole rows fit. */
+  get pageSize(): number {
+    return Math.max(1, Math.floor(this.#viewport().viewHeight / rowHeight) - 1);
+  }
+
+  #viewport(): Viewport {
+    const viewHeight = Math.max(this.grid.clientHeight - this.head.offsetHeight, rowHeight);
+    return new Viewport(this.#model?.count ?? 0, rowHeight, viewHeight);
+  }
+
+  #schedule(): void {
+    cancelAnimationFrame(this.#frame);
+    this.#frame = requestAnimationFrame(() => this.#draw());
+  }
+
+  #draw(): void {
+    if (!this.#model) return;
+    const view = this.#viewport();
+    this.body.style.height = `${view.height}px`;
+    const scrollTop = this.grid.scrollTop;
+    const wanted = Math.ceil(view.viewHeight / rowHeight) + 1 + 2 * overscan;
+    this.#resize(Math.min(wanted, view.count));
+    const last = view.count - this.#slots.length;
+    const first = Math.max(0, Math.min(Math.floor(view.topRow(scrollTop)) - overscan, last));
+    this.#rotate(first);
+    this.#slots.forEach((slot, i) => {
+      if (slot.index !== first + i) this.#fill(slot, first + i);
+      slot.element.style.transform = `translateY(${view.rowTop(first + i, scrollTop)}px)`;
+    });
+    this.#nameActive();
+  }
+
+  #resize(size: number): void {
+    while (this.#slots.length > size) this.#slots.pop()!.element.remove();
+    while (this.#slots.length < size) {
+      const slot = createSlot();
+      this.#slots.push(slot);
+      this.body.append(slot.element);
+    }
+  }
+
+  /** Moves what left at one end to the other, if anything stays in sight. */
+  #rotate(first: number): void {
+    const before = this.#slots[0]?.index ?? -1;
+    const shift = first - before;
+    if (before < 0 || shift === 0 || Math.abs(shift) >= this.#slots.length) return;
+    if (shift > 0) {
+      const left = this.#slots.splice(0, shift);
+      this.body.append(...left.map((slot) => slot.element));
+      this.#slots.push(...left);
+    } else {
+      const left = this.#slots.splice(shift);
+      this.#slots[0]!.element.before(...left.map((slot) => slot.element));
+      this.#slots.unshift(...left);
+    }
+  }
+
+  #fill(slot: Slot, index: number): void {
+    const row = this.#model!.read(index);
+    const { element, label, marks, bar, duration } = slot;
+    slot.index = index;
+    element.id = `row-${index}`;
+    element.dataset.index = String(index);
+    element.dataset.type = row.type;
+    element.dataset.depth = String(row.depth);
+    element.dataset.key = row.key;
+    element.classList.toggle('is-error', row.isError);
+    element.setAttribute('aria-level', String(row.depth + 1));
+    element.setAttribute('aria-rowindex', String(index + 2)); // the header is row 1
+    element.setAttribute('aria-label', describe(row));
+    element.style.setProperty('--service', colourOf(row.service));
+    element.style.setProperty('--depth', String(row.depth));
+    label.textContent = cut(row.label);
+    fillMarks(marks, row);
+    const total = this.#model!.durationNano || 1;
+    bar.style.left = `${(row.offsetNano / total) * 100}%`;
+    bar.style.width = `${(row.durationNano / total) * 100}%`;
+    duration.textContent = formatDuration(row.durationNano);
+    this.#fillState(slot);
+  }
+
+  #fillState(slot: Slot): void {
+    slot.element.classList.toggle('is-active', slot.index === this.#active);
+    slot.element.setAttribute('aria-selected', String(slot.index === this.#selected));
+  }
+
+  #nameActive(): void {
+    const shown = this.#slots.some((slot) => slot.index === this.#active);
+    if (shown) this.grid.setAttribute('aria-activedescendant', `row-${this.#active}`);
+    else this.grid.removeAttribute('aria-activedescendant');
+  }
+}
+
+function createSlot(): Slot {
+  const make = (tag: string, className: string, role = '') => {
+    const element = document.createElement(tag);
+    element.className = className;
+    if (role) element.setAttribute('role', role);
+    return element;
+  };
+  const element = make('div', 'wf-row', 'row');
+  element.dataset.testid = 'row';
+  const service = make('div', 'wf-service', 'gridcell');
+  const timeline = make('div', 'wf-timeline', 'gridcell');
+  const duration = make('div', 'wf-duration', 'gridcell');
+  service.dataset.col = 'service';
+  timeline.dataset.col = 'timeline';
+  duration.dataset.col = 'duration';
+  const label = make('bdi', 'wf-label');
+  const marks = make('span', 'wf-marks');
+  const bar = make('span', 'wf-bar');
+  bar.dataset.testid = 'bar';
+  service.append(make('span', 'wf-swatch'), label, marks);
+  timeline.append(bar);
+  element.append(service, timeline, duration);
+  return { element, label, marks, bar, duration, index: -1 };
+}
+
+function fillMarks(marks: HTMLElement, row: RowView): void {
+  marks.replaceChildren();
+  const add = (className: string, title: string) => {
+    const mark = document.createElement('span');
+    mark.className = `mark ${className}`;
+    mark.title = title;
+    mark.setAttribute('role', 'img');
+    mark.setAttribute('aria-label', title);
+    marks.append(mark);
+  };
+  if (row.isOrphan) add('mark-orphan', 'parent not received');
+  if (row.isError) add('mark-error', row.type === 'service' ? 'error in this service' : 'error');
+}
+
+function describe(row: RowView): string {
+  const parts = [cut(row.label)];
+  if (row.type === 'service') parts.push('service');
+  else parts.push(row.service);
+  parts.push(speakDuration(row.durationNano), `starts at ${speakDuration(row.offsetNano)}`);
+  if (row.isOrphan) parts.push('parent not received');
+  if (row.isError) parts.push('error');
+  return parts.join(', ');
+}
+
+/** At most labelMax characters, never half of one. */
+function cut(text: string): string {
+  if (text.length <= labelMax) return text;
+  const code = text.charCodeAt(labelMax - 1);
+  const isHalf = code >= 0xd800 && code < 0xdc00;
+  return text.slice(0, isHalf ? labelMax - 1 : labelMax) + '…';
+}

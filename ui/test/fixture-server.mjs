@@ -1,0 +1,188 @@
+// A server that answers as the real one does, from memory, so that the page can be developed and
+// tested alone. `node ui/test/fixture-server.mjs [PORT]` serves the built page and seeded traces.
+
+import { readFileSync, statSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { dirname, extname, join, normalize } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import {
+  bigTrace, failedTrace, fillerTraces, goldenTrace, hostileTrace, summaryOf,
+} from './fixture-data.mjs';
+
+const dist = join(dirname(fileURLToPath(import.meta.url)), '../dist');
+const types = {
+  '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css',
+  '.svg': 'image/svg+xml',
+};
+const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
+  + "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+
+export const allTraces = () =>
+  [goldenTrace(), failedTrace(), hostileTrace(), bigTrace(), ...fillerTraces(120)];
+
+class Problem extends Error {
+  constructor(status, title, more = {}) {
+    super(title);
+    this.body = { title, status, ...more };
+  }
+}
+
+/** What the server holds; tests change it while the page looks. */
+export class Fixture {
+  constructor({ traces = allTraces(), key = null } = {}) {
+    this.traces = traces;
+    /** With a key set, a session is needed. */
+    this.key = key;
+    this.signedIn = false;
+    this.requests = [];
+    this.down = false;
+    this.projects = [{ id: 1, name: 'default', createdUnixNano: '1767225600000000000' }];
+    this.keys = [{
+      id: 1, project: 'default', kind: 'server', name: 'first', prefix: 'tk_srv_9f2c', origins: [],
+      createdUnixNano: '1767225600000000000', lastUsedUnixNano: '1767229200000000000', revoked: false,
+    }];
+  }
+
+  answer(method, path, params, body) {
+    const route = `${method} ${path}`;
+    if (this.down) throw new Problem(503, 'Store is closed');
+    if (route === 'POST /session') return this.#signIn(body);
+    if (this.key && !this.signedIn) throw new Problem(401, 'A key is needed');
+    if (route === 'DELETE /session') return void (this.signedIn = false);
+    if (route === 'GET /whoami') {
+      const kind = this.key ? 'session' : 'dev';
+      return { project: this.projects[0], kind, projects: this.projects };
+    }
+    if (route === 'GET /traces') return this.#search(params);
+    if (route === 'GET /services') return { services: this.#services() };
+    if (path.startsWith('/traces/')) return this.#trace(path.slice(8));
+    if (path.startsWith('/projects')) return this.#projects(method, path.slice(10), body);
+    if (path.startsWith('/keys')) return this.#keys(method, path.slice(6), body);
+    throw new Problem(404, 'No such path');
+  }
+
+  #signIn(body) {
+    if (body?.key !== this.key) throw new Problem(401, 'Unknown key', { detail: 'No key begins so.' });
+    this.signedIn = true;
+  }
+
+  #trace(id) {
+    const trace = this.traces.find((each) => each.traceId === id);
+    if (!trace) throw new Problem(404, 'No such trace');
+    return trace;
+  }
+
+  #services() {
+    const names = [...new Set(this.traces.flatMap((trace) => trace.services.map((s) => s.name)))];
+    return names.map((name) => (
+      { name, spanCount: 1, errorCount: 0, lastSeenUnixNano: '1767229200000000000' }
+    ));
+  }
+
+  /** Knows `{ resource.service.name = "x" }`, `service:"x"`, and to fail at `@`. */
+  #search(params) {
+    const q = params.get('q') ?? '';
+    if (q.includes('@')) {
+      throw new Problem(400, 'Bad query', {
+        detail: 'unexpected character "@"', position: [...q].join('').indexOf('@'),
+        expected: 'an attribute, a value or "("',
+      });
+    }
+    const service = /service(?:\.name = |:)"([^"]*)"/.exec(q)?.[1] ?? /service:(\S+)/.exec(q)?.[1];
+    const limit = Number(params.get('limit') ?? 20);
+    const from = Number(params.get('cursor') ?? 0);
+    const found = this.traces.map(summaryOf)
+      .filter((trace) => !service || trace.services.some(({ name }) => name === service))
+      .filter((trace) => !q.includes('nothing'))
+      .sort((a, b) => (BigInt(a.startTimeUnixNano) > BigInt(b.startTimeUnixNano) ? -1 : 1));
+    const next = from + limit < found.length ? String(from + limit) : null;
+    const isShort = q && !q.startsWith('{');
+    return {
+      traces: found.slice(from, from + limit),
+      cursor: next,
+      query: isShort ? `{ ${q.replace(/service:("[^"]*"|\S+)/, 'resource.service.name = $1')} }` : q,
+    };
+  }
+
+  #projects(method, name, body) {
+    if (method === 'GET') return { projects: this.projects };
+    if (method === 'DELETE') {
+      this.projects = this.projects.filter((project) => project.name !== decodeURIComponent(name));
+      return undefined;
+    }
+    if (this.projects.some((project) => project.name === body.name)) {
+      throw new Problem(409, 'There is a project of this name');
+    }
+    const project = { id: this.projects.length + 1, name: body.name, createdUnixNano: '1767225600000000000' };
+    this.projects = [...this.projects, project];
+    return project;
+  }
+
+  #keys(method, id, body) {
+    if (method === 'GET') return { keys: this.keys };
+    if (method === 'DELETE') {
+      this.keys = this.keys.map((key) => (key.id === Number(id) ? { ...key, revoked: true } : key));
+      return undefined;
+    }
+    const key = {
+      id: this.keys.length + 1, ...body, prefix: 'tk_new_0001', createdUnixNano: '1767225600000000000',
+      lastUsedUnixNano: null, revoked: false,
+    };
+    this.keys = [...this.keys, key];
+    return { ...key, key: 'tk_new_0001_secret' };
+  }
+}
+
+/** Listens on 127.0.0.1; resolves to `{ url, close }`. */
+export function serve(fixture, port = 0) {
+  const server = createServer(async (request, response) => {
+    const url = new URL(request.url, 'http://localhost');
+    fixture.requests.push({ method: request.method, url, headers: request.headers });
+    response.setHeader('Content-Security-Policy', csp);
+    if (url.pathname.startsWith('/api/v1')) return answerApi(fixture, url, request, response);
+    return answerFile(url, response);
+  });
+  return new Promise((resolve) => {
+    server.listen(port, '127.0.0.1', () => resolve({
+      url: `http://127.0.0.1:${server.address().port}`,
+      close: () => new Promise((done) => {
+        server.close(done);
+        server.closeAllConnections();
+      }),
+    }));
+  });
+}
+
+async function answerApi(fixture, url, request, response) {
+  let text = '';
+  for await (const chunk of request) text += chunk;
+  let status = request.method === 'POST' ? 201 : 200;
+  let body;
+  try {
+    const isSafe = request.method === 'GET' || request.headers['x-tracekit-csrf'] === '1';
+    if (!isSafe) throw new Problem(403, 'X-TraceKit-CSRF is missing');
+    const path = url.pathname.slice('/api/v1'.length);
+    body = fixture.answer(request.method, path, url.searchParams, text ? JSON.parse(text) : null);
+    if (body === undefined) status = 204;
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error;
+    status = error.body.status;
+    body = error.body;
+  }
+  const type = status >= 400 ? 'application/problem+json' : 'application/json';
+  response.writeHead(status, body === undefined ? {} : { 'Content-Type': type });
+  response.end(body === undefined ? undefined : JSON.stringify(body));
+}
+
+function answerFile(url, response) {
+  const path = join(dist, normalize(url.pathname));
+  const isFile = path.startsWith(dist) && statSync(path, { throwIfNoEntry: false })?.isFile();
+  const file = isFile ? path : join(dist, 'index.html');
+  response.writeHead(200, { 'Content-Type': types[extname(file)] });
+  response.end(readFileSync(file));
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const { url } = await serve(new Fixture(), Number(process.argv[2] ?? 5173));
+  console.log(url);
+}
