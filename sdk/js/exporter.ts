@@ -1,0 +1,191 @@
+/**
+ * Keeps ended spans until the server has them.
+ *
+ * Invariants: at most QUEUE_MAX spans wait and one batch is under way; a span that finds no room,
+ * or whose batch is given up, is counted in `stats().dropped`. Batches never overlap and are never
+ * sent twice after the server has taken them, in whole or in part. Nothing here throws.
+ */
+
+import type { Log } from './log.js';
+import { ATTEMPTS_MAX, outcomeOf, retryDelay } from './retry.js';
+import type { Span } from './span.js';
+
+export const QUEUE_MAX = 2_048;
+export const BATCH_MAX = 512;
+export const INTERVAL_MS = 5_000;
+
+export interface Reply {
+  /** null = no answer. */
+  status: number | null;
+  retryAfter?: string | null;
+  /** The answer's text, or why there is none. */
+  text: string;
+}
+
+export interface ExporterOptions {
+  url: string;
+  /** False when there is no key: spans are let go, uncounted, since nobody waits for them. */
+  enabled: boolean;
+  encode: (spans: readonly Span[]) => string;
+  /** Posts a body. Never rejects. */
+  send: (body: string) => Promise<Reply>;
+  log: Log;
+}
+
+export interface Stats {
+  sent: number;
+  dropped: number;
+  queued: number;
+}
+
+/** A timer that keeps no process alive. */
+function later(work: () => void, ms: number): ReturnType<typeof setTimeout> {
+  const timer = setTimeout(work, ms);
+  (timer as { unref?: () => void }).unref?.();
+  return timer;
+}
+
+function rejectedSpans(text: string): [count: number, message: string] {
+  try {
+    const partial = JSON.parse(text).partialSuccess ?? {};
+    return [Number(partial.rejectedSpans ?? 0), String(partial.errorMessage ?? '')];
+  } catch {
+    return [0, ''];
+  }
+}
+
+export class Exporter {
+  private readonly _options: ExporterOptions;
+  private _queue: Span[] = [];
+  private _timer: ReturnType<typeof setTimeout> | undefined;
+  private _draining: Promise<void> | undefined;
+  private _wake: (() => void) | undefined;
+  private _hurried = false;
+  private _sent = 0;
+  private _dropped = 0;
+  private _underWay = 0;
+
+  constructor(options: ExporterOptions) {
+    this._options = options;
+  }
+
+  stats(): Stats {
+    const queued = this._queue.length + this._underWay;
+    return { sent: this._sent, dropped: this._dropped, queued };
+  }
+
+  add(span: Span): void {
+    if (!this._options.enabled) return;
+    if (this._queue.length >= QUEUE_MAX) {
+      this._drop(1, 'the queue is full');
+      return;
+    }
+    this._queue.push(span);
+    if (this._queue.length >= BATCH_MAX) void this._drain();
+    else this._timer ??= later(() => void this._drain(), INTERVAL_MS);
+  }
+
+  /** Takes waiting spans for a sender of their own (a page that goes away). */
+  take(): Span[] {
+    return this._queue.splice(0, BATCH_MAX);
+  }
+
+  /** Counts spans that `take` handed out. */
+  taken(count: number, delivered: boolean): void {
+    if (delivered) this._sent += count;
+    else this._drop(count, 'the page went away');
+  }
+
+  /** Sends what is waiting. True when all was delivered or given up within the time. */
+  async flush(timeoutMs: number): Promise<boolean> {
+    this._wake?.();
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<boolean>((resolve) => {
+      timer = setTimeout(() => resolve(false), timeoutMs);
+    });
+    const done = await Promise.race([this._drain().then(() => true), late]);
+    clearTimeout(timer);
+    return done;
+  }
+
+  /** Sends what is waiting, each batch once more at most, and counts the rest as dropped. */
+  async shutdown(timeoutMs: number): Promise<boolean> {
+    this._hurried = true;
+    const done = await this.flush(timeoutMs);
+    this._drop(this._queue.length, 'the service is stopping');
+    this._queue = [];
+    clearTimeout(this._timer);
+    this._hurried = false;
+    return done;
+  }
+
+  private _drop(count: number, why: string): void {
+    if (!count) return;
+    this._dropped += count;
+    this._options.log.loud('dropped ' + why, `spans are being dropped: ${why}`);
+  }
+
+  /** Sends until the queue is empty; one run at a time. */
+  private _drain(): Promise<void> {
+    clearTimeout(this._timer);
+    this._timer = undefined;
+    this._draining ??= this._sendAll().finally(() => {
+      this._draining = undefined;
+    });
+    return this._draining;
+  }
+
+  private async _sendAll(): Promise<void> {
+    for (let batch = this.take(); batch.length; batch = this.take()) {
+      this._underWay = batch.length;
+      await this._deliver(batch);
+      this._underWay = 0;
+    }
+  }
+
+  private async _deliver(batch: Span[]): Promise<void> {
+    const body = this._options.encode(batch);
+    for (let attempt = 1; ; attempt++) {
+      const reply = await this._options.send(body);
+      const outcome = outcomeOf(reply.status);
+      this._report(reply, outcome, batch.length);
+      if (outcome === 'delivered') return;
+      if (outcome === 'drop' || attempt >= ATTEMPTS_MAX || this._hurried) {
+        this._drop(batch.length, 'the server does not take them');
+        return;
+      }
+      await this._wait(retryDelay(attempt, reply.retryAfter));
+    }
+  }
+
+  /** Waits, or until somebody flushes. */
+  private _wait(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = later(resolve, ms);
+      this._wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  private _report(reply: Reply, outcome: 'delivered' | 'retry' | 'drop', count: number): void {
+    const { log, url } = this._options;
+    const said = reply.text.slice(0, 200);
+    if (outcome === 'delivered') {
+      const [rejected, message] = rejectedSpans(reply.text);
+      this._sent += count - rejected;
+      this._dropped += rejected;
+      log.debug(`exported ${count - rejected} spans to ${url}: ${reply.status}`);
+      if (rejected || message) {
+        log.loud('partial', `${url} rejected ${rejected} of ${count} spans: ${message}`);
+      }
+    } else if (reply.status === null) {
+      log.loud('unreachable', `no answer from ${url} (${said}); is the server running?`);
+    } else if (reply.status === 401 || reply.status === 403) {
+      log.loud('refused', `${url} refuses the API key (${reply.status} ${said})`);
+    } else {
+      log.loud(`status ${reply.status}`, `${url} answered ${reply.status} ${said}`);
+    }
+  }
+}

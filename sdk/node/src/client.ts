@@ -1,0 +1,99 @@
+/** The SDK's state in this process: one set-up, one current span per chain of calls. */
+
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomFillSync, randomUUID } from 'node:crypto';
+import { hostname } from 'node:os';
+import { Attributes, type Tags } from '../../js/attributes.js';
+import { Exporter } from '../../js/exporter.js';
+import { makeLog, type Log } from '../../js/log.js';
+import { checkedRate, checkedUrl, reportSetUp, type Options } from '../../js/options.js';
+import { otlpEncoder } from '../../js/otlp.js';
+import type { Span } from '../../js/span.js';
+import type { Target } from '../../js/targets.js';
+import { Tracer } from '../../js/tracer.js';
+import { environmentOptions } from './environment.js';
+import { flushAtExit } from './exit.js';
+import { makeSend } from './transport.js';
+
+declare const TRACEKIT_VERSION: string;
+
+const EXIT_FLUSH_MS = 3_000;
+
+export interface Client {
+  tracer: Tracer;
+  exporter: Exporter;
+  log: Log;
+  targets: readonly Target[] | undefined;
+}
+
+export const storage = new AsyncLocalStorage<Span>();
+
+let client: Client | undefined;
+
+function resourceOf(options: Options, serviceName: string): Tags {
+  return {
+    'service.name': serviceName,
+    'service.version': options.release,
+    'deployment.environment.name': options.environment,
+    'service.instance.id': randomUUID(),
+    'telemetry.sdk.name': 'tracekit',
+    'telemetry.sdk.language': 'nodejs',
+    'telemetry.sdk.version': TRACEKIT_VERSION,
+    'process.pid': process.pid,
+    'process.runtime.name': 'nodejs',
+    'process.runtime.version': process.versions.node,
+    'host.name': hostname(),
+  };
+}
+
+/** Code beats environment; a member that is undefined or empty was not said. */
+function merged(code: Options): Options {
+  const said = Object.entries(code).filter(([, value]) => value !== undefined && value !== '');
+  return { ...environmentOptions(process.env), ...Object.fromEntries(said) };
+}
+
+function setUp(code: Options): Client {
+  const options = merged(code);
+  const log = makeLog(options.debug === true);
+  const url = checkedUrl(options.endpoint, log);
+  const sampleRate = checkedRate(options.sampleRate, log);
+  const serviceName = options.serviceName || 'unknown_service:node';
+  const on = options.enabled !== false;
+  const enabled = on && Boolean(options.apiKey);
+  const exporter = new Exporter({
+    url,
+    enabled,
+    log,
+    encode: otlpEncoder(resourceOf(options, serviceName), {
+      name: '@tracekit/node',
+      version: TRACEKIT_VERSION,
+    }),
+    send: makeSend(url, options.apiKey ?? ''),
+  });
+  const tracer = new Tracer({
+    random: (bytes) => void randomFillSync(bytes),
+    sampleRate,
+    enabled,
+    current: () => storage.getStore(),
+    globalTags: new Attributes(),
+    export: (span) => exporter.add(span),
+  });
+  if (on) reportSetUp(log, options.apiKey, { url, serviceName, sampleRate });
+  return { tracer, exporter, log, targets: options.tracePropagationTargets };
+}
+
+/** Sets up, or sets up anew: spans of the set-up before are still sent. */
+export function init(options: Options = {}): void {
+  void client?.exporter.shutdown(EXIT_FLUSH_MS);
+  client = setUp(options);
+  flushAtExit(
+    () => getClient().exporter.flush(EXIT_FLUSH_MS),
+    () => getClient().exporter.stats().queued === 0,
+  );
+}
+
+/** The set-up; from the environment alone when nobody called `init`. */
+export function getClient(): Client {
+  if (!client) init();
+  return client!;
+}

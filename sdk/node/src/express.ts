@@ -1,0 +1,50 @@
+/** Express 4 and 5. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { serve, serveFailed } from './server.js';
+
+/** The part of Express's request that is needed; its own types stay the app's. */
+interface Request extends IncomingMessage {
+  baseUrl?: string;
+  route?: { path?: unknown };
+  app?: { use: (handler: ErrorHandler) => unknown };
+}
+
+type Next = (error?: unknown) => void;
+export type Handler = (req: Request, res: ServerResponse, next: Next) => void;
+export type ErrorHandler = (
+  error: unknown,
+  req: Request,
+  res: ServerResponse,
+  next: Next,
+) => void;
+
+const apps = new WeakSet<object>();
+
+function routeOf(req: Request): string | undefined {
+  const path = req.route?.path;
+  return path === undefined ? undefined : (req.baseUrl ?? '') + String(path);
+}
+
+const recordError: ErrorHandler = (error, req, _res, next) => {
+  serveFailed(req, error);
+  next(error);
+};
+
+const traceRequest: Handler = (req, res, next) => {
+  // Last in the line, so that errors no handler of the app takes are recorded without ado.
+  if (req.app && !apps.has(req.app)) {
+    apps.add(req.app);
+    req.app.use(recordError);
+  }
+  serve(req, res, () => routeOf(req), next);
+};
+
+export const Handlers = {
+  /** Opens the request: its span, and the context that tags and children find it by. */
+  requestHandler: (): Handler => traceRequest,
+  /** The same; a request that is open already is let through. One of the two is enough. */
+  tracingHandler: (): Handler => traceRequest,
+  /** Records errors; needed only in front of error handlers that answer by themselves. */
+  errorHandler: (): ErrorHandler => recordError,
+};

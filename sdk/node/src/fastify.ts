@@ -1,0 +1,57 @@
+/** Fastify 4 and 5. */
+
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { serve, serveFailed } from './server.js';
+
+interface Request {
+  raw: IncomingMessage;
+  routeOptions?: { url?: string };
+}
+
+interface Reply {
+  raw: ServerResponse;
+}
+
+interface Fastify {
+  addHook(
+    name: 'onRequest',
+    hook: (request: Request, reply: Reply, done: () => void) => void,
+  ): unknown;
+  addHook(
+    name: 'onError',
+    hook: (request: Request, reply: Reply, error: unknown, done: () => void) => void,
+  ): unknown;
+}
+
+type Plugin = typeof plugin;
+
+function plugin(fastify: Fastify, _options: object, done: () => void): void {
+  fastify.addHook('onRequest', (request, reply, next) => {
+    serve(request.raw, reply.raw, () => request.routeOptions?.url, next);
+  });
+  fastify.addHook('onError', (request, _reply, error, next) => {
+    serveFailed(request.raw, error);
+    next();
+  });
+  done();
+}
+
+/**
+ * `fastify.register(fastifyPlugin)` and `fastify.register(fastifyPlugin())` are the same: called
+ * without an instance it returns itself.
+ */
+export function fastifyPlugin(): Plugin;
+export function fastifyPlugin(fastify: unknown, options: object, done: () => void): void;
+export function fastifyPlugin(
+  fastify?: unknown,
+  options?: object,
+  done?: () => void,
+): Plugin | void {
+  return fastify ? plugin(fastify as Fastify, options!, done!) : (fastifyPlugin as Plugin);
+}
+
+// Not a scope of its own: the hooks serve the routes of whoever registers it.
+Object.assign(fastifyPlugin, {
+  [Symbol.for('skip-override')]: true,
+  [Symbol.for('fastify.display-name')]: '@tracekit/node',
+});
