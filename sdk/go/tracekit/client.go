@@ -1,0 +1,101 @@
+package tracekit
+
+import (
+	"io"
+	"net/http"
+	"sync"
+)
+
+// HTTPClient is http.DefaultClient with tracing: it makes a span for each request and sends
+// the trace on. The raw http.Get does neither. A request belongs to the span of its context
+// or, without one (as with Get), to the span the middleware bound to the goroutine.
+var HTTPClient = &http.Client{Transport: Transport(nil)}
+
+// Transport traces the requests that base makes, for the span that is current or, when there
+// is none, for the SDK that was made last. Nil is http.DefaultTransport.
+func Transport(base http.RoundTripper) http.RoundTripper { return &transport{base: base} }
+
+// HTTPClient gives a copy of client that traces its requests. Nil is http.DefaultClient.
+func (s *SDK) HTTPClient(client *http.Client) *http.Client {
+	if client == nil {
+		client = http.DefaultClient
+	}
+	traced := *client
+	traced.Transport = &transport{base: client.Transport, sdk: s}
+	return &traced
+}
+
+type transport struct {
+	base http.RoundTripper
+	sdk  *SDK // nil: the current span's, or the latest
+}
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	base := t.base
+	if base == nil {
+		base = http.DefaultTransport
+	}
+	parent := spanFrom(r.Context())
+	sdk := t.sdk
+	if sdk == nil && parent != nil {
+		sdk = parent.sdk
+	}
+	if sdk == nil {
+		sdk = latest.Load()
+	}
+	if sdk == nil || sdk.config.Disabled {
+		return base.RoundTrip(r)
+	}
+	span := sdk.newSpan(r.Context(), spanMethod(r.Method), kindClient, parent, SpanContext{})
+	if span.recording != nil {
+		setMethod(span, r.Method)
+		span.setString("url.full", redactURL(r.URL))
+		setAddress(span, "server.address", "server.port", r.URL.Host)
+	}
+	r = r.Clone(&span.ctx) // a RoundTripper must not change the request it is given
+	if sdk.config.targets.match(r.URL) {
+		inject(span.sc, r.Header)
+	}
+	response, err := base.RoundTrip(r)
+	if err != nil {
+		span.captureException(err, stack(1))
+		span.End()
+		return response, err
+	}
+	span.setResponseStatus(response.StatusCode)
+	setProtocol(span, response.ProtoMajor, response.ProtoMinor)
+	if response.StatusCode >= 400 {
+		span.failStatus(response.StatusCode)
+	}
+	if response.StatusCode == http.StatusSwitchingProtocols || response.Body == nil {
+		span.End() // the body is a connection now, and has a Write
+	} else {
+		response.Body = &tracedBody{ReadCloser: response.Body, span: span}
+	}
+	return response, nil
+}
+
+// tracedBody ends the span of a request when its response has been read, or closed.
+type tracedBody struct {
+	io.ReadCloser
+	span *Span
+	once sync.Once
+}
+
+func (b *tracedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil {
+		b.once.Do(func() {
+			if err != io.EOF {
+				b.span.captureException(err, stack(1))
+			}
+			b.span.End()
+		})
+	}
+	return n, err
+}
+
+func (b *tracedBody) Close() error {
+	b.once.Do(b.span.End)
+	return b.ReadCloser.Close()
+}

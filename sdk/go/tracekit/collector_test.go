@@ -1,0 +1,272 @@
+package tracekit
+
+import (
+	"compress/gzip"
+	"context"
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+	"time"
+)
+
+// collector is an OTLP server for tests: it decodes what it gets with a decoder of its own.
+type collector struct {
+	*httptest.Server
+	mu       sync.Mutex
+	requests []*http.Request
+	resource map[string]any
+	spans    []decodedSpan
+	answer   func(w http.ResponseWriter, n int) // of the n-th request, from 1; nil: 200
+}
+
+type decodedSpan struct {
+	TraceID, ID, ParentID, TraceState, Name string
+	Kind                                    uint64
+	Start, End                              uint64
+	Attributes                              map[string]any
+	Events                                  []decodedEvent
+	DroppedAttributes, DroppedEvents        uint64
+	StatusCode                              uint64
+	StatusMessage                           string
+	Flags                                   uint64
+}
+
+type decodedEvent struct {
+	Name       string
+	Attributes map[string]any
+}
+
+func newCollector(t *testing.T) *collector {
+	c := &collector{}
+	c.Server = httptest.NewServer(c)
+	t.Cleanup(c.Close)
+	return c
+}
+
+func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	zip, err := gzip.NewReader(r.Body)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	body, err := io.ReadAll(zip)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.requests = append(c.requests, r)
+	if c.answer != nil {
+		recorder := httptest.NewRecorder()
+		c.answer(recorder, len(c.requests))
+		for name, values := range recorder.Header() {
+			w.Header()[name] = values
+		}
+		w.WriteHeader(recorder.Code)
+		_, _ = w.Write(recorder.Body.Bytes())
+		if recorder.Code != http.StatusOK {
+			return
+		}
+	}
+	resource, spans := decodeRequest(body)
+	c.resource = resource
+	c.spans = append(c.spans, spans...)
+}
+
+// sdk makes an SDK that sends to the collector.
+func (c *collector) sdk(t *testing.T, config Config) *SDK {
+	t.Helper()
+	config.APIKey, config.Endpoint = "test-key", c.URL
+	if config.ServiceName == "" {
+		config.ServiceName = "test"
+	}
+	sdk, err := NewSDK(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = sdk.Shutdown(testContext(t)) })
+	return sdk
+}
+
+// flushed gives all spans by name once the SDK has sent them; a second one of a name is "name#2".
+func (c *collector) flushed(t *testing.T, sdk *SDK) map[string]decodedSpan {
+	t.Helper()
+	if err := sdk.Flush(testContext(t)); err != nil {
+		t.Fatal(err)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	byName := map[string]decodedSpan{}
+	for _, span := range c.spans {
+		name := span.Name
+		for n := 2; byName[name].ID != ""; n++ {
+			name = fmt.Sprintf("%s#%d", span.Name, n)
+		}
+		byName[name] = span
+	}
+	return byName
+}
+
+func testContext(t *testing.T) context.Context {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	t.Cleanup(cancel)
+	return ctx
+}
+
+// protoField is one field of any message.
+type protoField struct {
+	number, wire, value uint64
+	bytes               []byte
+}
+
+func protoFields(b []byte) (fields []protoField) {
+	for len(b) > 0 {
+		tag, n := binary.Uvarint(b)
+		b = b[n:]
+		f := protoField{number: tag >> 3, wire: tag & 7}
+		switch f.wire {
+		case wireVarint:
+			f.value, n = binary.Uvarint(b)
+		case wireFixed64:
+			f.value, n = binary.LittleEndian.Uint64(b), 8
+		case wireFixed32:
+			f.value, n = uint64(binary.LittleEndian.Uint32(b)), 4
+		case wireBytes:
+			size, m := binary.Uvarint(b)
+			n = m + int(size)
+			f.bytes = b[m:n]
+		default:
+			panic("unknown wire type")
+		}
+		b = b[n:]
+		fields = append(fields, f)
+	}
+	return fields
+}
+
+func decodeRequest(body []byte) (resource map[string]any, spans []decodedSpan) {
+	for _, resourceSpans := range protoFields(body) {
+		for _, f := range protoFields(resourceSpans.bytes) {
+			if f.number == 1 {
+				resource = decodeAttributes(f.bytes, 1)
+				continue
+			}
+			for _, g := range protoFields(f.bytes) {
+				if g.number == 2 {
+					spans = append(spans, decodeSpan(g.bytes))
+				}
+			}
+		}
+	}
+	return resource, spans
+}
+
+func decodeSpan(b []byte) (s decodedSpan) {
+	s.Attributes = decodeAttributes(b, 9)
+	for _, f := range protoFields(b) {
+		switch f.number {
+		case 1:
+			s.TraceID = hex.EncodeToString(f.bytes)
+		case 2:
+			s.ID = hex.EncodeToString(f.bytes)
+		case 3:
+			s.TraceState = string(f.bytes)
+		case 4:
+			s.ParentID = hex.EncodeToString(f.bytes)
+		case 5:
+			s.Name = string(f.bytes)
+		case 6:
+			s.Kind = f.value
+		case 7:
+			s.Start = f.value
+		case 8:
+			s.End = f.value
+		case 10:
+			s.DroppedAttributes = f.value
+		case 11:
+			event := decodedEvent{Attributes: decodeAttributes(f.bytes, 3)}
+			for _, g := range protoFields(f.bytes) {
+				if g.number == 2 {
+					event.Name = string(g.bytes)
+				}
+			}
+			s.Events = append(s.Events, event)
+		case 12:
+			s.DroppedEvents = f.value
+		case 15:
+			for _, g := range protoFields(f.bytes) {
+				if g.number == 2 {
+					s.StatusMessage = string(g.bytes)
+				} else {
+					s.StatusCode = g.value
+				}
+			}
+		case 16:
+			s.Flags = f.value
+		}
+	}
+	return s
+}
+
+func decodeAttributes(message []byte, number uint64) map[string]any {
+	attributes := map[string]any{}
+	for _, f := range protoFields(message) {
+		if f.number == number {
+			key, value := decodeKeyValue(f.bytes)
+			if _, twice := attributes[key]; twice {
+				panic("attribute " + key + " is there twice")
+			}
+			attributes[key] = value
+		}
+	}
+	return attributes
+}
+
+func decodeKeyValue(b []byte) (key string, value any) {
+	for _, f := range protoFields(b) {
+		if f.number == 1 {
+			key = string(f.bytes)
+		} else {
+			value = decodeValue(f.bytes)
+		}
+	}
+	return key, value
+}
+
+func decodeValue(b []byte) any {
+	for _, f := range protoFields(b) {
+		switch f.number {
+		case 1:
+			return string(f.bytes)
+		case 2:
+			return f.value == 1
+		case 3:
+			return int64(f.value)
+		case 4:
+			return math.Float64frombits(f.value)
+		case 5:
+			list := []any{}
+			for _, item := range protoFields(f.bytes) {
+				list = append(list, decodeValue(item.bytes))
+			}
+			return list
+		case 6:
+			pairs := map[string]any{}
+			for _, item := range protoFields(f.bytes) {
+				key, value := decodeKeyValue(item.bytes)
+				pairs[key] = value
+			}
+			return pairs
+		case 7:
+			return f.bytes
+		}
+	}
+	return nil
+}

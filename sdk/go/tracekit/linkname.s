@@ -1,0 +1,1 @@
+// The linker lets a Go declaration have no body only in a package with an assembly file.

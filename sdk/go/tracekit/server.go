@@ -1,0 +1,255 @@
+package tracekit
+
+import (
+	"bufio"
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+)
+
+// HTTPHandler traces the requests that handler serves. Their spans are called name or, when it
+// is empty, by the request's method and the pattern of http.ServeMux that it matched.
+func (s *SDK) HTTPHandler(handler http.Handler, name string) http.Handler {
+	if s.config.Disabled {
+		return handler
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		request := s.startRequest(r, name)
+		r = r.WithContext(request.ctx)
+		recorder := &responseRecorder{ResponseWriter: w}
+		defer func() {
+			if name == "" {
+				request.setRoute(r.Method, routeOf(r))
+			}
+			request.finish(recorder.status, recover())
+		}()
+		handler.ServeHTTP(recorder.wrapped(), r)
+	})
+}
+
+// HTTPMiddleware is HTTPHandler in the form that routers take.
+func (s *SDK) HTTPMiddleware(name string) func(http.Handler) http.Handler {
+	return func(next http.Handler) http.Handler { return s.HTTPHandler(next, name) }
+}
+
+// serverRequest is a request being served: its span, bound to the goroutine.
+type serverRequest struct {
+	span   *Span
+	ctx    context.Context
+	unbind func()
+}
+
+// startRequest starts the server span. The name may still be empty: it is the method then,
+// until setRoute.
+func (s *SDK) startRequest(r *http.Request, name string) serverRequest {
+	remote, _ := extract(r.Header)
+	if name == "" {
+		name = spanMethod(r.Method)
+	}
+	// Below the caller's span; below another server span only where a handler is wrapped twice.
+	outer, _ := r.Context().Value(spanKey{}).(*Span)
+	if outer != nil && outer.kind != kindServer {
+		outer = nil
+	}
+	span := s.newSpan(r.Context(), name, kindServer, outer, remote)
+	if span.recording != nil {
+		setServerAttributes(span, r)
+	}
+	ctx, unbind := bind(&span.ctx, span)
+	return serverRequest{span, ctx, unbind}
+}
+
+// setRoute names the span by the route, never by the path: that would be a name per user.
+func (r *serverRequest) setRoute(method, route string) {
+	if route != "" {
+		r.span.SetName(spanMethod(method) + " " + route)
+		r.span.setString("http.route", route)
+	}
+}
+
+// finish ends the span with the response's status: 0 is not known. A panic is recorded and
+// goes on.
+func (r *serverRequest) finish(status int, panicked any) {
+	defer r.unbind()
+	defer r.span.End()
+	if panicked != nil && panicked != http.ErrAbortHandler {
+		r.span.captureException(panicked, stack(2))
+		if status == 0 {
+			status = http.StatusInternalServerError
+		}
+	}
+	if status != 0 {
+		r.span.setResponseStatus(status)
+		if status >= 500 {
+			r.span.failStatus(status)
+		}
+	}
+	if panicked != nil {
+		panic(panicked)
+	}
+}
+
+func (s *Span) setResponseStatus(status int) { s.SetTag("http.response.status_code", status) }
+
+// failStatus marks the span as failed by its response's status, unless an exception has told
+// more already.
+func (s *Span) failStatus(status int) {
+	s.mu.Lock()
+	failed := s.status == statusError
+	s.mu.Unlock()
+	if !failed {
+		s.setString("error.type", strconv.Itoa(status))
+		s.SetError("")
+	}
+}
+
+// setServerAttributes follows the semantic conventions for HTTP server spans, v1.44.
+func setServerAttributes(span *Span, r *http.Request) {
+	setMethod(span, r.Method)
+	scheme := "http"
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	span.setString("url.scheme", scheme)
+	span.setString("url.path", r.URL.Path)
+	if r.URL.RawQuery != "" {
+		span.setString("url.query", redactQuery(r.URL.RawQuery))
+	}
+	setAddress(span, "server.address", "server.port", r.Host)
+	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+		span.setString("client.address", host)
+	}
+	if agent := r.UserAgent(); agent != "" {
+		span.setString("user_agent.original", agent)
+	}
+	setProtocol(span, r.ProtoMajor, r.ProtoMinor)
+}
+
+func setMethod(span *Span, method string) {
+	if known := knownMethod(method); known == method {
+		span.setString("http.request.method", method)
+	} else {
+		span.setString("http.request.method", known)
+		span.setString("http.request.method_original", method)
+	}
+}
+
+// knownMethod keeps what a client can invent out of names and attributes that are counted.
+func knownMethod(method string) string {
+	switch method {
+	case "GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "CONNECT", "OPTIONS", "TRACE", "QUERY":
+		return method
+	case "":
+		return "GET" // of a client request
+	}
+	return "_OTHER"
+}
+
+func spanMethod(method string) string {
+	if known := knownMethod(method); known != "_OTHER" {
+		return known
+	}
+	return "HTTP"
+}
+
+func setAddress(span *Span, addressKey, portKey, hostport string) {
+	host, port, err := net.SplitHostPort(hostport)
+	if err != nil {
+		host = hostport
+	}
+	if host != "" {
+		span.setString(addressKey, host)
+	}
+	if n, err := strconv.Atoi(port); err == nil {
+		span.SetTag(portKey, n)
+	}
+}
+
+func setProtocol(span *Span, major, minor int) {
+	switch {
+	case major == 1 && minor == 1:
+		span.setString("network.protocol.version", "1.1")
+	case major >= 2:
+		span.setString("network.protocol.version", strconv.Itoa(major))
+	case major == 1:
+		span.setString("network.protocol.version", "1.0")
+	}
+}
+
+// responseRecorder notes the status. Handlers ask a ResponseWriter what else it can do
+// (http.Flusher, http.Hijacker); wrapped gives one that can do what the original can.
+type responseRecorder struct {
+	http.ResponseWriter
+	status int
+}
+
+func (w *responseRecorder) WriteHeader(status int) {
+	// 1xx are in front of the response, but for 101, which is it.
+	if w.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		w.status = status
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *responseRecorder) Write(b []byte) (int, error) {
+	w.implicitStatus()
+	return w.ResponseWriter.Write(b)
+}
+
+func (w *responseRecorder) implicitStatus() {
+	if w.status == 0 {
+		w.status = http.StatusOK
+	}
+}
+
+// Unwrap lets http.ResponseController find the original.
+func (w *responseRecorder) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+func (w *responseRecorder) wrapped() http.ResponseWriter {
+	flusher, flushes := w.ResponseWriter.(http.Flusher)
+	hijacker, hijacks := w.ResponseWriter.(http.Hijacker)
+	pusher, pushes := w.ResponseWriter.(http.Pusher)
+	flushing := flushRecorder{w, flusher}
+	switch {
+	case flushes && hijacks:
+		return &http1Recorder{flushing, hijacker}
+	case flushes && pushes:
+		return &struct {
+			flushRecorder
+			http.Pusher
+		}{flushing, pusher}
+	case flushes:
+		return &flushing
+	case hijacks:
+		return &struct {
+			*responseRecorder
+			http.Hijacker
+		}{w, hijacker}
+	}
+	return w
+}
+
+type flushRecorder struct {
+	*responseRecorder
+	flusher http.Flusher
+}
+
+func (w flushRecorder) Flush() {
+	w.implicitStatus()
+	w.flusher.Flush()
+}
+
+type http1Recorder struct {
+	flushRecorder
+	hijacker http.Hijacker
+}
+
+func (w *http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijacker.Hijack() }
+
+// ReadFrom keeps sendfile: io.Copy asks for it.
+func (w *http1Recorder) ReadFrom(r io.Reader) (int64, error) {
+	w.implicitStatus()
+	return io.Copy(w.ResponseWriter, r)
+}

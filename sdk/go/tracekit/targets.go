@@ -1,0 +1,50 @@
+package tracekit
+
+import (
+	"fmt"
+	"net/url"
+	"regexp"
+	"strings"
+)
+
+// targets are Config.TracePropagationTargets, checked. Nil: every request of a traced client
+// gets the headers.
+type targets []any
+
+func newTargets(list []any) (targets, error) {
+	for _, target := range list {
+		switch t := target.(type) {
+		case string:
+		case *regexp.Regexp:
+			if t == nil {
+				return nil, fmt.Errorf("tracekit: a propagation target is a nil *regexp.Regexp")
+			}
+		default:
+			return nil, fmt.Errorf(
+				"tracekit: a propagation target is a string or a *regexp.Regexp, not a %T", target)
+		}
+	}
+	return targets(list), nil
+}
+
+// match looks at scheme, host, port and path alone: a third party that has one of our hosts in
+// its user-info, query or fragment gets no header.
+func (list targets) match(u *url.URL) bool {
+	if list == nil {
+		return true
+	}
+	location := (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
+	for _, target := range list {
+		switch t := target.(type) {
+		case string:
+			if t != "" && strings.Contains(location, t) {
+				return true
+			}
+		case *regexp.Regexp:
+			if t.MatchString(location) {
+				return true
+			}
+		}
+	}
+	return false
+}
