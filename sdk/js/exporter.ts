@@ -1,9 +1,10 @@
 /**
  * Keeps ended spans until the server has them.
  *
- * Invariants: at most QUEUE_MAX spans wait and one batch is under way; a span that finds no room,
- * or whose batch is given up, is counted in `stats().dropped`. Batches never overlap and are never
- * sent twice after the server has taken them, in whole or in part. Nothing here throws.
+ * Invariants: at most QUEUE_MAX spans wait; a span that finds no room, or whose batch is given up,
+ * is counted in `stats().dropped`. Batches go one after the other (only a page that goes away
+ * sends them side by side) and never again once the server took them, in whole or in part.
+ * Nothing here throws.
  */
 
 import type { Log } from './log.js';
@@ -27,8 +28,8 @@ export interface ExporterOptions {
   /** False when there is no key: spans are let go, uncounted, since nobody waits for them. */
   enabled: boolean;
   encode: (spans: readonly Span[]) => string;
-  /** Posts a body. Never rejects. */
-  send: (body: string) => Promise<Reply>;
+  /** Posts a body; `leaving` when the page may be gone before the answer. Never rejects. */
+  send: (body: string, leaving: boolean) => Promise<Reply>;
   log: Log;
 }
 
@@ -85,15 +86,19 @@ export class Exporter {
     else this._timer ??= later(() => void this._drain(), INTERVAL_MS);
   }
 
-  /** Takes waiting spans for a sender of their own (a page that goes away). */
-  take(): Span[] {
-    return this._queue.splice(0, BATCH_MAX);
-  }
-
-  /** Counts spans that `take` handed out. */
-  taken(count: number, delivered: boolean): void {
-    if (delivered) this._sent += count;
-    else this._drop(count, 'the page went away');
+  /** The page may go away: posts at once, side by side, what `fits`; the rest as usual. */
+  leave(fits: (body: string) => boolean): void {
+    for (let count = BATCH_MAX; this._queue.length && count; ) {
+      const batch = this._queue.slice(0, count);
+      const body = this._options.encode(batch);
+      if (fits(body)) {
+        this._queue.splice(0, batch.length);
+        void this._deliver(batch, body, true);
+      } else {
+        count = batch.length >> 1;
+      }
+    }
+    if (this._queue.length) void this._drain();
   }
 
   /** Sends what is waiting. True when all was delivered or given up within the time. */
@@ -136,22 +141,26 @@ export class Exporter {
   }
 
   private async _sendAll(): Promise<void> {
-    for (let batch = this.take(); batch.length; batch = this.take()) {
-      this._underWay = batch.length;
-      await this._deliver(batch);
-      this._underWay = 0;
+    while (this._queue.length) {
+      const batch = this._queue.splice(0, BATCH_MAX);
+      await this._deliver(batch, this._options.encode(batch), false);
     }
   }
 
-  private async _deliver(batch: Span[]): Promise<void> {
-    const body = this._options.encode(batch);
+  private async _deliver(batch: Span[], body: string, leaving: boolean): Promise<void> {
+    this._underWay += batch.length;
+    await this._attempt(batch.length, body, leaving);
+    this._underWay -= batch.length;
+  }
+
+  private async _attempt(count: number, body: string, leaving: boolean): Promise<void> {
     for (let attempt = 1; ; attempt++) {
-      const reply = await this._options.send(body);
+      const reply = await this._options.send(body, leaving);
       const outcome = outcomeOf(reply.status);
-      this._report(reply, outcome, batch.length);
+      this._report(reply, outcome, count);
       if (outcome === 'delivered') return;
       if (outcome === 'drop' || attempt >= ATTEMPTS_MAX || this._hurried) {
-        this._drop(batch.length, 'the server does not take them');
+        this._drop(count, 'the server does not take them');
         return;
       }
       await this._wait(retryDelay(attempt, reply.retryAfter));

@@ -49,3 +49,17 @@ export function reportSetUp(
   }
   log.debug(`${set.serviceName} sends to ${set.url}, sample rate ${set.sampleRate}`);
 }
+
+/** Targets that are neither strings nor regular expressions are said loudly and left out. */
+export function checkedTargets(
+  targets: Options['tracePropagationTargets'],
+  log: Log,
+): readonly Target[] | undefined {
+  if (targets === undefined || targets === null) return undefined;
+  const list: unknown[] = [targets].flat();
+  const valid = list.filter((one) => typeof one === 'string' || one instanceof RegExp);
+  if (valid.length < list.length) {
+    log.loud('targets', 'tracePropagationTargets takes strings and regular expressions only');
+  }
+  return valid as Target[];
+}

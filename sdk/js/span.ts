@@ -30,8 +30,15 @@ export interface SpanOrigin {
   sink: ((span: Span) => void) | undefined;
 }
 
-function nameOf(error: unknown): string {
-  return error instanceof Error ? error.name : typeof error;
+/** What is known of a thrown value, which may be anything. */
+function errorFacts(error: unknown): { type: string; message: string; stack?: string } {
+  try {
+    if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
+    const { name, message, stack } = error;
+    return { type: String(name), message: String(message), ...(stack && { stack }) };
+  } catch {
+    return { type: typeof error, message: '' };
+  }
 }
 
 export class Span implements SpanContext {
@@ -123,14 +130,12 @@ export class Span implements SpanContext {
   captureException(error: unknown): this {
     if (!this._sink || error === this._lastError) return this;
     this._lastError = error;
-    const known = error instanceof Error ? error : undefined;
-    const message = known ? known.message : String(error);
-    this.setTag('error.type', nameOf(error));
-    this.setStatus('ERROR', message);
+    const { type, message, stack } = errorFacts(error);
+    this.setTag('error.type', type).setStatus('ERROR', message);
     return this.addEvent('exception', {
-      'exception.type': nameOf(error),
+      'exception.type': type,
       'exception.message': message,
-      'exception.stacktrace': known?.stack,
+      'exception.stacktrace': stack,
     });
   }
 

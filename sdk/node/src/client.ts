@@ -6,7 +6,13 @@ import { hostname } from 'node:os';
 import { Attributes, type Tags } from '../../js/attributes.js';
 import { Exporter } from '../../js/exporter.js';
 import { makeLog, type Log } from '../../js/log.js';
-import { checkedRate, checkedUrl, reportSetUp, type Options } from '../../js/options.js';
+import {
+  checkedRate,
+  checkedTargets,
+  checkedUrl,
+  reportSetUp,
+  type Options,
+} from '../../js/options.js';
 import { otlpEncoder } from '../../js/otlp.js';
 import type { Span } from '../../js/span.js';
 import type { Target } from '../../js/targets.js';
@@ -79,7 +85,7 @@ function setUp(code: Options): Client {
     export: (span) => exporter.add(span),
   });
   if (on) reportSetUp(log, options.apiKey, { url, serviceName, sampleRate });
-  return { tracer, exporter, log, targets: options.tracePropagationTargets };
+  return { tracer, exporter, log, targets: checkedTargets(options.tracePropagationTargets, log) };
 }
 
 /** Sets up, or sets up anew: spans of the set-up before are still sent. */

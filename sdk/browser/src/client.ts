@@ -1,0 +1,63 @@
+/** The set-up of this page, shared by everything that makes spans. */
+
+import { Attributes } from '../../js/attributes.js';
+import { Exporter } from '../../js/exporter.js';
+import { makeLog, type Log } from '../../js/log.js';
+import {
+  checkedRate,
+  checkedTargets,
+  checkedUrl,
+  reportSetUp,
+  type Options,
+} from '../../js/options.js';
+import { otlpEncoder } from '../../js/otlp.js';
+import type { Target } from '../../js/targets.js';
+import { Tracer } from '../../js/tracer.js';
+import { currentScope } from './activity.js';
+import { makeTransport, type Transport } from './transport.js';
+
+declare const TRACEKIT_VERSION: string;
+
+export interface Client {
+  tracer: Tracer;
+  exporter: Exporter;
+  transport: Transport;
+  log: Log;
+  url: string;
+  targets: readonly Target[] | undefined;
+  enabled: boolean;
+}
+
+export const globalTags = new Attributes();
+
+export function makeClient(options: Options): Client {
+  const log = makeLog(options.debug === true);
+  const url = checkedUrl(options.endpoint, log);
+  const sampleRate = checkedRate(options.sampleRate, log);
+  const serviceName = options.serviceName || 'unknown_service:browser';
+  const on = options.enabled !== false;
+  const enabled = on && Boolean(options.apiKey);
+  const resource = {
+    'service.name': serviceName,
+    'service.version': options.release,
+    'deployment.environment.name': options.environment,
+    'telemetry.sdk.name': 'tracekit',
+    'telemetry.sdk.language': 'webjs',
+    'telemetry.sdk.version': TRACEKIT_VERSION,
+    'user_agent.original': navigator.userAgent,
+  };
+  const transport = makeTransport(url, options.apiKey ?? '');
+  const encode = otlpEncoder(resource, { name: '@tracekit/browser', version: TRACEKIT_VERSION });
+  const exporter = new Exporter({ url, enabled, log, encode, send: transport.send });
+  const tracer = new Tracer({
+    random: (bytes) => void crypto.getRandomValues(bytes),
+    sampleRate,
+    enabled,
+    current: () => currentScope()?.span(),
+    globalTags,
+    export: (span) => exporter.add(span),
+  });
+  if (on) reportSetUp(log, options.apiKey, { url, serviceName, sampleRate });
+  const targets = checkedTargets(options.tracePropagationTargets, log);
+  return { tracer, exporter, transport, log, url, targets, enabled };
+}

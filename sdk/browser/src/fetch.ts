@@ -1,0 +1,69 @@
+/** Traces `window.fetch`. */
+
+import { bindPromise, type Scope } from './activity.js';
+import type { Client } from './client.js';
+import { traceRequest } from './request.js';
+
+const BODY_READERS = ['arrayBuffer', 'blob', 'formData', 'json', 'text'] as const;
+
+const scopes = new WeakMap<Response, Scope>();
+
+/** `await response.json()` goes on in the scope that made the request. */
+function bindBodyReaders(): void {
+  const prototype = Response.prototype;
+  for (const name of BODY_READERS) {
+    const read = prototype[name] as (this: Response) => Promise<unknown>;
+    const bound = function (this: Response): Promise<unknown> {
+      const scope = scopes.get(this);
+      return scope ? bindPromise(read.call(this), scope) : read.call(this);
+    };
+    Object.defineProperty(prototype, name, { value: bound, configurable: true, writable: true });
+  }
+}
+
+function tracedFetch(
+  client: Client,
+  original: typeof fetch,
+  input: RequestInfo | URL,
+  init: RequestInit | undefined,
+): Promise<Response> | undefined {
+  const request = input instanceof Request ? input : undefined;
+  const headers = new Headers(init?.headers ?? request?.headers);
+  const traced = traceRequest(client, {
+    api: 'fetch',
+    method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
+    url: request?.url ?? String(input),
+    opaque: (init?.mode ?? request?.mode) === 'no-cors',
+    hasHeader: headers.has('traceparent'),
+  });
+  if (!traced) return undefined;
+  for (const [name, value] of traced.headers) headers.set(name, value);
+  const changed = traced.headers.length ? { ...init, headers } : init;
+  const answered = original.call(window, input, changed).then(
+    (response) => {
+      if (traced.scope) scopes.set(response, traced.scope);
+      traced.done(response.status);
+      return response;
+    },
+    (error) => {
+      traced.done(0, error);
+      throw error;
+    },
+  );
+  return traced.scope ? bindPromise(answered, traced.scope) : answered;
+}
+
+/** `client` is asked at each call, so that a new set-up is heeded. */
+export function instrumentFetch(client: () => Client): void {
+  const original = window.fetch;
+  bindBodyReaders();
+  window.fetch = function fetch(input, init) {
+    let answer;
+    try {
+      answer = tracedFetch(client(), original, input, init);
+    } catch {
+      // Arguments that cannot be read are for the browser to refuse.
+    }
+    return answer ?? original.call(window, input, init);
+  };
+}
