@@ -121,7 +121,7 @@ export function makeTraceKit(): TraceKitApi {
       const span = getClient().tracer.start(name, { tags });
       if (!work) return span as T;
       const scope = workScope(span, outer);
-      onEnd(span, scope.close);
+      onEnd(span, () => scope.close());
       const result = runSpan(span, (inner) => within(scope, inner), work);
       return result instanceof Promise ? (bindPromise(result, outer) as T) : result;
     },
