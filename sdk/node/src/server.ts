@@ -42,6 +42,11 @@ function requestTags(req: IncomingMessage): Tags {
   };
 }
 
+/** A browser's question whether it may ask; no part of anyone's request. */
+function isPreflight(req: IncomingMessage): boolean {
+  return req.method === 'OPTIONS' && 'access-control-request-method' in req.headers;
+}
+
 function finish(span: Span, req: IncomingMessage, res: ServerResponse, route?: string): void {
   if (route) {
     span.setName(`${methodName(req.method ?? 'GET')} ${route}`).setTag('http.route', route);
@@ -65,7 +70,7 @@ function bindEmitter(emitter: NodeJS.EventEmitter, span: Span): void {
 
 /**
  * Runs `next` within the server span of this request, made when it has none yet: a child of the
- * caller its headers name. The span ends with the response. `route` is asked then: the pattern
+ * caller its headers name. CORS preflights have none. The span ends with the response. `route` is asked then: the pattern
  * (`/users/:id`), never the path.
  */
 export function serve(
@@ -74,7 +79,7 @@ export function serve(
   route: () => string | undefined,
   next: () => void,
 ): void {
-  if (spans.has(req)) return next();
+  if (spans.has(req) || isPreflight(req)) return next();
   const { traceparent, tracestate } = req.headers;
   const span = getClient().tracer.start(methodName(req.method ?? 'GET'), {
     kind: 'SERVER',

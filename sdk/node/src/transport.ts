@@ -30,7 +30,9 @@ export function makeSend(url: string, apiKey: string): (body: string) => Promise
         'Content-Length': body.length,
         'X-API-Key': apiKey,
       };
-      const request = client.request(url, { method: 'POST', agent, headers }, (answer) => {
+      // Whichever address of localhost the server listens on.
+      const options = { method: 'POST', agent, headers, autoSelectFamily: true };
+      const request = client.request(url, options, (answer) => {
         let text = '';
         answer.setEncoding('utf8');
         answer.on('data', (part: string) => {
