@@ -213,7 +213,7 @@ func resourceMessage(c config) (b []byte) {
 	host, _ := os.Hostname() // left out when the system has none
 	set("service.name", c.ServiceName)
 	set("service.version", c.Release)
-	set("service.instance.id", newTraceID().String())
+	set("service.instance.id", newUUID())
 	set("deployment.environment.name", c.Environment)
 	set("telemetry.sdk.name", "tracekit")
 	set("telemetry.sdk.language", "go")

@@ -1,6 +1,10 @@
 package tracekit
 
-import "github.com/labstack/echo/v4"
+import (
+	"net/http"
+
+	"github.com/labstack/echo/v4"
+)
 
 // EchoMiddleware traces the requests of an Echo instance. Register it with Use, which runs it
 // once the route is known.
@@ -14,18 +18,19 @@ func (s *SDK) EchoMiddleware() echo.MiddlewareFunc {
 			request.setRoute(c.Request().Method, c.Path())
 			c.SetRequest(c.Request().WithContext(request.ctx))
 			defer func() {
-				status := 0
-				if c.Response().Committed {
-					status = c.Response().Status
+				panicked := recover()
+				status := c.Response().Status // 200 until something else is written
+				if panicked != nil && !c.Response().Committed {
+					status = http.StatusInternalServerError // what echo's Recover will answer
 				}
-				request.finish(status, recover())
+				request.finish(status, panicked)
 			}()
 			if err = next(c); err != nil {
 				// As Echo's own middleware does: the error handler decides the status now, and
 				// does nothing for a response that is already written when it is asked again.
 				c.Error(err)
 				if c.Response().Status >= 500 {
-					request.span.CaptureException(err)
+					request.span.captureException(err, "")
 				}
 			}
 			return err

@@ -18,12 +18,15 @@ func (s *SDK) GinMiddleware() gin.HandlerFunc {
 		c.Request = c.Request.WithContext(request.ctx)
 		defer func() {
 			panicked := recover()
-			for _, err := range c.Errors {
-				request.span.CaptureException(err.Err)
-			}
 			status := c.Writer.Status()
 			if panicked != nil && !c.Writer.Written() {
 				status = http.StatusInternalServerError // what gin.Recovery will answer
+			}
+			for _, err := range c.Errors {
+				request.span.recordException(err.Err, "")
+				if status >= 500 {
+					request.span.fail(err.Err)
+				}
 			}
 			request.finish(status, panicked)
 		}()

@@ -59,6 +59,9 @@ func (s *SDK) StartSpan(ctx context.Context, name string) (context.Context, *Spa
 func (s *SDK) newSpan(
 	ctx context.Context, name string, kind kind, parent *Span, remote SpanContext,
 ) *Span {
+	if ctx == nil {
+		ctx = context.Background()
+	}
 	span := &Span{sdk: s, name: name, kind: kind}
 	span.ctx = spanContext{Context: ctx, span: span}
 	if parent != nil {

@@ -73,6 +73,9 @@ func (s *sender) send(ctx context.Context, b batch) (dropped int, err error) {
 	}
 	for attempt := 1; ; attempt++ {
 		result := s.post(ctx)
+		if ctx.Err() != nil {
+			return b.spans, ctx.Err() // we gave up, not the server: Shutdown says so
+		}
 		s.report(result)
 		if result.outcome == delivered {
 			return s.rejected(result.answer), nil

@@ -23,7 +23,11 @@ func (s *SDK) HTTPHandler(handler http.Handler, name string) http.Handler {
 			if name == "" {
 				request.setRoute(r.Method, routeOf(r))
 			}
-			request.finish(recorder.status, recover())
+			panicked := recover()
+			if panicked == nil && !recorder.hijacked {
+				recorder.implicitStatus()
+			}
+			request.finish(recorder.status, panicked)
 		}()
 		handler.ServeHTTP(recorder.wrapped(), r)
 	})
@@ -76,9 +80,6 @@ func (r *serverRequest) finish(status int, panicked any) {
 	defer r.span.End()
 	if panicked != nil && panicked != http.ErrAbortHandler {
 		r.span.captureException(panicked, stack(2))
-		if status == 0 {
-			status = http.StatusInternalServerError
-		}
 	}
 	if status != 0 {
 		r.span.setResponseStatus(status)
@@ -182,7 +183,8 @@ func setProtocol(span *Span, major, minor int) {
 // (http.Flusher, http.Hijacker); wrapped gives one that can do what the original can.
 type responseRecorder struct {
 	http.ResponseWriter
-	status int
+	status   int // 0: nothing is written
+	hijacked bool
 }
 
 func (w *responseRecorder) WriteHeader(status int) {
@@ -222,11 +224,6 @@ func (w *responseRecorder) wrapped() http.ResponseWriter {
 		}{flushing, pusher}
 	case flushes:
 		return &flushing
-	case hijacks:
-		return &struct {
-			*responseRecorder
-			http.Hijacker
-		}{w, hijacker}
 	}
 	return w
 }
@@ -246,7 +243,10 @@ type http1Recorder struct {
 	hijacker http.Hijacker
 }
 
-func (w *http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) { return w.hijacker.Hijack() }
+func (w *http1Recorder) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	w.hijacked = true
+	return w.hijacker.Hijack()
+}
 
 // ReadFrom keeps sendfile: io.Copy asks for it.
 func (w *http1Recorder) ReadFrom(r io.Reader) (int64, error) {

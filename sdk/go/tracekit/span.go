@@ -239,13 +239,27 @@ func (s *Span) CaptureException(err error) {
 	s.captureException(err, stack(1))
 }
 
+// captureException takes an error, or whatever a panic was called with.
 func (s *Span) captureException(err any, stack string) {
+	s.recordException(err, stack)
+	s.fail(err)
+}
+
+func (s *Span) recordException(err any, stack string) {
 	typeName, message := describe(err)
 	s.addEvent("exception", func(b []byte) []byte {
 		b = appendStringAttribute(b, tagEventAttribute, "exception.type", typeName)
 		b = appendStringAttribute(b, tagEventAttribute, "exception.message", message)
-		return appendStringAttribute(b, tagEventAttribute, "exception.stacktrace", stack)
+		if stack != "" {
+			b = appendStringAttribute(b, tagEventAttribute, "exception.stacktrace", stack)
+		}
+		return b
 	})
+}
+
+// fail marks the span as failed because of err.
+func (s *Span) fail(err any) {
+	typeName, message := describe(err)
 	s.setString("error.type", typeName)
 	s.SetError(message)
 }

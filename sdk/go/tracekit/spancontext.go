@@ -87,6 +87,14 @@ func newTraceID() (id TraceID) {
 	return id
 }
 
+// newUUID makes a random one, version 4 of RFC 9562.
+func newUUID() string {
+	id := newTraceID()
+	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
+	text := id.String()
+	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
+}
+
 func newSpanID() (id SpanID) {
 	g := generators.Get().(*generator)
 	binary.BigEndian.PutUint64(id[:], g.nextNonZero())

@@ -29,7 +29,9 @@ func (s *SDK) WrapConnector(connector driver.Connector, system string) driver.Co
 	if s.config.Disabled {
 		return connector
 	}
-	return &tracedConnector{connector, &dbTracer{sdk: s, system: systemName(system)}}
+	system = systemName(system)
+	tracer := &dbTracer{sdk: s, system: system, backslash: system == "mysql" || system == "mariadb"}
+	return &tracedConnector{connector, tracer}
 }
 
 // systemName maps the names of drivers to the well-known values of db.system.name.
@@ -87,8 +89,9 @@ func (c *pooledConn) Close() error {
 
 // dbTracer makes the spans of one database.
 type dbTracer struct {
-	sdk    *SDK
-	system string
+	sdk       *SDK
+	system    string
+	backslash bool // escapes a quote in this system's strings
 }
 
 // start begins a database span. The text of a query without arguments may hold values, which
@@ -99,7 +102,7 @@ func (t *dbTracer) start(ctx context.Context, name, query string, args int) *Spa
 		span.setString("db.system.name", t.system)
 		if query != "" {
 			if args == 0 {
-				query = sanitizeSQL(query)
+				query = sanitizeSQL(query, t.backslash)
 			}
 			span.setString("db.query.text", query)
 		}

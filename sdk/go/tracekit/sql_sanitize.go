@@ -4,11 +4,13 @@ import "strings"
 
 // sanitizeSQL puts ? in place of the literals of a query, as the semantic conventions ask for
 // a query without parameters. It reads just enough of SQL: strings (quotes doubled or
-// escaped, dollar-quoted), numbers, quoted identifiers and comments, which stay.
-func sanitizeSQL(query string) string {
+// escaped, dollar-quoted), numbers, quoted identifiers and comments, which stay. In some
+// databases a backslash escapes a quote; in others it is a character like any, and to be wrong
+// about it would show what is in the next string.
+func sanitizeSQL(query string, backslash bool) string {
 	var out strings.Builder
 	for i := 0; i < len(query); {
-		end, literal := sqlToken(query, i)
+		end, literal := sqlToken(query, i, backslash)
 		if literal {
 			out.WriteByte('?')
 		} else {
@@ -20,13 +22,13 @@ func sanitizeSQL(query string) string {
 }
 
 // sqlToken gives where the token that begins at i ends, and whether it is a literal.
-func sqlToken(query string, i int) (end int, literal bool) {
+func sqlToken(query string, i int, backslash bool) (end int, literal bool) {
 	rest := query[i:]
 	switch c := rest[0]; {
 	case c == '\'':
-		return i + quoted(rest, '\''), true
+		return i + quoted(rest, backslash || escapeString(query, i)), true
 	case c == '"' || c == '`':
-		return i + quoted(rest, c), false
+		return i + quoted(rest, false), false
 	case strings.HasPrefix(rest, "--"):
 		return i + through(rest, "\n"), false
 	case strings.HasPrefix(rest, "/*"):
@@ -44,11 +46,18 @@ func sqlToken(query string, i int) (end int, literal bool) {
 	return i + 1, false
 }
 
-// quoted gives the length of a text in quotes; a doubled quote and a backslash's are inside.
-func quoted(s string, quote byte) int {
+// escapeString tells PostgreSQL's E'it\'s': the quote at i stands behind a lone E.
+func escapeString(query string, i int) bool {
+	return i > 0 && query[i-1]|0x20 == 'e' && (i == 1 || !isWordByte(query[i-2]))
+}
+
+// quoted gives the length of a text in quotes; a doubled quote is inside, and one behind a
+// backslash where that escapes.
+func quoted(s string, backslash bool) int {
+	quote := s[0]
 	for i := 1; i < len(s); i++ {
 		switch {
-		case s[i] == '\\' && quote == '\'':
+		case s[i] == '\\' && backslash:
 			i++
 		case s[i] == quote && i+1 < len(s) && s[i+1] == quote:
 			i++
