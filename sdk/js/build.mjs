@@ -45,9 +45,9 @@ async function wrapCommonJs(dist) {
   const named = names.filter((name) => name !== 'default');
   writeFileSync(
     join(dist, 'index.js'),
-    `import tracekit from './index.cjs';\n` +
-      `export const { ${named.join(', ')} } = tracekit;\n` +
-      `export default tracekit.TraceKit;\n`,
+    `import commonJs from './index.cjs';\n` +
+      `export const { ${named.join(', ')} } = commonJs;\n` +
+      `export default commonJs.TraceKit;\n`,
   );
 }
 
