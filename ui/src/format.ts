@@ -23,6 +23,13 @@ export function formatDuration(nanos: number | string): string {
   return '–';
 }
 
+/** Time since something began: `+20ms`, or `0`. */
+export function formatOffset(nanos: number | string): string {
+  const value = Number(nanos);
+  if (value === 0) return '0';
+  return value > 0 ? '+' + formatDuration(value) : formatDuration(value);
+}
+
 function threeDigits(value: number): string {
   return value >= 100 ? String(Math.round(value)) : String(Number(value.toPrecision(3)));
 }

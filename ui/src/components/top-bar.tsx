@@ -12,7 +12,7 @@ export function TopBar() {
   const { path } = place.value;
   return (
     <header class="top-bar">
-      <a class="brand" href={href('/traces')}><Logo /><span>TraceKit</span></a>
+      <a class="brand" href={href('/traces')} aria-label="TraceKit"><Logo /><span>TraceKit</span></a>
       <nav aria-label="Pages">
         {pages.map(([to, name]) => (
           <a key={to} href={href(to)} aria-current={path.startsWith(to) ? 'page' : undefined}>{name}</a>

@@ -53,7 +53,8 @@ export function TracePage({ traceId }: { traceId: string }) {
   }, [traceId]);
 
   useEffect(() => {
-    document.title = trace ? `${rootName(trace)} · TraceKit` : 'Trace · TraceKit';
+    const { service, operation } = trace ? rootOf(trace) : { service: 'Trace', operation: '' };
+    document.title = `${service} ${operation} · TraceKit`;
   }, [trace]);
 
   if (trace) return <TraceView trace={trace} />;
@@ -73,7 +74,11 @@ function NotHere({ traceId }: { traceId: string }) {
   );
 }
 
-const rootName = (trace: Trace) => trace.rows[0]?.name ?? trace.traceId;
+/** As in the list: the root's service, and its operation when that says more. */
+function rootOf(trace: Trace): { service: string; operation: string } {
+  const { serviceName = '', name = trace.traceId } = trace.spans[0] ?? {};
+  return { service: serviceName, operation: name === serviceName ? '' : name };
+}
 
 function TraceView({ trace }: { trace: Trace }) {
   const rows = useMemo(() => new JsonRows(trace), [trace]);
@@ -97,9 +102,10 @@ function TraceView({ trace }: { trace: Trace }) {
 
 function TraceHead({ trace }: { trace: Trace }) {
   const { date, time } = formatClock(trace.startTimeUnixNano);
+  const { service, operation } = rootOf(trace);
   return (
     <header class="trace-head">
-      <h1><bdi>{rootName(trace)}</bdi></h1>
+      <h1><bdi>{service}</bdi> {operation && <bdi class="t-operation">{operation}</bdi>}</h1>
       <p class="trace-id">
         <span class="muted">Trace</span> <code data-testid="trace-id">{trace.traceId}</code>
         <CopyButton text={trace.traceId} label="Copy trace id" />
@@ -110,7 +116,7 @@ function TraceHead({ trace }: { trace: Trace }) {
         <li>{plural(trace.services.length, 'service')}</li>
         <li class={trace.errorCount > 0 ? 'error-text' : 'muted'}>{plural(trace.errorCount, 'error')}</li>
         <li class="muted" title={formatInstant(trace.startTimeUnixNano)}>{date} {time}</li>
-        <li><a href={`/api/v1/traces/${trace.traceId}`} target="_blank" rel="noreferrer">JSON</a></li>
+        <li><a href={href(`/api/v1/traces/${trace.traceId}`)} target="_blank" rel="noreferrer">JSON</a></li>
       </ul>
       <ServiceChips services={trace.services} />
     </header>

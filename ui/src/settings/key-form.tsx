@@ -17,14 +17,15 @@ interface Props {
 }
 
 export function KeyForm({ projects, onCreate }: Props) {
-  const [project, setProject] = useState('');
+  const [chosen, setChosen] = useState('');
+  const project = chosen || (projects[0]?.name ?? '');
   const [kind, setKind] = useState<Key['kind']>('server');
   const [name, setName] = useState('');
   const [origins, setOrigins] = useState('');
   const submit = async (event: Event) => {
     event.preventDefault();
     await onCreate({
-      project: project || (projects[0]?.name ?? ''),
+      project,
       kind,
       name: name.trim(),
       origins: kind === 'browser' ? origins.split(/[\s,]+/).filter(Boolean) : [],
@@ -36,7 +37,7 @@ export function KeyForm({ projects, onCreate }: Props) {
     <form class="inline-form" onSubmit={submit} aria-label="New key">
       <label class="field">
         <span>New key for project</span>
-        <select value={project} onChange={(event) => setProject(event.currentTarget.value)}>
+        <select value={project} onChange={(event) => setChosen(event.currentTarget.value)}>
           {projects.map(({ name: each }) => <option key={each} value={each}>{each}</option>)}
         </select>
       </label>

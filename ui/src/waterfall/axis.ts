@@ -16,13 +16,13 @@ export function ticks(durationNano: number, most: number): Tick[] {
   return found;
 }
 
-/** The smallest of 1, 2, 5 × 10ⁿ that is no less than `least`; from a minute, parts of an hour. */
+/** The smallest of 1, 2, 2.5, 5 × 10ⁿ that is no less than `least`; from a minute, parts of an hour. */
 function roundStep(least: number): number {
   const second = 1e9;
   for (const seconds of [60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400]) {
     if (least > 30 * second && seconds * second >= least) return seconds * second;
   }
   const power = 10 ** Math.floor(Math.log10(Math.max(least, 1)));
-  for (const factor of [1, 2, 5]) if (factor * power >= least) return factor * power;
+  for (const factor of [1, 2, 2.5, 5]) if (factor * power >= least) return factor * power;
   return 10 * power;
 }

@@ -4,7 +4,7 @@ import type { ComponentChildren } from 'preact';
 import type { Attributes, Span, SpanEvent, SpanLink, Trace, Value } from '../api';
 import { CopyButton } from '../components/copy';
 import { CloseIcon } from '../components/icons';
-import { formatDuration, formatInstant, plural } from '../format';
+import { formatDuration, formatInstant, formatOffset, plural } from '../format';
 import { href } from '../router';
 import { AttributeTable } from './attributes';
 import { colourOf } from './colour';
@@ -104,15 +104,23 @@ function Facts({ span, trace, onOpen }: SpanProps) {
         <Fact name="Self time">{formatDuration(span.selfTimeNano)}</Fact>
       )}
       <Fact name="Start">
-        {`+${formatDuration(String(offset))}`}
+        {formatOffset(String(offset))}
         <span class="muted fact-more">{formatInstant(span.startTimeUnixNano)}</span>
       </Fact>
-      <Fact name="Span id"><code>{span.spanId}</code><CopyButton text={span.spanId} label="Copy span id" /></Fact>
+      <Fact name="Span id">
+        <code>{span.spanId}</code>
+        <CopyButton text={span.spanId} label="Copy span id" />
+      </Fact>
       {span.parentSpanId && (
         <Fact name="Parent">
           {hasParent
-            ? <button type="button" class="link" onClick={() => onOpen(span.parentSpanId!)}>{span.parentSpanId}</button>
-            : <><code>{span.parentSpanId}</code><span class="muted fact-more">parent not received</span></>}
+            ? (
+              <button type="button" class="link" onClick={() => onOpen(span.parentSpanId!)}>
+                <code>{span.parentSpanId}</code>
+              </button>
+            )
+            : <code>{span.parentSpanId}</code>}
+          {!hasParent && <span class="muted fact-more">parent not received</span>}
         </Fact>
       )}
       {span.traceState && <Fact name="Trace state"><code>{span.traceState}</code></Fact>}
@@ -167,7 +175,7 @@ function EventDetails({ event, start }: { event: SpanEvent; start: string }) {
     <div class={`event ${isException ? 'event-exception' : ''}`} data-testid="event">
       <p class="event-head">
         <strong><bdi>{event.name}</bdi></strong>
-        <span class="muted num">+{formatDuration(String(offset))}</span>
+        <span class="muted num">{formatOffset(String(offset))}</span>
       </p>
       {Object.keys(attributes).length > 0 && <AttributeTable attributes={attributes} />}
       {stack !== undefined && (
@@ -210,7 +218,7 @@ function VisitDetails({ rows, index, onOpen }: VisitProps) {
     <dl class="facts">
       <Fact name="Service"><bdi>{row.service}</bdi></Fact>
       <Fact name="Duration">{formatDuration(row.durationNano)}</Fact>
-      <Fact name="Start">+{formatDuration(row.offsetNano)}</Fact>
+      <Fact name="Start">{formatOffset(row.offsetNano)}</Fact>
       <Fact name="Spans">{plural(end - index - 1, 'span')} in this visit</Fact>
       <Fact name="Errors">{errors}</Fact>
       {entry && (

@@ -215,8 +215,9 @@ function describe(row: RowView): string {
   return parts.join(', ');
 }
 
-/** At most labelMax characters, never half of one. */
+/** At most labelMax characters, never half of one, and never nothing. */
 function cut(text: string): string {
+  if (text.trim() === '') return '(no name)';
   if (text.length <= labelMax) return text;
   const code = text.charCodeAt(labelMax - 1);
   const isHalf = code >= 0xd800 && code < 0xdc00;

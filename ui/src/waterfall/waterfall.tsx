@@ -15,7 +15,7 @@ interface Props {
   onClose: () => void;
 }
 
-const tickWidthMin = 90;
+const tickWidthMin = 70;
 
 export function Waterfall({ rows, openKey, onOpen, onClose }: Props) {
   const grid = useRef<HTMLDivElement>(null);
