@@ -35,7 +35,10 @@ const writeIndex = {
         if (path.endsWith('.css')) url.STYLE = name;
       }
       const html = readFileSync(join(here, 'src/index.html'), 'utf8');
-      writeFileSync(join(out, 'index.html'), html.replace(/%([A-Z]+)%/g, (_, key) => url[key]));
+      writeFileSync(
+        join(out, 'index.html'),
+        html.replace(/%([A-Z]+)%/g, (_, key) => url[key]),
+      );
     });
   },
 };

@@ -156,7 +156,10 @@ async function call<T>(path: string, options: Options = {}): Promise<T> {
   let response: Response;
   try {
     response = await fetch(url, {
-      method, headers, signal, body: body === undefined ? undefined : JSON.stringify(body),
+      method,
+      headers,
+      signal,
+      body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (error) {
     if (signal?.aborted) throw error;

@@ -8,7 +8,7 @@ const durationUnits = [
   { suffix: 's', nanos: 1e9 },
 ] as const;
 
-/** `420ms`, `1.25s`, `180µs`: three digits that matter, no zeros that do not. From a minute: `2m 5s`. */
+/** `420ms`, `1.25s`, `180µs`: three digits that matter, no idle zeros. From a minute: `2m 5s`. */
 export function formatDuration(nanos: number | string): string {
   const value = Number(nanos);
   if (!Number.isFinite(value)) return '–';
@@ -49,8 +49,13 @@ function formatLong(seconds: number): string {
 /** The same, spelled for a screen reader: `420 milliseconds`. */
 export function speakDuration(nanos: number | string): string {
   const names: Record<string, string> = {
-    ns: 'nanoseconds', µs: 'microseconds', ms: 'milliseconds', s: 'seconds',
-    m: 'minutes', h: 'hours', d: 'days',
+    ns: 'nanoseconds',
+    µs: 'microseconds',
+    ms: 'milliseconds',
+    s: 'seconds',
+    m: 'minutes',
+    h: 'hours',
+    d: 'days',
   };
   return formatDuration(nanos).replace(/(ns|µs|ms|[smhd])(?= |$)/g, (unit) => ' ' + names[unit]);
 }
@@ -71,7 +76,9 @@ export function formatClock(unixNano: string, now = new Date()): { date: string;
   const at = new Date(Number(BigInt(unixNano) / 1000000n));
   const millis = String(at.getMilliseconds()).padStart(3, '0');
   return {
-    date: sameDay(at, now) ? '' : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`,
+    date: sameDay(at, now)
+      ? ''
+      : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`,
     time: `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${millis}`,
   };
 }
@@ -79,7 +86,11 @@ export function formatClock(unixNano: string, now = new Date()): { date: string;
 /** `3 minutes ago`, from nanoseconds since the epoch. */
 export function formatAgo(unixNano: string, nowMillis = Date.now()): string {
   const seconds = Math.round((nowMillis - Number(BigInt(unixNano) / 1000000n)) / 1000);
-  const steps: [number, string][] = [[86400, 'day'], [3600, 'hour'], [60, 'minute']];
+  const steps: [number, string][] = [
+    [86400, 'day'],
+    [3600, 'hour'],
+    [60, 'minute'],
+  ];
   for (const [size, name] of steps) {
     if (seconds >= size) return plural(Math.floor(seconds / size), name) + ' ago';
   }

@@ -17,9 +17,13 @@ function App() {
   const { path } = place.value;
   return (
     <>
-      <a class="skip" href="#main">Skip to content</a>
+      <a class="skip" href="#main">
+        Skip to content
+      </a>
       <TopBar />
-      <main id="main" tabIndex={-1}>{signedOut.value ? <SignIn /> : <Page path={path} />}</main>
+      <main id="main" tabIndex={-1}>
+        {signedOut.value ? <SignIn /> : <Page path={path} />}
+      </main>
     </>
   );
 }

@@ -1,8 +1,8 @@
 // Asking again and again, one at a time, only while somebody looks.
 
 /**
- * Runs `ask` at once and then `pause()` milliseconds after each end; a null pause ends it. While the
- * page is hidden nothing is asked. Returns how to stop, which also aborts what is under way.
+ * Runs `ask` at once and then `pause()` milliseconds after each end; a null pause ends it. While
+ * the page is hidden nothing is asked. Returns how to stop, which also aborts what is under way.
  */
 export function poll(
   ask: (signal: AbortSignal) => Promise<void>,

@@ -1,5 +1,5 @@
 // What the search box holds, and what the server is asked. The service filter is no parameter of
-// the API: it becomes part of the query, and errors in the answer are mapped back to what was typed.
+// the API: it becomes part of the query, and an error's position is mapped back to what was typed.
 
 const traceIdPattern = /^[0-9a-f]{32}$/i;
 const traceparentPattern = /^[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}$/i;
@@ -62,7 +62,9 @@ export function typedPosition(asked: AskedQuery, typed: string, position: number
 
 /** A query that finds spans with this attribute. */
 export function attributeQuery(
-  scope: 'span' | 'resource', key: string, value: string | number | boolean,
+  scope: 'span' | 'resource',
+  key: string,
+  value: string | number | boolean,
 ): string {
   const plainKey = /^[A-Za-z_][\w.-]*$/.test(key);
   // In TraceQL 42 is not 42.0; in shorthand it is both, and JSON no longer knows which it was.

@@ -52,8 +52,13 @@ export function startRouter(): void {
   window.addEventListener('popstate', () => (place.value = read()));
   document.addEventListener('click', (event) => {
     const link = (event.target as Element).closest?.('a[href]') as HTMLAnchorElement | null;
-    const plain = event.button === 0 && !event.ctrlKey && !event.metaKey && !event.shiftKey
-      && !event.altKey && !event.defaultPrevented;
+    const plain =
+      event.button === 0 &&
+      !event.ctrlKey &&
+      !event.metaKey &&
+      !event.shiftKey &&
+      !event.altKey &&
+      !event.defaultPrevented;
     if (!link || !plain || link.target || link.origin !== window.location.origin) return;
     if (link.pathname.startsWith('/api/')) return;
     event.preventDefault();

@@ -16,14 +16,16 @@ export function pageTest(name, options, run) {
     const fixture = new Fixture(options.fixture);
     const server = await serve(fixture);
     const context = await browser.newContext({
-      viewport: { width: 1280, height: 720 }, timezoneId: 'UTC', ...options.context,
+      viewport: { width: 1280, height: 720 },
+      timezoneId: 'UTC',
+      ...options.context,
     });
     context.setDefaultTimeout(15_000);
     try {
       const page = await context.newPage();
       const complaints = await watch(page, server.url);
       await run({ page, context, fixture, url: server.url });
-      complaints.push(...await page.evaluate(() => window.cspViolations));
+      complaints.push(...(await page.evaluate(() => window.cspViolations)));
       assert.deepEqual(complaints, []);
     } finally {
       await context.close();

@@ -10,26 +10,37 @@ import { gzipSync } from 'node:zlib';
 const ui = dirname(dirname(fileURLToPath(import.meta.url)));
 const gzipBytesMax = 60_000;
 
-test('the build writes index.html and hashed assets, small, the same each time', { timeout: 60_000 }, () => {
-  const out = mkdtempSync(join(tmpdir(), 'tracekit-ui-'));
-  try {
-    const build = () => {
-      execFileSync(process.execPath, [join(ui, 'build.mjs'), '--out', out]);
-      const names = readdirSync(join(out, 'assets')).sort().map((name) => join('assets', name));
-      return Object.fromEntries(['index.html', ...names].map((name) => [name, readFileSync(join(out, name))]));
-    };
-    const first = build();
-    assert.deepEqual(build(), first);
-    const names = Object.keys(first);
-    assert.ok(names.slice(1).every((name) => /-[A-Z0-9]{8}\.(js|css|svg)$/.test(name)), names.join());
-    const html = first['index.html'].toString();
-    for (const [, url] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
-      assert.ok(names.includes(url.slice(1)), `${url} is not built`);
+test(
+  'the build writes index.html and hashed assets, small, the same each time',
+  { timeout: 60_000 },
+  () => {
+    const out = mkdtempSync(join(tmpdir(), 'tracekit-ui-'));
+    try {
+      const build = () => {
+        execFileSync(process.execPath, [join(ui, 'build.mjs'), '--out', out]);
+        const names = readdirSync(join(out, 'assets'))
+          .sort()
+          .map((name) => join('assets', name));
+        return Object.fromEntries(
+          ['index.html', ...names].map((name) => [name, readFileSync(join(out, name))]),
+        );
+      };
+      const first = build();
+      assert.deepEqual(build(), first);
+      const names = Object.keys(first);
+      assert.ok(
+        names.slice(1).every((name) => /-[A-Z0-9]{8}\.(js|css|svg)$/.test(name)),
+        names.join(),
+      );
+      const html = first['index.html'].toString();
+      for (const [, url] of html.matchAll(/(?:src|href)="([^"]+)"/g)) {
+        assert.ok(names.includes(url.slice(1)), `${url} is not built`);
+      }
+      assert.doesNotMatch(html, /<script>|<style|style=|\son\w+=|%/);
+      const size = names.reduce((sum, name) => sum + gzipSync(first[name]).length, 0);
+      assert.ok(size < gzipBytesMax, `${size} bytes gzip`);
+    } finally {
+      rmSync(out, { recursive: true });
     }
-    assert.doesNotMatch(html, /<script>|<style|style=|\son\w+=|%/);
-    const size = names.reduce((sum, name) => sum + gzipSync(first[name]).length, 0);
-    assert.ok(size < gzipBytesMax, `${size} bytes gzip`);
-  } finally {
-    rmSync(out, { recursive: true });
-  }
-});
+  },
+);

@@ -6,19 +6,33 @@ import { createServer } from 'node:http';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import {
-  bigTrace, failedTrace, fillerTraces, goldenTrace, hostileTrace, summaryOf,
+  bigTrace,
+  failedTrace,
+  fillerTraces,
+  goldenTrace,
+  hostileTrace,
+  summaryOf,
 } from './fixture-data.mjs';
 
 const dist = join(dirname(fileURLToPath(import.meta.url)), '../dist');
 const types = {
-  '.html': 'text/html; charset=utf-8', '.js': 'text/javascript', '.css': 'text/css',
+  '.html': 'text/html; charset=utf-8',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
   '.svg': 'image/svg+xml',
 };
-const csp = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
-  + "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+const csp =
+  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
+  "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; " +
+  "frame-ancestors 'none'";
 
-export const allTraces = () =>
-  [goldenTrace(), failedTrace(), hostileTrace(), bigTrace(), ...fillerTraces(120)];
+export const allTraces = () => [
+  goldenTrace(),
+  failedTrace(),
+  hostileTrace(),
+  bigTrace(),
+  ...fillerTraces(120),
+];
 
 class Problem extends Error {
   constructor(status, title, more = {}) {
@@ -37,10 +51,19 @@ export class Fixture {
     this.requests = [];
     this.down = false;
     this.projects = [{ id: 1, name: 'default', createdUnixNano: '1767225600000000000' }];
-    this.keys = [{
-      id: 1, project: 'default', kind: 'server', name: 'first', prefix: 'tk_srv_9f2c', origins: [],
-      createdUnixNano: '1767225600000000000', lastUsedUnixNano: '1767229200000000000', revoked: false,
-    }];
+    this.keys = [
+      {
+        id: 1,
+        project: 'default',
+        kind: 'server',
+        name: 'first',
+        prefix: 'tk_srv_9f2c',
+        origins: [],
+        createdUnixNano: '1767225600000000000',
+        lastUsedUnixNano: '1767229200000000000',
+        revoked: false,
+      },
+    ];
   }
 
   answer(method, path, params, body) {
@@ -62,7 +85,8 @@ export class Fixture {
   }
 
   #signIn(body) {
-    if (body?.key !== this.key) throw new Problem(401, 'Unknown key', { detail: 'No key begins so.' });
+    if (body?.key !== this.key)
+      throw new Problem(401, 'Unknown key', { detail: 'No key begins so.' });
     this.signedIn = true;
   }
 
@@ -74,9 +98,12 @@ export class Fixture {
 
   #services() {
     const names = [...new Set(this.traces.flatMap((trace) => trace.services.map((s) => s.name)))];
-    return names.map((name) => (
-      { name, spanCount: 1, errorCount: 0, lastSeenUnixNano: '1767229200000000000' }
-    ));
+    return names.map((name) => ({
+      name,
+      spanCount: 1,
+      errorCount: 0,
+      lastSeenUnixNano: '1767229200000000000',
+    }));
   }
 
   /** Knows `{ resource.service.name = "x" }`, `service:"x"`, and to fail at `@`. */
@@ -84,14 +111,16 @@ export class Fixture {
     const q = params.get('q') ?? '';
     if (q.includes('@')) {
       throw new Problem(400, 'Bad query', {
-        detail: 'unexpected character "@"', position: [...q].join('').indexOf('@'),
+        detail: 'unexpected character "@"',
+        position: [...q].join('').indexOf('@'),
         expected: 'an attribute, a value or "("',
       });
     }
     const service = /service(?:\.name = |:)"([^"]*)"/.exec(q)?.[1] ?? /service:(\S+)/.exec(q)?.[1];
     const limit = Number(params.get('limit') ?? 20);
     const from = Number(params.get('cursor') ?? 0);
-    const found = this.traces.map(summaryOf)
+    const found = this.traces
+      .map(summaryOf)
       .filter((trace) => !service || trace.services.some(({ name }) => name === service))
       .filter((trace) => !q.includes('nothing'))
       .sort((a, b) => (BigInt(a.startTimeUnixNano) > BigInt(b.startTimeUnixNano) ? -1 : 1));
@@ -100,7 +129,9 @@ export class Fixture {
     return {
       traces: found.slice(from, from + limit),
       cursor: next,
-      query: isShort ? `{ ${q.replace(/service:("[^"]*"|\S+)/, 'resource.service.name = $1')} }` : q,
+      query: isShort
+        ? `{ ${q.replace(/service:("[^"]*"|\S+)/, 'resource.service.name = $1')} }`
+        : q,
     };
   }
 
@@ -113,7 +144,11 @@ export class Fixture {
     if (this.projects.some((project) => project.name === body.name)) {
       throw new Problem(409, 'There is a project of this name');
     }
-    const project = { id: this.projects.length + 1, name: body.name, createdUnixNano: '1767225600000000000' };
+    const project = {
+      id: this.projects.length + 1,
+      name: body.name,
+      createdUnixNano: '1767225600000000000',
+    };
     this.projects = [...this.projects, project];
     return project;
   }
@@ -125,8 +160,12 @@ export class Fixture {
       return undefined;
     }
     const key = {
-      id: this.keys.length + 1, ...body, prefix: 'tk_new_0001', createdUnixNano: '1767225600000000000',
-      lastUsedUnixNano: null, revoked: false,
+      id: this.keys.length + 1,
+      ...body,
+      prefix: 'tk_new_0001',
+      createdUnixNano: '1767225600000000000',
+      lastUsedUnixNano: null,
+      revoked: false,
     };
     this.keys = [...this.keys, key];
     return { ...key, key: 'tk_new_0001_secret' };
@@ -143,13 +182,16 @@ export function serve(fixture, port = 0) {
     return answerFile(url, response);
   });
   return new Promise((resolve) => {
-    server.listen(port, '127.0.0.1', () => resolve({
-      url: `http://127.0.0.1:${server.address().port}`,
-      close: () => new Promise((done) => {
-        server.close(done);
-        server.closeAllConnections();
+    server.listen(port, '127.0.0.1', () =>
+      resolve({
+        url: `http://127.0.0.1:${server.address().port}`,
+        close: () =>
+          new Promise((done) => {
+            server.close(done);
+            server.closeAllConnections();
+          }),
       }),
-    }));
+    );
   });
 }
 

@@ -6,13 +6,31 @@ const format = await load('format.ts');
 
 test('a duration is written as people write it', () => {
   const cases = [
-    [0, '0ns'], [1, '1ns'], [999, '999ns'], [1000, '1µs'], [180_000, '180µs'], [1500, '1.5µs'],
-    [999_499, '999µs'], [999_600, '1ms'], [420_000_000, '420ms'], ['420000000', '420ms'],
-    [12_500_000, '12.5ms'], [1_250_000_000, '1.25s'], [1_000_000_000, '1s'], [1_005_000_000, '1s'],
-    [1_006_000_000, '1.01s'], [59_940_000_000, '59.9s'], [59_950_000_000, '1m'],
-    [60_000_000_000, '1m'], [125_000_000_000, '2m 5s'], [3_600_000_000_000, '1h'],
-    [3_661_000_000_000, '1h 1m'], [90_000_000_000_000, '1d 1h'], [-20_000_000, '-20ms'],
-    ['9223372036854775807', '106751d 23h'], [NaN, '–'],
+    [0, '0ns'],
+    [1, '1ns'],
+    [999, '999ns'],
+    [1000, '1µs'],
+    [180_000, '180µs'],
+    [1500, '1.5µs'],
+    [999_499, '999µs'],
+    [999_600, '1ms'],
+    [420_000_000, '420ms'],
+    ['420000000', '420ms'],
+    [12_500_000, '12.5ms'],
+    [1_250_000_000, '1.25s'],
+    [1_000_000_000, '1s'],
+    [1_005_000_000, '1s'],
+    [1_006_000_000, '1.01s'],
+    [59_940_000_000, '59.9s'],
+    [59_950_000_000, '1m'],
+    [60_000_000_000, '1m'],
+    [125_000_000_000, '2m 5s'],
+    [3_600_000_000_000, '1h'],
+    [3_661_000_000_000, '1h 1m'],
+    [90_000_000_000_000, '1d 1h'],
+    [-20_000_000, '-20ms'],
+    ['9223372036854775807', '106751d 23h'],
+    [NaN, '–'],
   ];
   for (const [nanos, expected] of cases) assert.equal(format.formatDuration(nanos), expected);
 });
@@ -41,7 +59,10 @@ test('the date is shown only when it is not today', () => {
   const nano = (date) => String(BigInt(date.getTime()) * 1000000n);
   assert.deepEqual(format.formatClock(nano(now), now), { date: '', time: '12:30:05.007' });
   const before = new Date(2025, 11, 31, 23, 59, 59, 999);
-  assert.deepEqual(format.formatClock(nano(before), now), { date: '2025-12-31', time: '23:59:59.999' });
+  assert.deepEqual(format.formatClock(nano(before), now), {
+    date: '2025-12-31',
+    time: '23:59:59.999',
+  });
 });
 
 test('an offset of nothing is 0, and one before the start is negative', () => {
@@ -52,6 +73,11 @@ test('an offset of nothing is 0, and one before the start is negative', () => {
 
 test('how long ago is counted in the largest unit', () => {
   const ago = (seconds) => format.formatAgo('1767225600000000000', 1767225600000 + seconds * 1000);
-  assert.deepEqual([0, 30, 60, 7200, 172800].map(ago),
-    ['just now', '30 seconds ago', '1 minute ago', '2 hours ago', '2 days ago']);
+  assert.deepEqual([0, 30, 60, 7200, 172800].map(ago), [
+    'just now',
+    '30 seconds ago',
+    '1 minute ago',
+    '2 hours ago',
+    '2 days ago',
+  ]);
 });

@@ -42,14 +42,18 @@ pageTest('projects are made, chosen and deleted', {}, async ({ page, url, fixtur
   await page.waitForURL('**/settings?project=shop');
   await page.click('nav a:has-text("Traces")');
   await page.waitForURL('**/traces?project=shop');
-  await eventually(async () => assert.equal(fixture.requests.at(-1).url.searchParams.get('project'), 'shop'));
+  await eventually(async () =>
+    assert.equal(fixture.requests.at(-1).url.searchParams.get('project'), 'shop'),
+  );
   await page.click('nav a:has-text("Settings")');
   await page.click('button[aria-label="Delete project shop"]');
   await page.click('dialog[open] .button-danger');
   await eventually(async () => assert.equal(fixture.projects.length, 1));
 });
 
-pageTest('a locked server asks for a key, takes it, and lets go of it', { fixture: { key: 'tk_right' } },
+pageTest(
+  'a locked server asks for a key, takes it, and lets go of it',
+  { fixture: { key: 'tk_right' } },
   async ({ page, url }) => {
     await page.goto(`${url}/traces`);
     const form = page.locator('[data-testid="sign-in"]');
@@ -62,9 +66,11 @@ pageTest('a locked server asks for a key, takes it, and lets go of it', { fixtur
     await page.waitForSelector('[data-testid="trace"]');
     await page.click('button:has-text("Sign out")');
     await form.waitFor();
-  });
+  },
+);
 
-pageTest('the theme follows the system until chosen, and the choice is kept',
+pageTest(
+  'the theme follows the system until chosen, and the choice is kept',
   { context: { colorScheme: 'dark' } },
   async ({ page, url }) => {
     const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
@@ -77,7 +83,8 @@ pageTest('the theme follows the system until chosen, and the choice is kept',
     assert.equal(await theme(), 'dark');
     await page.reload();
     assert.equal(await theme(), 'dark');
-  });
+  },
+);
 
 pageTest('an unknown path says so', {}, async ({ page, url }) => {
   await page.goto(`${url}/nowhere`);

@@ -8,14 +8,18 @@ const row = '[data-testid="row"]';
 const panel = '[data-testid="panel"]';
 
 /** What a reader sees: type, depth, label, duration of every row, from the top down. */
-const readRows = (page) => page.$$eval(row, (rows) => rows
-  .map((each) => ({ each, top: each.getBoundingClientRect().top }))
-  .sort((a, b) => a.top - b.top)
-  .map(({ each }) => [
-    each.dataset.type, Number(each.dataset.depth),
-    each.querySelector('[data-col="service"]').innerText.trim(),
-    each.querySelector('[data-col="duration"]').innerText.trim(),
-  ]));
+const readRows = (page) =>
+  page.$$eval(row, (rows) =>
+    rows
+      .map((each) => ({ each, top: each.getBoundingClientRect().top }))
+      .sort((a, b) => a.top - b.top)
+      .map(({ each }) => [
+        each.dataset.type,
+        Number(each.dataset.depth),
+        each.querySelector('[data-col="service"]').innerText.trim(),
+        each.querySelector('[data-col="duration"]').innerText.trim(),
+      ]),
+  );
 
 const golden = [
   ['service', 0, 'React Frontend', '420ms'],
@@ -28,55 +32,91 @@ const golden = [
   ['span', 2, 'db.Query', '180ms'],
 ];
 
-pageTest('the document’s eight rows: labels, durations, order, indent', {}, async ({ page, url }) => {
-  await page.goto(`${url}/traces/${goldenId}`);
-  await page.waitForSelector(row);
-  assert.deepEqual(await readRows(page), golden);
-  const heads = await page.$$eval('[role="columnheader"]', (cells) =>
-    cells.map((cell) => cell.firstChild.textContent));
-  assert.deepEqual(heads, ['Service', 'Timeline', 'Duration']);
-  const lefts = await page.$$eval(`${row} bdi`, (all) => all.map((el) => el.getBoundingClientRect().left));
-  assert.ok(lefts[7] > lefts[6] && lefts[6] === lefts[1] && lefts[4] === lefts[1], String(lefts));
-  assert.equal(await page.textContent('[data-testid="trace-id"]'), goldenId);
-});
+pageTest(
+  'the document’s eight rows: labels, durations, order, indent',
+  {},
+  async ({ page, url }) => {
+    await page.goto(`${url}/traces/${goldenId}`);
+    await page.waitForSelector(row);
+    assert.deepEqual(await readRows(page), golden);
+    const heads = await page.$$eval('[role="columnheader"]', (cells) =>
+      cells.map((cell) => cell.firstChild.textContent),
+    );
+    assert.deepEqual(heads, ['Service', 'Timeline', 'Duration']);
+    const lefts = await page.$$eval(`${row} bdi`, (all) =>
+      all.map((el) => el.getBoundingClientRect().left),
+    );
+    assert.ok(lefts[7] > lefts[6] && lefts[6] === lefts[1] && lefts[4] === lefts[1], String(lefts));
+    assert.equal(await page.textContent('[data-testid="trace-id"]'), goldenId);
+  },
+);
 
 for (const width of [320, 1280, 3840]) {
-  pageTest(`at ${width} pixels every bar stands on the time axis, within a pixel`,
+  pageTest(
+    `at ${width} pixels every bar stands on the time axis, within a pixel`,
     { context: { viewport: { width, height: 900 } } },
     async ({ page, url }) => {
       await page.goto(`${url}/traces/${goldenId}`);
       await page.waitForSelector(row);
-      const bars = await page.$$eval(row, (rows) => rows.map((each) => {
-        const axis = each.querySelector('[data-col="timeline"]').getBoundingClientRect();
-        const bar = each.querySelector('[data-testid="bar"]').getBoundingClientRect();
-        return { axis: axis.width, left: bar.left - axis.left, width: bar.width };
-      }));
-      const expected = [[0, 420], [20, 380], [30, 360], [40, 300], [345, 40], [80, 240], [80, 240], [110, 180]];
+      const bars = await page.$$eval(row, (rows) =>
+        rows.map((each) => {
+          const axis = each.querySelector('[data-col="timeline"]').getBoundingClientRect();
+          const bar = each.querySelector('[data-testid="bar"]').getBoundingClientRect();
+          return { axis: axis.width, left: bar.left - axis.left, width: bar.width };
+        }),
+      );
+      const expected = [
+        [0, 420],
+        [20, 380],
+        [30, 360],
+        [40, 300],
+        [345, 40],
+        [80, 240],
+        [80, 240],
+        [110, 180],
+      ];
       expected.forEach(([at, length], i) => {
         const { axis, left, width: wide } = bars[i];
         assert.ok(Math.abs(left - (at / 420) * axis) <= 1, `row ${i}: left ${left}`);
         assert.ok(Math.abs(wide - (length / 420) * axis) <= 1, `row ${i}: width ${wide}`);
       });
-      const tick = await page.$$eval('[data-testid="tick"]', (ticks) => ticks.map((each) => [
-        each.textContent,
-        each.getBoundingClientRect().left - each.parentElement.getBoundingClientRect().left,
-      ]));
+      const tick = await page.$$eval('[data-testid="tick"]', (ticks) =>
+        ticks.map((each) => [
+          each.textContent,
+          each.getBoundingClientRect().left - each.parentElement.getBoundingClientRect().left,
+        ]),
+      );
       for (const [text, left] of tick) {
         const at = text === '0' ? 0 : parseFloat(text);
         assert.ok(Math.abs(left - (at / 420) * bars[0].axis) <= 1, `tick ${text} at ${left}`);
       }
       const wide = await page.evaluate(() => document.documentElement.scrollWidth);
       assert.equal(wide, width, 'nothing sticks out sideways');
-    });
+    },
+  );
 }
 
 pageTest('a click on a span shows all that is known of it', {}, async ({ page, url }) => {
   await page.goto(`${url}/traces/${goldenId}`);
   await page.click(`${row}:has-text("fetch /api/users")`);
   const text = await page.innerText(panel);
-  for (const part of ['fetch /api/users', 'React Frontend', 'CLIENT', 'UNSET', '380ms', '20ms', '+20ms',
-    '2026-01-01T01:00:00.020000000Z', 'http.request.method', 'GET', 'tracekit.propagation', 'sent',
-    'service.version', '1.4.2', '@tracekit/test']) {
+  for (const part of [
+    'fetch /api/users',
+    'React Frontend',
+    'CLIENT',
+    'UNSET',
+    '380ms',
+    '20ms',
+    '+20ms',
+    '2026-01-01T01:00:00.020000000Z',
+    'http.request.method',
+    'GET',
+    'tracekit.propagation',
+    'sent',
+    'service.version',
+    '1.4.2',
+    '@tracekit/test',
+  ]) {
     assert.ok(text.includes(part), `${part} is missing in:\n${text}`);
   }
   assert.equal(await page.textContent('[data-testid="http-status"]'), '200');
@@ -85,15 +125,19 @@ pageTest('a click on a span shows all that is known of it', {}, async ({ page, u
   assert.equal(await page.$(panel), null);
 });
 
-pageTest('a service row opens its folded span, or else the visit as a whole', {}, async ({ page, url }) => {
-  await page.goto(`${url}/traces/${goldenId}`);
-  await page.click(`${row}:has-text("Node.js API")`);
-  assert.match(await page.innerText(panel), /SERVER/);
-  await page.click(`${row}:has-text("Go Microservice")`);
-  await page.waitForSelector(`${panel} :text("2 spans in this visit")`);
-  await page.click(`${panel} button:has-text("GET /users")`);
-  await page.waitForSelector(`${panel} h2:has-text("GET /users")`);
-});
+pageTest(
+  'a service row opens its folded span, or else the visit as a whole',
+  {},
+  async ({ page, url }) => {
+    await page.goto(`${url}/traces/${goldenId}`);
+    await page.click(`${row}:has-text("Node.js API")`);
+    assert.match(await page.innerText(panel), /SERVER/);
+    await page.click(`${row}:has-text("Go Microservice")`);
+    await page.waitForSelector(`${panel} :text("2 spans in this visit")`);
+    await page.click(`${panel} button:has-text("GET /users")`);
+    await page.waitForSelector(`${panel} h2:has-text("GET /users")`);
+  },
+);
 
 pageTest('errors, exceptions, links and a missing parent are seen', {}, async ({ page, url }) => {
   await page.goto(`${url}/traces/${failedId}?span=c000000000000001`);
@@ -119,10 +163,11 @@ pageTest('the whole waterfall can be read with the keyboard alone', {}, async ({
   for (let i = 0; i < 20 && !(await grid.evaluate((el) => el === document.activeElement)); i++) {
     await page.keyboard.press('Tab');
   }
-  const active = () => page.evaluate(() => {
-    const id = document.activeElement.getAttribute('aria-activedescendant');
-    return document.getElementById(id)?.querySelector('[data-col="service"]').innerText.trim();
-  });
+  const active = () =>
+    page.evaluate(() => {
+      const id = document.activeElement.getAttribute('aria-activedescendant');
+      return document.getElementById(id)?.querySelector('[data-col="service"]').innerText.trim();
+    });
   await eventually(async () => assert.equal(await active(), 'React Frontend'));
   const press = async (key, label) => {
     await page.keyboard.press(key);
@@ -151,44 +196,60 @@ pageTest('a treegrid says its size, and each row its place', {}, async ({ page, 
   await page.goto(`${url}/traces/${goldenId}`);
   await page.waitForSelector(row);
   assert.equal(await page.getAttribute('[role="treegrid"]', 'aria-rowcount'), '9');
-  const places = await page.$$eval(row, (rows) => rows.map((each) =>
-    [each.getAttribute('aria-rowindex'), each.getAttribute('aria-level')].join('/')));
+  const places = await page.$$eval(row, (rows) =>
+    rows.map((each) =>
+      [each.getAttribute('aria-rowindex'), each.getAttribute('aria-level')].join('/'),
+    ),
+  );
   assert.deepEqual(places, ['2/1', '3/2', '4/1', '5/2', '6/2', '7/1', '8/2', '9/3']);
   const name = await page.getAttribute(`${row}:has-text("db.Query")`, 'aria-label');
   assert.equal(name, 'db.Query, Go Microservice, 180 milliseconds, starts at 110 milliseconds');
 });
 
-pageTest('ten thousand spans take a few dozen elements, in reading order, wherever one scrolls', {},
+pageTest(
+  'ten thousand spans take a few dozen elements, in reading order, wherever one scrolls',
+  {},
   async ({ page, url }) => {
     await page.goto(`${url}/traces/${bigId}`);
     await page.waitForSelector(row);
-    const state = () => page.evaluate(() => {
-      const rows = [...document.querySelectorAll('[data-testid="row"]')];
-      const indexes = rows.map((each) => Number(each.dataset.index));
-      const grid = document.querySelector('[role="treegrid"]').getBoundingClientRect();
-      const head = document.querySelector('.wf-head').getBoundingClientRect();
-      const tops = rows.map((each) => each.getBoundingClientRect().top);
-      return {
-        indexes, nodes: document.querySelectorAll('*').length,
-        covered: tops[0] <= head.bottom && tops.at(-1) + 26 >= grid.bottom - 1,
-      };
-    });
-    const scrollTo = (share) => page.$eval('[role="treegrid"]', (el, to) => {
-      el.scrollTop = el.scrollHeight * to;
-    }, share);
+    const state = () =>
+      page.evaluate(() => {
+        const rows = [...document.querySelectorAll('[data-testid="row"]')];
+        const indexes = rows.map((each) => Number(each.dataset.index));
+        const grid = document.querySelector('[role="treegrid"]').getBoundingClientRect();
+        const head = document.querySelector('.wf-head').getBoundingClientRect();
+        const tops = rows.map((each) => each.getBoundingClientRect().top);
+        return {
+          indexes,
+          nodes: document.querySelectorAll('*').length,
+          covered: tops[0] <= head.bottom && tops.at(-1) + 26 >= grid.bottom - 1,
+        };
+      });
+    const scrollTo = (share) =>
+      page.$eval(
+        '[role="treegrid"]',
+        (el, to) => {
+          el.scrollTop = el.scrollHeight * to;
+        },
+        share,
+      );
     for (const share of [0, 0.0005, 0.001, 0.5, 0.4999, 1, 0.9995, 0]) {
       await scrollTo(share);
       await eventually(async () => {
         const { indexes, nodes, covered } = await state();
         assert.ok(indexes.length <= 45 && nodes < 600, `${indexes.length} rows, ${nodes} nodes`);
-        assert.ok(indexes.every((index, i) => i === 0 || index === indexes[i - 1] + 1), String(indexes));
+        assert.ok(
+          indexes.every((index, i) => i === 0 || index === indexes[i - 1] + 1),
+          String(indexes),
+        );
         assert.ok(covered, `rows cover the view at ${share}`);
       });
     }
     await page.focus('[role="treegrid"]');
     await page.keyboard.press('End');
     await eventually(async () => assert.equal((await state()).indexes.at(-1), 10_000));
-  });
+  },
+);
 
 pageTest('a link to a span deep in a trace opens it in sight', {}, async ({ page, url }) => {
   const key = 'f' + (7777).toString(16).padStart(15, '0');
@@ -200,7 +261,8 @@ pageTest('a link to a span deep in a trace opens it in sight', {}, async ({ page
   assert.ok(box.y > 100 && box.y < 720, String(box.y));
 });
 
-pageTest('a trace that is still arriving grows, and the open span stays open',
+pageTest(
+  'a trace that is still arriving grows, and the open span stays open',
   { fixture: { traces: [] } },
   async ({ page, url, fixture }) => {
     const now = BigInt(Date.now()) * 1000000n;
@@ -214,24 +276,39 @@ pageTest('a trace that is still arriving grows, and the open span stays open',
     await page.waitForSelector(`${row}:has-text("first")`);
     await page.waitForSelector(`${row}[aria-selected="true"]:has-text("second")`);
     await page.waitForSelector(`${panel} h2:has-text("second")`);
-  });
+  },
+);
 
-pageTest('a trace without length still stands',
-  { fixture: { traces: [makeTrace(failedId, baseNano, [{ id: 'e', name: 'point', service: 's', at: 0, for: 0 }])] } },
+pageTest(
+  'a trace without length still stands',
+  {
+    fixture: {
+      traces: [
+        makeTrace(failedId, baseNano, [{ id: 'e', name: 'point', service: 's', at: 0, for: 0 }]),
+      ],
+    },
+  },
   async ({ page, url }) => {
     await page.goto(`${url}/traces/${failedId}`);
     await page.waitForSelector(row);
-    assert.deepEqual(await readRows(page), [['service', 0, 's', '0ns'], ['span', 1, 'point', '0ns']]);
-  });
+    assert.deepEqual(await readRows(page), [
+      ['service', 0, 's', '0ns'],
+      ['span', 1, 'point', '0ns'],
+    ]);
+  },
+);
 
-pageTest('the trace id is copied with one click',
+pageTest(
+  'the trace id is copied with one click',
   { context: { permissions: ['clipboard-read', 'clipboard-write'] } },
   async ({ page, url }) => {
     await page.goto(`${url}/traces/${goldenId}`);
     await page.click('button[aria-label="Copy trace id"]');
     await eventually(async () =>
-      assert.equal(await page.evaluate(() => navigator.clipboard.readText()), goldenId));
-  });
+      assert.equal(await page.evaluate(() => navigator.clipboard.readText()), goldenId),
+    );
+  },
+);
 
 pageTest('a tag leads to the traces that have it', {}, async ({ page, url }) => {
   await page.goto(`${url}/traces/${goldenId}?span=00f067aa0ba902b4`);

@@ -2,33 +2,55 @@ import assert from 'node:assert/strict';
 import { after } from 'node:test';
 import { closeBrowser, eventually, pageTest } from './browser.mjs';
 import {
-  baseNano, failedId, fillerTraces, goldenId, goldenTrace, makeTrace,
+  baseNano,
+  failedId,
+  fillerTraces,
+  goldenId,
+  goldenTrace,
+  makeTrace,
 } from './fixture-data.mjs';
 
 after(closeBrowser);
 const trace = '[data-testid="trace"]';
 const ids = (page) => page.$$eval(trace, (rows) => rows.map((each) => each.dataset.traceId));
-const newTrace = (n) => makeTrace(n.toString(16).padStart(32, 'e'), baseNano + BigInt(7200 + n) * 1000000000n,
-  [{ id: n.toString(16).padStart(16, 'e'), name: `new ${n}`, service: 'fresh', at: 0, for: 5 }]);
+const newTrace = (n) =>
+  makeTrace(n.toString(16).padStart(32, 'e'), baseNano + BigInt(7200 + n) * 1000000000n, [
+    { id: n.toString(16).padStart(16, 'e'), name: `new ${n}`, service: 'fresh', at: 0, for: 5 },
+  ]);
 
-pageTest('the root leads to the traces, newest first, one row each', {}, async ({ page, url, fixture }) => {
-  await page.goto(url);
-  await page.waitForSelector(trace);
-  assert.equal(new URL(page.url()).pathname, '/traces');
-  const expected = [...fixture.traces]
-    .sort((a, b) => (BigInt(a.startTimeUnixNano) > BigInt(b.startTimeUnixNano) ? -1 : 1))
-    .map((each) => each.traceId).slice(0, 50);
-  assert.deepEqual(await ids(page), expected);
-  const row = page.locator(`[data-trace-id="${failedId}"]`);
-  const text = (await row.innerText()).replace(/\s+/g, ' ');
-  for (const part of ['01:00:01.000', 'checkout', 'POST /checkout', 'broken', 'payments', 'ledger', '3', '2', '1.25s']) {
-    assert.ok(text.includes(part), `${part} is missing in ${text}`);
-  }
-  await row.click();
-  await page.waitForURL(`**/traces/${failedId}`);
-  await page.goBack();
-  await page.waitForSelector(trace);
-});
+pageTest(
+  'the root leads to the traces, newest first, one row each',
+  {},
+  async ({ page, url, fixture }) => {
+    await page.goto(url);
+    await page.waitForSelector(trace);
+    assert.equal(new URL(page.url()).pathname, '/traces');
+    const expected = [...fixture.traces]
+      .sort((a, b) => (BigInt(a.startTimeUnixNano) > BigInt(b.startTimeUnixNano) ? -1 : 1))
+      .map((each) => each.traceId)
+      .slice(0, 50);
+    assert.deepEqual(await ids(page), expected);
+    const row = page.locator(`[data-trace-id="${failedId}"]`);
+    const text = (await row.innerText()).replace(/\s+/g, ' ');
+    for (const part of [
+      '01:00:01.000',
+      'checkout',
+      'POST /checkout',
+      'broken',
+      'payments',
+      'ledger',
+      '3',
+      '2',
+      '1.25s',
+    ]) {
+      assert.ok(text.includes(part), `${part} is missing in ${text}`);
+    }
+    await row.click();
+    await page.waitForURL(`**/traces/${failedId}`);
+    await page.goBack();
+    await page.waitForSelector(trace);
+  },
+);
 
 pageTest('older traces follow by cursor', {}, async ({ page, url, fixture }) => {
   await page.goto(`${url}/traces`);
@@ -61,47 +83,68 @@ pageTest('shorthand is shown as the TraceQL it was understood as', {}, async ({ 
   await page.fill('input[name="q"]', 'service:checkout');
   await page.keyboard.press('Enter');
   await page.waitForURL('**/traces?q=service%3Acheckout');
-  assert.equal(await page.textContent('[data-testid="query"]'), '{ resource.service.name = checkout }');
+  assert.equal(
+    await page.textContent('[data-testid="query"]'),
+    '{ resource.service.name = checkout }',
+  );
 });
 
-for (const [typed, service] of [['{ span.a = @ }', ''], ['{ span.a = @ }', 'checkout'], ['שלום=@', '']]) {
-  pageTest(`a bad query has a caret under the character: ${typed} ${service}`, {}, async ({ page, url }) => {
-    await page.goto(`${url}/traces?${new URLSearchParams({ q: typed, service })}`);
-    await page.waitForSelector('[data-testid="query-error"]');
-    assert.match(await page.innerText('[data-testid="query-error"]'), /unexpected character "@"/);
-    assert.match(await page.textContent('[data-testid="expected"]'), /an attribute, a value or/);
-    assert.equal(await page.getAttribute('[data-testid="caret"]', 'data-position'), String(typed.indexOf('@')));
-    const { caret, character } = await page.evaluate((at) => {
-      const range = document.createRange();
-      const text = document.querySelector('.caret-text').firstChild;
-      range.setStart(text, at);
-      range.setEnd(text, at + 1);
-      const left = (rect) => rect.left;
-      return {
-        caret: left(document.querySelector('[data-testid="caret"]').getBoundingClientRect()),
-        character: left(range.getBoundingClientRect()),
-      };
-    }, typed.indexOf('@'));
-    if (typed.startsWith('{')) assert.ok(Math.abs(caret - character) <= 1, `${caret} ${character}`);
-    assert.equal(await page.inputValue('input[name="q"]'), typed);
-  });
+for (const [typed, service] of [
+  ['{ span.a = @ }', ''],
+  ['{ span.a = @ }', 'checkout'],
+  ['שלום=@', ''],
+]) {
+  pageTest(
+    `a bad query has a caret under the character: ${typed} ${service}`,
+    {},
+    async ({ page, url }) => {
+      await page.goto(`${url}/traces?${new URLSearchParams({ q: typed, service })}`);
+      await page.waitForSelector('[data-testid="query-error"]');
+      assert.match(await page.innerText('[data-testid="query-error"]'), /unexpected character "@"/);
+      assert.match(await page.textContent('[data-testid="expected"]'), /an attribute, a value or/);
+      assert.equal(
+        await page.getAttribute('[data-testid="caret"]', 'data-position'),
+        String(typed.indexOf('@')),
+      );
+      const { caret, character } = await page.evaluate((at) => {
+        const range = document.createRange();
+        const text = document.querySelector('.caret-text').firstChild;
+        range.setStart(text, at);
+        range.setEnd(text, at + 1);
+        const left = (rect) => rect.left;
+        return {
+          caret: left(document.querySelector('[data-testid="caret"]').getBoundingClientRect()),
+          character: left(range.getBoundingClientRect()),
+        };
+      }, typed.indexOf('@'));
+      if (typed.startsWith('{'))
+        assert.ok(Math.abs(caret - character) <= 1, `${caret} ${character}`);
+      assert.equal(await page.inputValue('input[name="q"]'), typed);
+    },
+  );
 }
 
-pageTest('a pasted trace id opens the trace', {
-  context: { permissions: ['clipboard-read', 'clipboard-write'] },
-}, async ({ page, url }) => {
-  await page.goto(`${url}/traces`);
-  await page.evaluate((id) => navigator.clipboard.writeText(id), ` ${goldenId}\n`);
-  await page.focus('input[name="q"]');
-  await page.keyboard.press('Control+V');
-  await page.waitForURL(`**/traces/${goldenId}`);
-  await page.goto(`${url}/traces`);
-  await page.fill('input[name="q"]', `00-${goldenId}-00f067aa0ba902b7-01`);
-  await page.keyboard.press('Enter');
-  await page.waitForURL(`**/traces/${goldenId}`);
-});
+pageTest(
+  'a pasted trace id opens the trace',
+  {
+    context: { permissions: ['clipboard-read', 'clipboard-write'] },
+  },
+  async ({ page, url }) => {
+    await page.goto(`${url}/traces`);
+    await page.evaluate((id) => navigator.clipboard.writeText(id), ` ${goldenId}\n`);
+    await page.focus('input[name="q"]');
+    await page.keyboard.press('Control+V');
+    await page.waitForURL(`**/traces/${goldenId}`);
+    await page.goto(`${url}/traces`);
+    await page.fill('input[name="q"]', `00-${goldenId}-00f067aa0ba902b7-01`);
+    await page.keyboard.press('Enter');
+    await page.waitForURL(`**/traces/${goldenId}`);
+  },
+);
 
-pageTest('new traces appear by themselves, until paused', { fixture: { traces: [goldenTrace()] } },
+pageTest(
+  'new traces appear by themselves, until paused',
+  { fixture: { traces: [goldenTrace()] } },
   async ({ page, url, fixture }) => {
     await page.goto(`${url}/traces`);
     await page.waitForSelector(trace);
@@ -118,48 +161,67 @@ pageTest('new traces appear by themselves, until paused', { fixture: { traces: [
     fixture.traces.push(newTrace(2));
     await page.click('[data-testid="live"]');
     await page.waitForSelector(`${trace}:has-text("new 2")`);
-  });
+  },
+);
 
-pageTest('a reader further down is not disturbed by new traces', {}, async ({ page, url, fixture }) => {
-  await page.goto(`${url}/traces`);
-  await page.waitForSelector(trace);
-  await page.evaluate(() => window.scrollTo(0, 600));
-  const before = await ids(page);
-  fixture.traces.push(newTrace(1), newTrace(2));
-  const button = page.locator('button:has-text("2 new traces")');
-  await button.waitFor();
-  assert.deepEqual(await ids(page), before);
-  await button.click();
-  await page.waitForSelector(`${trace}:has-text("new 2")`);
-  assert.equal(await page.evaluate(() => window.scrollY), 0);
-});
+pageTest(
+  'a reader further down is not disturbed by new traces',
+  {},
+  async ({ page, url, fixture }) => {
+    await page.goto(`${url}/traces`);
+    await page.waitForSelector(trace);
+    await page.evaluate(() => window.scrollTo(0, 600));
+    const before = await ids(page);
+    fixture.traces.push(newTrace(1), newTrace(2));
+    const button = page.locator('button:has-text("2 new traces")');
+    await button.waitFor();
+    assert.deepEqual(await ids(page), before);
+    await button.click();
+    await page.waitForSelector(`${trace}:has-text("new 2")`);
+    assert.equal(await page.evaluate(() => window.scrollY), 0);
+  },
+);
 
-pageTest('a time range is kept in the URL and sent as instants', {}, async ({ page, url, fixture }) => {
-  await page.goto(`${url}/traces`);
-  await page.selectOption('[data-testid="time-range"]', '-15m');
-  await page.waitForURL('**/traces?start=-15m');
-  const asked = (name) => fixture.requests.map((each) => each.url.searchParams.get(name)).filter(Boolean);
-  await eventually(async () => assert.match(asked('start').at(-1), /^\d{4}-\d\d-\d\dT.*Z$/));
-  await page.goto(`${url}/traces?start=2026-01-01T00:59:00Z&end=2026-01-01T01:00:01Z`);
-  await page.waitForSelector(trace);
-  const fields = await page.$$eval('input[type="datetime-local"]', (all) => all.map((el) => el.value));
-  assert.deepEqual(fields, ['2026-01-01T00:59', '2026-01-01T01:00:01']);
-  assert.equal(asked('start').at(-1), '2026-01-01T00:59:00Z');
-  assert.equal(asked('end').at(-1), '2026-01-01T01:00:01Z');
-});
+pageTest(
+  'a time range is kept in the URL and sent as instants',
+  {},
+  async ({ page, url, fixture }) => {
+    await page.goto(`${url}/traces`);
+    await page.selectOption('[data-testid="time-range"]', '-15m');
+    await page.waitForURL('**/traces?start=-15m');
+    const asked = (name) =>
+      fixture.requests.map((each) => each.url.searchParams.get(name)).filter(Boolean);
+    await eventually(async () => assert.match(asked('start').at(-1), /^\d{4}-\d\d-\d\dT.*Z$/));
+    await page.goto(`${url}/traces?start=2026-01-01T00:59:00Z&end=2026-01-01T01:00:01Z`);
+    await page.waitForSelector(trace);
+    const fields = await page.$$eval('input[type="datetime-local"]', (all) =>
+      all.map((el) => el.value),
+    );
+    assert.deepEqual(fields, ['2026-01-01T00:59', '2026-01-01T01:00:01']);
+    assert.equal(asked('start').at(-1), '2026-01-01T00:59:00Z');
+    assert.equal(asked('end').at(-1), '2026-01-01T01:00:01Z');
+  },
+);
 
-pageTest('an empty store shows how to send, with this server’s address', { fixture: { traces: [] } },
+pageTest(
+  'an empty store shows how to send, with this server’s address',
+  { fixture: { traces: [] } },
   async ({ page, url, fixture }) => {
     await page.goto(`${url}/traces`);
     const text = await page.innerText('[data-testid="empty"]');
-    assert.ok(text.includes(`TRACEKIT_ENDPOINT=${url}`) && text.includes(`curl ${url}/v1/traces`), text);
+    assert.ok(
+      text.includes(`TRACEKIT_ENDPOINT=${url}`) && text.includes(`curl ${url}/v1/traces`),
+      text,
+    );
     fixture.traces.push(newTrace(1));
     await page.waitForSelector(trace);
     await page.goto(`${url}/traces?q=nothing`);
     await page.waitForSelector('[data-testid="no-match"]');
-  });
+  },
+);
 
-pageTest('a server that fails is reported, the list stays, and it comes back by itself',
+pageTest(
+  'a server that fails is reported, the list stays, and it comes back by itself',
   { fixture: { traces: fillerTraces(3) } },
   async ({ page, url, fixture }) => {
     await page.goto(`${url}/traces`);
@@ -169,4 +231,5 @@ pageTest('a server that fails is reported, the list stays, and it comes back by 
     assert.equal((await ids(page)).length, 3);
     fixture.down = false;
     await page.waitForSelector('[role="alert"]', { state: 'detached' });
-  });
+  },
+);

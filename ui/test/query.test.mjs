@@ -19,11 +19,15 @@ test('the service filter becomes part of the query', () => {
   assert.equal(ask('', 'api'), '{ resource.service.name = "api" }');
   assert.equal(ask('{ }', 'api'), '{ resource.service.name = "api" }');
   assert.equal(ask('a=1', 'Node.js API'), 'a=1 service:"Node.js API"');
-  assert.equal(ask('{ .a = 1 || .b = 2 }', 'api'),
-    '{ resource.service.name = "api" && ( .a = 1 || .b = 2 ) }');
+  assert.equal(
+    ask('{ .a = 1 || .b = 2 }', 'api'),
+    '{ resource.service.name = "api" && ( .a = 1 || .b = 2 ) }',
+  );
   assert.equal(ask('{ .a = "}" }', 'api'), '{ resource.service.name = "api" && ( .a = "}" ) }');
-  assert.equal(ask('{ .a = 1 } && { .b = 2 }', 'api'),
-    '{ resource.service.name = "api" } && { .a = 1 } && { .b = 2 }');
+  assert.equal(
+    ask('{ .a = 1 } && { .b = 2 }', 'api'),
+    '{ resource.service.name = "api" } && { .a = 1 } && { .b = 2 }',
+  );
 });
 
 test('a service name cannot break out of its quotes', () => {

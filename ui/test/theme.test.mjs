@@ -8,16 +8,21 @@ const css = readFileSync(new URL('../src/styles/theme.css', import.meta.url), 'u
 
 function tokens(theme) {
   const block = css.slice(css.indexOf(`[data-theme='${theme}']`)).split('}')[0];
-  return Object.fromEntries([...block.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map((m) => [m[1], m[2]]));
+  return Object.fromEntries(
+    [...block.matchAll(/--([\w-]+): (#[0-9a-f]{6});/g)].map((m) => [m[1], m[2]]),
+  );
 }
 
 function linear(hex) {
-  return [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)
+  return [1, 3, 5]
+    .map((at) => parseInt(hex.slice(at, at + 2), 16) / 255)
     .map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
 }
 
 function contrast(a, b) {
-  const [x, y] = [a, b].map(linear).map(([r, g, bl]) => 0.2126 * r + 0.7152 * g + 0.0722 * bl + 0.05);
+  const [x, y] = [a, b]
+    .map(linear)
+    .map(([r, g, bl]) => 0.2126 * r + 0.7152 * g + 0.0722 * bl + 0.05);
   return Math.max(x / y, y / x);
 }
 
@@ -25,20 +30,34 @@ function oklab([r, g, b]) {
   const l = Math.cbrt(0.4122214708 * r + 0.5363325363 * g + 0.0514459929 * b);
   const m = Math.cbrt(0.2119034982 * r + 0.6806995451 * g + 0.1073969566 * b);
   const s = Math.cbrt(0.0883024619 * r + 0.2817188376 * g + 0.6299787005 * b);
-  return [0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s,
+  return [
+    0.2104542553 * l + 0.793617785 * m - 0.0040720468 * s,
     1.9779984951 * l - 2.428592205 * m + 0.4505937099 * s,
-    0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s];
+    0.0259040371 * l + 0.7827717662 * m - 0.808675766 * s,
+  ];
 }
 
 // Machado, Oliveira, Fernandes 2009, severity 1.
 const eyes = {
-  normal: [[1, 0, 0], [0, 1, 0], [0, 0, 1]],
-  protan: [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
-  deutan: [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+  normal: [
+    [1, 0, 0],
+    [0, 1, 0],
+    [0, 0, 1],
+  ],
+  protan: [
+    [0.152286, 1.052583, -0.204868],
+    [0.114503, 0.786281, 0.099216],
+    [-0.003882, -0.048116, 1.051998],
+  ],
+  deutan: [
+    [0.367322, 0.860646, -0.227968],
+    [0.280085, 0.672501, 0.047413],
+    [-0.01182, 0.04294, 0.968881],
+  ],
 };
 
-const seen = (rgb, eye) => eye.map((row) =>
-  Math.min(1, Math.max(0, row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2])));
+const seen = (rgb, eye) =>
+  eye.map((row) => Math.min(1, Math.max(0, row[0] * rgb[0] + row[1] * rgb[1] + row[2] * rgb[2])));
 
 for (const theme of ['light', 'dark']) {
   const token = tokens(theme);
@@ -74,7 +93,10 @@ for (const theme of ['light', 'dark']) {
       for (let i = 0; i < 12; i++) {
         for (let j = 0; j < i; j++) {
           const distance = Math.hypot(...labs[i].map((v, k) => v - labs[j][k]));
-          assert.ok(distance > 0.05, `${name}: ${services[i]} ${services[j]} ${distance.toFixed(3)}`);
+          assert.ok(
+            distance > 0.05,
+            `${name}: ${services[i]} ${services[j]} ${distance.toFixed(3)}`,
+          );
         }
       }
     }

@@ -9,9 +9,18 @@ const { JsonRows } = await load('waterfall/rows.ts');
 const { colourIndex } = await load('waterfall/colour.ts');
 
 test('ticks are round, start at 0 and stay on the axis', () => {
-  assert.deepEqual(ticks(420e6, 5).map((tick) => tick.nanos / 1e6), [0, 100, 200, 300, 400]);
-  assert.deepEqual(ticks(1e9, 4).map((tick) => tick.percent), [0, 25, 50, 75, 100]);
-  assert.deepEqual(ticks(150e9, 4).map((tick) => tick.nanos / 1e9), [0, 60, 120]);
+  assert.deepEqual(
+    ticks(420e6, 5).map((tick) => tick.nanos / 1e6),
+    [0, 100, 200, 300, 400],
+  );
+  assert.deepEqual(
+    ticks(1e9, 4).map((tick) => tick.percent),
+    [0, 25, 50, 75, 100],
+  );
+  assert.deepEqual(
+    ticks(150e9, 4).map((tick) => tick.nanos / 1e9),
+    [0, 60, 120],
+  );
   assert.deepEqual(ticks(0, 5), [{ nanos: 0, percent: 0 }]);
   for (const duration of [1, 7, 999, 1234, 5e4, 3.3e7, 8e9, 61e9, 9e12, 9e15]) {
     for (const most of [1, 3, 9]) {
@@ -62,16 +71,29 @@ test('a row is found again by its key', () => {
 
 test('a row knows the row it is indented under, and a visit its last row', () => {
   const rows = new JsonRows(goldenTrace());
-  assert.deepEqual([0, 1, 2, 3, 4, 5, 6, 7].map((i) => rows.parentOf(i)), [-1, 0, -1, 2, 2, -1, 5, 6]);
-  assert.deepEqual([0, 2, 5].map((i) => rows.visitEnd(i)), [2, 5, 8]);
+  assert.deepEqual(
+    [0, 1, 2, 3, 4, 5, 6, 7].map((i) => rows.parentOf(i)),
+    [-1, 0, -1, 2, 2, -1, 5, 6],
+  );
+  assert.deepEqual(
+    [0, 2, 5].map((i) => rows.visitEnd(i)),
+    [2, 5, 8],
+  );
 });
 
 test('an error marks its span and its visit, and no other', () => {
   const rows = new JsonRows(failedTrace());
-  const marks = Array.from({ length: rows.count }, (_, i) => [rows.read(i).label, rows.read(i).isError]);
+  const marks = Array.from({ length: rows.count }, (_, i) => [
+    rows.read(i).label,
+    rows.read(i).isError,
+  ]);
   assert.deepEqual(marks, [
-    ['checkout', true], ['POST /checkout', true], ['payments', true], ['charge', true],
-    ['ledger', false], ['settle', false],
+    ['checkout', true],
+    ['POST /checkout', true],
+    ['payments', true],
+    ['charge', true],
+    ['ledger', false],
+    ['settle', false],
   ]);
   assert.equal(rows.read(5).isOrphan, true);
 });

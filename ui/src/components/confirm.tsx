@@ -19,15 +19,22 @@ export function Confirm({ action, label, question, onConfirm }: Props) {
   return (
     <>
       <button
-        type="button" class="button" aria-label={label} onClick={() => dialog.current!.showModal()}
+        type="button"
+        class="button"
+        aria-label={label}
+        onClick={() => dialog.current!.showModal()}
       >
         {action}
       </button>
       <dialog ref={dialog} class="dialog" aria-label={label}>
         <p>{question}</p>
         <p class="dialog-buttons">
-          <button type="button" class="button" onClick={() => dialog.current!.close()}>Cancel</button>
-          <button type="button" class="button button-danger" onClick={confirm}>{action}</button>
+          <button type="button" class="button" onClick={() => dialog.current!.close()}>
+            Cancel
+          </button>
+          <button type="button" class="button button-danger" onClick={confirm}>
+            {action}
+          </button>
         </p>
       </dialog>
     </>

@@ -30,12 +30,17 @@ export function CopyButton({ text, label, children }: Props) {
   };
   return (
     <button
-      type="button" class={children ? 'button' : 'button-icon'} onClick={copy}
-      aria-label={children ? undefined : label} title={label}
+      type="button"
+      class={children ? 'button' : 'button-icon'}
+      onClick={copy}
+      aria-label={children ? undefined : label}
+      title={label}
     >
       {copied ? <DoneIcon /> : <CopyIcon />}
       {children}
-      <span class="sr-only" role="status">{copied ? 'Copied' : ''}</span>
+      <span class="sr-only" role="status">
+        {copied ? 'Copied' : ''}
+      </span>
     </button>
   );
 }

@@ -23,7 +23,7 @@ interface QueryProps {
   error: ApiError;
 }
 
-/** What was typed, a caret under the character where reading it failed, and what could stand there. */
+/** What was typed, a caret under the character where it failed, and what could stand there. */
 export function QueryProblem({ text, position, error }: QueryProps) {
   const expected = ([] as string[]).concat(error.expected ?? []).join(', ');
   // The caret's line begins with the same characters, unseen, so that it lines up in any script.
@@ -33,13 +33,21 @@ export function QueryProblem({ text, position, error }: QueryProps) {
       <div class="caret-box">
         <div class="caret-text">{text}</div>
         <div class="caret-line">
-          <span class="caret-pad" aria-hidden="true">{text.slice(0, position)}</span>
-          <span class="caret" data-testid="caret" data-position={position} aria-hidden="true">^</span>
+          <span class="caret-pad" aria-hidden="true">
+            {text.slice(0, position)}
+          </span>
+          <span class="caret" data-testid="caret" data-position={position} aria-hidden="true">
+            ^
+          </span>
         </div>
       </div>
       <p>
         <span class="sr-only">At character {position + 1}. </span>
-        {expected && <>Expected: <code data-testid="expected">{expected}</code></>}
+        {expected && (
+          <>
+            Expected: <code data-testid="expected">{expected}</code>
+          </>
+        )}
       </p>
     </div>
   );

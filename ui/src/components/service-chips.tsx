@@ -10,7 +10,9 @@ export function ServiceChips({ services }: { services: ServiceCount[] }) {
   const rest = services.length - shownMax;
   return (
     <ul class="chips">
-      {services.slice(0, shownMax).map((service) => <Chip key={service.name} service={service} />)}
+      {services.slice(0, shownMax).map((service) => (
+        <Chip key={service.name} service={service} />
+      ))}
       {rest > 0 && <li class="muted">+{rest}</li>}
     </ul>
   );

@@ -6,23 +6,33 @@ import { signOut, whoami } from '../session';
 import { chooseTheme, themeChoice, type ThemeChoice } from '../theme';
 import { Logo, MoonIcon, ScreenIcon, SunIcon } from './icons';
 
-const pages = [['/traces', 'Traces'], ['/settings', 'Settings']] as const;
+const pages = [
+  ['/traces', 'Traces'],
+  ['/settings', 'Settings'],
+] as const;
 
 export function TopBar() {
   const { path } = place.value;
   return (
     <header class="top-bar">
-      <a class="brand" href={href('/traces')} aria-label="TraceKit"><Logo /><span>TraceKit</span></a>
+      <a class="brand" href={href('/traces')} aria-label="TraceKit">
+        <Logo />
+        <span>TraceKit</span>
+      </a>
       <nav aria-label="Pages">
         {pages.map(([to, name]) => (
-          <a key={to} href={href(to)} aria-current={path.startsWith(to) ? 'page' : undefined}>{name}</a>
+          <a key={to} href={href(to)} aria-current={path.startsWith(to) ? 'page' : undefined}>
+            {name}
+          </a>
         ))}
       </nav>
       <span class="spacer" />
       <ProjectChoice />
       <ThemeButton />
       {whoami.value?.kind === 'session' && (
-        <button type="button" class="button" onClick={signOut}>Sign out</button>
+        <button type="button" class="button" onClick={signOut}>
+          Sign out
+        </button>
       )}
     </header>
   );
@@ -34,16 +44,24 @@ function ProjectChoice() {
   if (!me) return null;
   const current = currentProject() ?? me.project.name;
   if (me.projects.length < 2) {
-    return <span class="project muted" title="Project"><bdi>{current}</bdi></span>;
+    return (
+      <span class="project muted" title="Project">
+        <bdi>{current}</bdi>
+      </span>
+    );
   }
   const choose = (name: string) =>
     navigate(href(place.value.path === '/settings' ? '/settings' : '/traces', { project: name }));
   return (
     <select
-      class="project" aria-label="Project" value={current}
+      class="project"
+      aria-label="Project"
+      value={current}
       onChange={(event) => choose(event.currentTarget.value)}
     >
-      {me.projects.map((project) => <option key={project.id}>{project.name}</option>)}
+      {me.projects.map((project) => (
+        <option key={project.id}>{project.name}</option>
+      ))}
     </select>
   );
 }
@@ -65,8 +83,12 @@ function ThemeButton() {
   };
   return (
     <button
-      type="button" class="button-icon" onClick={change} data-testid="theme"
-      aria-label={`Theme: ${name}. Change to ${next.name}`} title={`Theme: ${name}`}
+      type="button"
+      class="button-icon"
+      onClick={change}
+      data-testid="theme"
+      aria-label={`Theme: ${name}. Change to ${next.name}`}
+      title={`Theme: ${name}`}
     >
       <Icon />
     </button>

@@ -4,7 +4,9 @@ export function NotFound() {
   return (
     <div class="center-card">
       <h1>No such page</h1>
-      <p><a href={href('/traces')}>All traces</a></p>
+      <p>
+        <a href={href('/traces')}>All traces</a>
+      </p>
     </div>
   );
 }

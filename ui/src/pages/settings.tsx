@@ -36,7 +36,11 @@ export function SettingsPage() {
     <div class="page settings">
       <h1>Settings</h1>
       {error !== null && <Problem error={error} />}
-      {projects === null && error === null && <p class="loading" role="status">Loading…</p>}
+      {projects === null && error === null && (
+        <p class="loading" role="status">
+          Loading…
+        </p>
+      )}
       {projects !== null && (
         <>
           <Projects

@@ -19,15 +19,21 @@ export function SignIn() {
       <label class="field">
         <span>Key</span>
         <input
-          type="password" autoComplete="current-password" required spellcheck={false}
-          value={key} onInput={(event) => setKey(event.currentTarget.value)}
+          type="password"
+          autoComplete="current-password"
+          required
+          spellcheck={false}
+          value={key}
+          onInput={(event) => setKey(event.currentTarget.value)}
         />
       </label>
       {error !== null && <Problem error={error} />}
-      <button class="button button-primary" type="submit">Sign in</button>
+      <button class="button button-primary" type="submit">
+        Sign in
+      </button>
       <p class="muted small">
-        No key at hand? <code>tracekit key create --project default --kind admin</code> on the server
-        makes one; its first start prints a sign-in link.
+        No key at hand? <code>tracekit key create --project default --kind admin</code> on the
+        server makes one; its first start prints a sign-in link.
       </p>
     </form>
   );

@@ -47,8 +47,7 @@ export function TracePage({ traceId }: { traceId: string }) {
     };
     const isPassing = () =>
       failure instanceof ApiError && (failure.status === 404 || failure.status === 0);
-    const pause = () =>
-      (failure ? isPassing() : known && mayGrow(known)) ? againMillis : null;
+    const pause = () => ((failure ? isPassing() : known && mayGrow(known)) ? againMillis : null);
     return poll(ask, pause);
   }, [traceId]);
 
@@ -59,17 +58,30 @@ export function TracePage({ traceId }: { traceId: string }) {
 
   if (trace) return <TraceView trace={trace} />;
   if (error instanceof ApiError && error.status === 404) return <NotHere traceId={traceId} />;
-  if (error !== null) return <div class="page"><Problem error={error} /></div>;
-  return <p class="loading" role="status">Loading…</p>;
+  if (error !== null)
+    return (
+      <div class="page">
+        <Problem error={error} />
+      </div>
+    );
+  return (
+    <p class="loading" role="status">
+      Loading…
+    </p>
+  );
 }
 
 function NotHere({ traceId }: { traceId: string }) {
   return (
     <div class="center-card" data-testid="not-found">
       <h1>No such trace yet</h1>
-      <p>No span of <code class="wrap">{traceId}</code> has arrived.</p>
+      <p>
+        No span of <code class="wrap">{traceId}</code> has arrived.
+      </p>
       <p class="muted">This page looks again every two seconds.</p>
-      <p><a href={href('/traces')}>All traces</a></p>
+      <p>
+        <a href={href('/traces')}>All traces</a>
+      </p>
     </div>
   );
 }
@@ -105,18 +117,30 @@ function TraceHead({ trace }: { trace: Trace }) {
   const { service, operation } = rootOf(trace);
   return (
     <header class="trace-head">
-      <h1><bdi>{service}</bdi> {operation && <bdi class="t-operation">{operation}</bdi>}</h1>
+      <h1>
+        <bdi>{service}</bdi> {operation && <bdi class="t-operation">{operation}</bdi>}
+      </h1>
       <p class="trace-id">
         <span class="muted">Trace</span> <code data-testid="trace-id">{trace.traceId}</code>
         <CopyButton text={trace.traceId} label="Copy trace id" />
       </p>
       <ul class="trace-facts num">
-        <li><strong>{formatDuration(trace.durationNano)}</strong></li>
+        <li>
+          <strong>{formatDuration(trace.durationNano)}</strong>
+        </li>
         <li>{plural(trace.spanCount, 'span')}</li>
         <li>{plural(trace.services.length, 'service')}</li>
-        <li class={trace.errorCount > 0 ? 'error-text' : 'muted'}>{plural(trace.errorCount, 'error')}</li>
-        <li class="muted" title={formatInstant(trace.startTimeUnixNano)}>{date} {time}</li>
-        <li><a href={href(`/api/v1/traces/${trace.traceId}`)} target="_blank" rel="noreferrer">JSON</a></li>
+        <li class={trace.errorCount > 0 ? 'error-text' : 'muted'}>
+          {plural(trace.errorCount, 'error')}
+        </li>
+        <li class="muted" title={formatInstant(trace.startTimeUnixNano)}>
+          {date} {time}
+        </li>
+        <li>
+          <a href={href(`/api/v1/traces/${trace.traceId}`)} target="_blank" rel="noreferrer">
+            JSON
+          </a>
+        </li>
       </ul>
       <ServiceChips services={trace.services} />
     </header>

@@ -35,7 +35,12 @@ function Outcome({ search, list }: { search: Search; list: TraceList }) {
     return <QueryProblem text={search.q} position={position} error={error} />;
   }
   if (error !== null && list.traces.length === 0) return <Problem error={error} />;
-  if (!list.loaded) return <p class="loading" role="status">Loading…</p>;
+  if (!list.loaded)
+    return (
+      <p class="loading" role="status">
+        Loading…
+      </p>
+    );
   return (
     <>
       {error !== null && <Problem error={error} />}
@@ -57,7 +62,9 @@ function Nothing({ search }: { search: Search }) {
   return (
     <div class="nothing" data-testid="no-match">
       <p>No trace matches.</p>
-      <p><a href={href('/traces')}>Clear the search</a></p>
+      <p>
+        <a href={href('/traces')}>Clear the search</a>
+      </p>
     </div>
   );
 }
@@ -78,7 +85,9 @@ function Toolbar({ search, list }: { search: Search; list: TraceList }) {
           {plural(list.waiting, 'new trace')}
         </button>
       )}
-      <span class="muted num" data-testid="count">{count}</span>
+      <span class="muted num" data-testid="count">
+        {count}
+      </span>
       <LiveButton list={list} />
     </div>
   );
@@ -89,8 +98,11 @@ function LiveButton({ list }: { list: TraceList }) {
   useEffect(() => setBeat((was) => !was), [list.rounds]);
   return (
     <button
-      type="button" class={`button live ${list.live ? 'is-live' : ''}`} aria-pressed={list.live}
-      onClick={list.toggleLive} data-testid="live"
+      type="button"
+      class={`button live ${list.live ? 'is-live' : ''}`}
+      aria-pressed={list.live}
+      onClick={list.toggleLive}
+      data-testid="live"
       title={list.live ? 'New traces appear by themselves' : 'Paused'}
     >
       {list.live ? <PauseIcon /> : <PlayIcon />}

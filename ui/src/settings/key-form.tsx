@@ -38,13 +38,18 @@ export function KeyForm({ projects, onCreate }: Props) {
       <label class="field">
         <span>New key for project</span>
         <select value={project} onChange={(event) => setChosen(event.currentTarget.value)}>
-          {projects.map(({ name: each }) => <option key={each} value={each}>{each}</option>)}
+          {projects.map(({ name: each }) => (
+            <option key={each} value={each}>
+              {each}
+            </option>
+          ))}
         </select>
       </label>
       <label class="field">
         <span>Kind</span>
         <select
-          name="kind" value={kind}
+          name="kind"
+          value={kind}
           onChange={(event) => setKind(event.currentTarget.value as Key['kind'])}
         >
           {kinds.map((each) => (
@@ -60,12 +65,17 @@ export function KeyForm({ projects, onCreate }: Props) {
         <label class="field">
           <span>Allowed origins</span>
           <input
-            name="origins" required placeholder="https://app.example.com" value={origins}
+            name="origins"
+            required
+            placeholder="https://app.example.com"
+            value={origins}
             onInput={(event) => setOrigins(event.currentTarget.value)}
           />
         </label>
       )}
-      <button class="button button-primary" type="submit">Create key</button>
+      <button class="button button-primary" type="submit">
+        Create key
+      </button>
     </form>
   );
 }

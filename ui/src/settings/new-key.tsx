@@ -8,8 +8,12 @@ export function NewKey({ made, onDone }: { made: Key; onDone: () => void }) {
       <strong>Copy this key now. It is not shown again.</strong>
       <p class="new-key">
         <code class="wrap">{made.key}</code>
-        <CopyButton text={made.key ?? ''} label="Copy key">Copy</CopyButton>
-        <button type="button" class="button" onClick={onDone}>Done</button>
+        <CopyButton text={made.key ?? ''} label="Copy key">
+          Copy
+        </CopyButton>
+        <button type="button" class="button" onClick={onDone}>
+          Done
+        </button>
       </p>
     </div>
   );

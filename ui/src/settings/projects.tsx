@@ -20,19 +20,24 @@ export function Projects({ projects, onCreate, onDelete }: Props) {
           <tr>
             <th scope="col">Name</th>
             <th scope="col">Created</th>
-            <th scope="col"><span class="sr-only">Actions</span></th>
+            <th scope="col">
+              <span class="sr-only">Actions</span>
+            </th>
           </tr>
         </thead>
         <tbody>
           {projects.map((project) => (
             <tr key={project.id} data-testid="project">
-              <td><bdi>{project.name}</bdi></td>
+              <td>
+                <bdi>{project.name}</bdi>
+              </td>
               <td class="num muted">
                 {project.createdUnixNano && formatInstant(project.createdUnixNano).slice(0, 10)}
               </td>
               <td class="right">
                 <Confirm
-                  action="Delete" label={`Delete project ${project.name}`}
+                  action="Delete"
+                  label={`Delete project ${project.name}`}
                   question={`Delete project “${project.name}” with its keys and traces?`}
                   onConfirm={() => onDelete(project.name)}
                 />
@@ -59,7 +64,9 @@ function ProjectForm({ onCreate }: Pick<Props, 'onCreate'>) {
         <span>New project</span>
         <input required value={name} onInput={(event) => setName(event.currentTarget.value)} />
       </label>
-      <button class="button" type="submit">Create project</button>
+      <button class="button" type="submit">
+        Create project
+      </button>
     </form>
   );
 }

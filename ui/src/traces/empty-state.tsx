@@ -4,8 +4,9 @@ import { CopyButton } from '../components/copy';
 import { href } from '../router';
 
 const hex = (bytes: number) =>
-  Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (b) => b.toString(16).padStart(2, '0'))
-    .join('');
+  Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (b) =>
+    b.toString(16).padStart(2, '0'),
+  ).join('');
 
 function environment(): string {
   return [
@@ -16,15 +17,25 @@ function environment(): string {
 
 function curl(): string {
   const span = JSON.stringify({
-    resourceSpans: [{
-      resource: { attributes: [{ key: 'service.name', value: { stringValue: 'hello' } }] },
-      scopeSpans: [{
-        spans: [{
-          traceId: hex(16), spanId: hex(8), name: 'first span', kind: 1,
-          startTimeUnixNano: '@@000000000', endTimeUnixNano: '@@250000000',
-        }],
-      }],
-    }],
+    resourceSpans: [
+      {
+        resource: { attributes: [{ key: 'service.name', value: { stringValue: 'hello' } }] },
+        scopeSpans: [
+          {
+            spans: [
+              {
+                traceId: hex(16),
+                spanId: hex(8),
+                name: 'first span',
+                kind: 1,
+                startTimeUnixNano: '@@000000000',
+                endTimeUnixNano: '@@250000000',
+              },
+            ],
+          },
+        ],
+      },
+    ],
   });
   // The shell puts the time in, so that the line works whenever it is run.
   const body = span.replaceAll('@@', "'$(date +%s)'");
@@ -52,7 +63,9 @@ export function EmptyState() {
         ].join('\n')}
       />
       <Snippet title="By hand" text={curl()} />
-      <p class="muted">Keys are made in <a href={href('/settings')}>Settings</a>.</p>
+      <p class="muted">
+        Keys are made in <a href={href('/settings')}>Settings</a>.
+      </p>
     </section>
   );
 }
@@ -60,8 +73,12 @@ export function EmptyState() {
 function Snippet({ title, text }: { title: string; text: string }) {
   return (
     <div class="snippet">
-      <h3>{title} <CopyButton text={text} label={`Copy: ${title}`} /></h3>
-      <pre tabIndex={0} aria-label={title}>{text}</pre>
+      <h3>
+        {title} <CopyButton text={text} label={`Copy: ${title}`} />
+      </h3>
+      <pre tabIndex={0} aria-label={title}>
+        {text}
+      </pre>
     </div>
   );
 }

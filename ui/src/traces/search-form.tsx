@@ -40,14 +40,22 @@ export function SearchForm({ search, traces }: Props) {
         <span class="sr-only">Search traces</span>
         <SearchIcon />
         <input
-          type="search" name="q" spellcheck={false} autoComplete="off" autoCapitalize="none"
-          placeholder='order.id=42 error duration>200ms, { TraceQL }, or a trace id'
-          value={draft} onPaste={onPaste} onInput={(event) => setDraft(event.currentTarget.value)}
+          type="search"
+          name="q"
+          spellcheck={false}
+          autoComplete="off"
+          autoCapitalize="none"
+          placeholder="order.id=42 error duration>200ms, { TraceQL }, or a trace id"
+          value={draft}
+          onPaste={onPaste}
+          onInput={(event) => setDraft(event.currentTarget.value)}
         />
       </label>
       <ServiceChoice search={search} traces={traces} onChoose={(service) => go({ service })} />
       <TimeChoice search={search} onChoose={go} />
-      <button class="button" type="submit">Search</button>
+      <button class="button" type="submit">
+        Search
+      </button>
     </form>
   );
 }
@@ -59,8 +67,10 @@ interface ServiceProps extends Props {
 function ServiceChoice({ search, traces, onChoose }: ServiceProps) {
   const [services, setServices] = useState<Service[]>([]);
   const names = services.map((service) => service.name);
-  const unknown = traces.flatMap((trace) => trace.services.map(({ name }) => name))
-    .filter((name) => !names.includes(name)).join('\n');
+  const unknown = traces
+    .flatMap((trace) => trace.services.map(({ name }) => name))
+    .filter((name) => !names.includes(name))
+    .join('\n');
   useEffect(() => {
     // Without the list the filter is empty; what is wrong is reported where the traces are.
     api.services().then(setServices, () => setServices([]));
@@ -70,11 +80,16 @@ function ServiceChoice({ search, traces, onChoose }: ServiceProps) {
     <label>
       <span class="sr-only">Service</span>
       <select
-        value={search.service} data-testid="service-filter"
+        value={search.service}
+        data-testid="service-filter"
         onChange={(event) => onChoose(event.currentTarget.value)}
       >
         <option value="">All services</option>
-        {names.sort().map((name) => <option key={name} value={name}>{name}</option>)}
+        {names.sort().map((name) => (
+          <option key={name} value={name}>
+            {name}
+          </option>
+        ))}
       </select>
     </label>
   );
@@ -107,21 +122,28 @@ function TimeChoice({ search, onChoose }: TimeProps) {
       <label>
         <span class="sr-only">Time range</span>
         <select
-          value={custom ? 'custom' : search.start} data-testid="time-range"
+          value={custom ? 'custom' : search.start}
+          data-testid="time-range"
           onChange={(event) => choose(event.currentTarget.value)}
         >
-          {ranges.map(([value, name]) => <option key={value} value={value}>{name}</option>)}
+          {ranges.map(([value, name]) => (
+            <option key={value} value={value}>
+              {name}
+            </option>
+          ))}
           <option value="custom">From … to …</option>
         </select>
       </label>
       {custom && (
         <span class="time-custom">
           <TimeField
-            name="From" value={search.start}
+            name="From"
+            value={search.start}
             onChoose={(start) => onChoose({ start, end: search.end })}
           />
           <TimeField
-            name="To" value={search.end}
+            name="To"
+            value={search.end}
             onChoose={(end) => onChoose({ start: search.start, end })}
           />
         </span>
@@ -148,7 +170,9 @@ function TimeField({ name, value, onChoose }: FieldProps) {
     <label class="inline">
       <span class="muted">{name}</span>
       <input
-        type="datetime-local" step="1" value={local}
+        type="datetime-local"
+        step="1"
+        value={local}
         onChange={(event) => change(event.currentTarget.value)}
       />
     </label>

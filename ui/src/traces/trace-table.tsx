@@ -14,13 +14,21 @@ export function TraceTable({ traces }: { traces: Summary[] }) {
           <th scope="col">Start</th>
           <th scope="col">Trace</th>
           <th scope="col">Services</th>
-          <th scope="col" class="right">Spans</th>
-          <th scope="col" class="right">Errors</th>
-          <th scope="col" class="right">Duration</th>
+          <th scope="col" class="right">
+            Spans
+          </th>
+          <th scope="col" class="right">
+            Errors
+          </th>
+          <th scope="col" class="right">
+            Duration
+          </th>
         </tr>
       </thead>
       <tbody>
-        {traces.map((trace) => <TraceRow key={trace.traceId} trace={trace} longest={longest} />)}
+        {traces.map((trace) => (
+          <TraceRow key={trace.traceId} trace={trace} longest={longest} />
+        ))}
       </tbody>
     </table>
   );
@@ -32,7 +40,8 @@ function TraceRow({ trace, longest }: { trace: Summary; longest: number }) {
   return (
     <tr data-testid="trace" data-trace-id={trace.traceId}>
       <td class="t-start num" title={formatInstant(trace.startTimeUnixNano)}>
-        {date && <span class="muted">{date} </span>}{time}
+        {date && <span class="muted">{date} </span>}
+        {time}
       </td>
       <td class="t-name">
         <a class="row-link" href={href(`/traces/${trace.traceId}`)}>
@@ -40,26 +49,37 @@ function TraceRow({ trace, longest }: { trace: Summary; longest: number }) {
           <bdi class="t-operation">{trace.rootName || 'root not received'}</bdi>
         </a>
         {trace.broken && (
-          <span class="badge badge-warning" title="A span's parent was not received" data-testid="broken">
+          <span
+            class="badge badge-warning"
+            title="A span's parent was not received"
+            data-testid="broken"
+          >
             broken
           </span>
         )}
       </td>
-      <td class="t-services"><ServiceChips services={trace.services} /></td>
-      <td class="t-spans num right">{formatCount(trace.spanCount)}<span class="unit"> spans</span></td>
+      <td class="t-services">
+        <ServiceChips services={trace.services} />
+      </td>
+      <td class="t-spans num right">
+        {formatCount(trace.spanCount)}
+        <span class="unit"> spans</span>
+      </td>
       <td class="t-errors num right">
-        {trace.errorCount > 0
-          ? (
-            <span class="error-text" title={plural(trace.errorCount, 'error')}>
-              <span class="mark mark-error" aria-hidden="true" /> {formatCount(trace.errorCount)}
-              <span class="unit"> errors</span>
-            </span>
-          )
-          : <span class="muted">–</span>}
+        {trace.errorCount > 0 ? (
+          <span class="error-text" title={plural(trace.errorCount, 'error')}>
+            <span class="mark mark-error" aria-hidden="true" /> {formatCount(trace.errorCount)}
+            <span class="unit"> errors</span>
+          </span>
+        ) : (
+          <span class="muted">–</span>
+        )}
       </td>
       <td class="t-duration num right">
         {formatDuration(trace.durationNano)}
-        <span class="share" aria-hidden="true"><span style={{ width: `${share}%` }} /></span>
+        <span class="share" aria-hidden="true">
+          <span style={{ width: `${share}%` }} />
+        </span>
       </td>
     </tr>
   );

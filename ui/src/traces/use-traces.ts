@@ -41,7 +41,9 @@ const livePreferred = signal(true);
 let kept: { id: string; page: TracePage; older: Summary[] } | null = null;
 
 let pointerMovedAt = -Infinity;
-document.addEventListener('pointermove', () => (pointerMovedAt = performance.now()), { passive: true });
+document.addEventListener('pointermove', () => (pointerMovedAt = performance.now()), {
+  passive: true,
+});
 
 const mustHold = () => window.scrollY > topPixels;
 const isAiming = () => performance.now() - pointerMovedAt < aimMillis;
@@ -97,7 +99,8 @@ export function useTraces(search: Search): TraceList {
       setError(failure);
       setRounds((n) => n + 1);
     };
-    const isFinal = () => failure instanceof ApiError && failure.status >= 400 && failure.status < 500;
+    const isFinal = () =>
+      failure instanceof ApiError && failure.status >= 400 && failure.status < 500;
     const hasPage = shown.current !== null;
     if (!live && hasPage) return;
     return poll(ask, () => (live && !isFinal() ? liveMillis : null));
@@ -144,8 +147,10 @@ export function useTraces(search: Search): TraceList {
 }
 
 function sameIds(a: TracePage, b: TracePage): boolean {
-  return a.traces.length === b.traces.length
-    && a.traces.every((trace, i) => trace.traceId === b.traces[i]!.traceId);
+  return (
+    a.traces.length === b.traces.length &&
+    a.traces.every((trace, i) => trace.traceId === b.traces[i]!.traceId)
+  );
 }
 
 function countNew(before: TracePage, after: TracePage): number {

@@ -18,7 +18,9 @@ export function AttributeTable({ attributes, scope }: Props) {
     <dl class="attributes">
       {entries.map(([key, value]) => (
         <div class="attribute" key={key}>
-          <dt><bdi>{key}</bdi></dt>
+          <dt>
+            <bdi>{key}</bdi>
+          </dt>
           <dd>
             <bdi class={`value value-${typeof value}`}>{formatValue(value)}</bdi>
             {scope && isScalar(value) && <FindLink scope={scope} name={key} value={value} />}
@@ -32,11 +34,21 @@ export function AttributeTable({ attributes, scope }: Props) {
 type Scalar = string | number | boolean;
 const isScalar = (value: Value): value is Scalar => value !== null && typeof value !== 'object';
 
-function FindLink({ scope, name, value }: { scope: 'span' | 'resource'; name: string; value: Scalar }) {
+function FindLink({
+  scope,
+  name,
+  value,
+}: {
+  scope: 'span' | 'resource';
+  name: string;
+  value: Scalar;
+}) {
   return (
     <a
-      class="button-icon find" href={href('/traces', { q: attributeQuery(scope, name, value) })}
-      aria-label={`Find traces with this ${name}`} title="Find traces with this"
+      class="button-icon find"
+      href={href('/traces', { q: attributeQuery(scope, name, value) })}
+      aria-label={`Find traces with this ${name}`}
+      title="Find traces with this"
     >
       <SearchIcon />
     </a>

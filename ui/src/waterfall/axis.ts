@@ -16,7 +16,7 @@ export function ticks(durationNano: number, most: number): Tick[] {
   return found;
 }
 
-/** The smallest of 1, 2, 2.5, 5 × 10ⁿ that is no less than `least`; from a minute, parts of an hour. */
+/** The least of 1, 2, 2.5, 5 × 10ⁿ not under `least`; from a minute on, parts of an hour. */
 function roundStep(least: number): number {
   const second = 1e9;
   for (const seconds of [60, 120, 300, 600, 900, 1800, 3600, 7200, 21600, 43200, 86400]) {

@@ -34,9 +34,11 @@ export function Panel({ rows, index, onOpen, onClose }: Props) {
         </button>
       </header>
       <div class="panel-body">
-        {span
-          ? <SpanDetails key={span.spanId} trace={trace} span={span} onOpen={onOpen} />
-          : <VisitDetails rows={rows} index={index} onOpen={onOpen} />}
+        {span ? (
+          <SpanDetails key={span.spanId} trace={trace} span={span} onOpen={onOpen} />
+        ) : (
+          <VisitDetails rows={rows} index={index} onOpen={onOpen} />
+        )}
       </div>
     </aside>
   );
@@ -73,7 +75,9 @@ function SpanDetails({ trace, span, onOpen }: SpanProps) {
       )}
       {links.length > 0 && (
         <Section title="Links" count={links.length}>
-          {links.map((link, i) => <LinkDetails key={i} link={link} />)}
+          {links.map((link, i) => (
+            <LinkDetails key={i} link={link} />
+          ))}
           <Dropped count={span.droppedLinksCount} noun="link" />
         </Section>
       )}
@@ -82,7 +86,9 @@ function SpanDetails({ trace, span, onOpen }: SpanProps) {
       </Section>
       {scope && (scope.name || scope.attributes) && (
         <Section title="Scope">
-          <p><bdi>{scope.name}</bdi> <span class="muted">{scope.version}</span></p>
+          <p>
+            <bdi>{scope.name}</bdi> <span class="muted">{scope.version}</span>
+          </p>
           {scope.attributes && <AttributeTable attributes={scope.attributes} />}
         </Section>
       )}
@@ -95,8 +101,12 @@ function Facts({ span, trace, onOpen }: SpanProps) {
   const hasParent = trace.spans.some((other) => other.spanId === span.parentSpanId);
   return (
     <dl class="facts">
-      <Fact name="Service"><bdi>{span.serviceName}</bdi></Fact>
-      <Fact name="Operation"><bdi>{span.name}</bdi></Fact>
+      <Fact name="Service">
+        <bdi>{span.serviceName}</bdi>
+      </Fact>
+      <Fact name="Operation">
+        <bdi>{span.name}</bdi>
+      </Fact>
       <Fact name="Kind">{span.kind ?? 'INTERNAL'}</Fact>
       <Fact name="Status">{span.status?.code ?? 'UNSET'}</Fact>
       <Fact name="Duration">{formatDuration(span.durationNano)}</Fact>
@@ -113,17 +123,21 @@ function Facts({ span, trace, onOpen }: SpanProps) {
       </Fact>
       {span.parentSpanId && (
         <Fact name="Parent">
-          {hasParent
-            ? (
-              <button type="button" class="link" onClick={() => onOpen(span.parentSpanId!)}>
-                <code>{span.parentSpanId}</code>
-              </button>
-            )
-            : <code>{span.parentSpanId}</code>}
+          {hasParent ? (
+            <button type="button" class="link" onClick={() => onOpen(span.parentSpanId!)}>
+              <code>{span.parentSpanId}</code>
+            </button>
+          ) : (
+            <code>{span.parentSpanId}</code>
+          )}
           {!hasParent && <span class="muted fact-more">parent not received</span>}
         </Fact>
       )}
-      {span.traceState && <Fact name="Trace state"><code>{span.traceState}</code></Fact>}
+      {span.traceState && (
+        <Fact name="Trace state">
+          <code>{span.traceState}</code>
+        </Fact>
+      )}
     </dl>
   );
 }
@@ -140,7 +154,9 @@ function HttpLine({ attributes }: { attributes: Attributes }) {
   return (
     <p class="http">
       {status !== undefined && (
-        <span class={`badge badge-${level}`} data-testid="http-status">{String(status)}</span>
+        <span class={`badge badge-${level}`} data-testid="http-status">
+          {String(status)}
+        </span>
       )}
       {method !== undefined && <strong>{String(method)}</strong>}
       {target !== undefined && <bdi>{String(target)}</bdi>}
@@ -160,7 +176,10 @@ function StatusNotice({ span }: { span: Span }) {
       {span.orphan && (
         <div class="notice notice-warning" data-testid="orphan">
           <strong>Parent not received</strong>
-          <p>This span names a parent that is not in the trace: still on its way, not sampled, or lost.</p>
+          <p>
+            This span names a parent that is not in the trace: still on its way, not sampled, or
+            lost.
+          </p>
         </div>
       )}
     </>
@@ -174,13 +193,17 @@ function EventDetails({ event, start }: { event: SpanEvent; start: string }) {
   return (
     <div class={`event ${isException ? 'event-exception' : ''}`} data-testid="event">
       <p class="event-head">
-        <strong><bdi>{event.name}</bdi></strong>
+        <strong>
+          <bdi>{event.name}</bdi>
+        </strong>
         <span class="muted num">{formatOffset(String(offset))}</span>
       </p>
       {Object.keys(attributes).length > 0 && <AttributeTable attributes={attributes} />}
       {stack !== undefined && (
         // A stack scrolls sideways, so the keyboard must be able to reach it.
-        <pre class="stack" data-testid="stack" tabIndex={0} aria-label="Stack trace">{String(stack)}</pre>
+        <pre class="stack" data-testid="stack" tabIndex={0} aria-label="Stack trace">
+          {String(stack)}
+        </pre>
       )}
     </div>
   );
@@ -216,7 +239,9 @@ function VisitDetails({ rows, index, onOpen }: VisitProps) {
   for (let i = index + 1; i < end; i++) if (rows.read(i).isError) errors++;
   return (
     <dl class="facts">
-      <Fact name="Service"><bdi>{row.service}</bdi></Fact>
+      <Fact name="Service">
+        <bdi>{row.service}</bdi>
+      </Fact>
       <Fact name="Duration">{formatDuration(row.durationNano)}</Fact>
       <Fact name="Start">{formatOffset(row.offsetNano)}</Fact>
       <Fact name="Spans">{plural(end - index - 1, 'span')} in this visit</Fact>
@@ -241,12 +266,20 @@ function Fact({ name, children }: { name: string; children: ComponentChildren })
   );
 }
 
-function Section({ title, count, children }: {
-  title: string; count?: number; children: ComponentChildren;
+function Section({
+  title,
+  count,
+  children,
+}: {
+  title: string;
+  count?: number;
+  children: ComponentChildren;
 }) {
   return (
     <section class="panel-section">
-      <h3>{title} {count !== undefined && <span class="muted num">{count}</span>}</h3>
+      <h3>
+        {title} {count !== undefined && <span class="muted num">{count}</span>}
+      </h3>
       {children}
     </section>
   );

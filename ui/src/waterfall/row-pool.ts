@@ -2,8 +2,8 @@
 // end is moved to the other end and filled anew, so the elements stay in reading order and their
 // number never grows. Nothing here is rendered by Preact: scrolling costs no diff.
 //
-// The keyboard's focus is on the whole grid, which names the row it is at (`aria-activedescendant`);
-// so a row that is recycled takes no focus with it.
+// The keyboard's focus is on the whole grid, which names the row it is at with
+// `aria-activedescendant`; so a row that is recycled takes no focus with it.
 
 import { formatDuration, speakDuration } from '../format';
 import { colourOf } from './colour';

@@ -1,6 +1,6 @@
 // The rows of the waterfall as the view needs them. The view only ever asks for the row at an index
-// and keeps nothing per row, so that a trace of a million spans can be a file of columns behind this
-// same interface; today it is the API's JSON.
+// and keeps nothing per row, so that a trace of a million spans can be a file of columns behind
+// this same interface; today it is the API's JSON.
 
 import type { Row, Span, Trace } from '../api';
 
@@ -13,7 +13,7 @@ export interface RowView {
   durationNano: number;
   /** Index into the trace's spans; null for a service row nothing folded into. */
   span: number | null;
-  /** Names the row in the URL and across reloads: a span id, or `visit:` and its first span's id. */
+  /** Names the row in the URL and across reloads: a span id, or `visit:` and its first span's. */
   key: string;
   isError: boolean;
   isOrphan: boolean;

@@ -1,6 +1,6 @@
-// Which rows are in sight. Browsers cap an element's height (Chromium at 33.5 million pixels, Firefox
-// at 17.9), so a taller list is scrolled by ratio: the bar's ends are the list's ends, and rows are
-// laid out from the one that is on top.
+// Which rows are in sight. Browsers cap an element's height (Chromium at 33.5 million pixels,
+// Firefox at 17.9), so a taller list is scrolled by ratio: the bar's ends are the list's ends, and
+// rows are laid out from the one that is on top.
 
 const heightMax = 15_000_000;
 

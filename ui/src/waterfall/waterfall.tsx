@@ -1,5 +1,5 @@
-// The unified waterfall: header with the time axis, and the pool's rows under it. It is one tab stop;
-// arrows move, Enter opens, Escape closes.
+// The unified waterfall: header with the time axis, and the pool's rows under it. It is one tab
+// stop; arrows move, Enter opens, Escape closes.
 
 import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatDuration } from '../format';
@@ -73,8 +73,14 @@ export function Waterfall({ rows, openKey, onOpen, onClose }: Props) {
 
   return (
     <div
-      ref={grid} class="wf" role="treegrid" aria-label="Waterfall" tabIndex={0}
-      aria-rowcount={rows.count + 1} onKeyDown={onKeyDown} onClick={onClick}
+      ref={grid}
+      class="wf"
+      role="treegrid"
+      aria-label="Waterfall"
+      tabIndex={0}
+      aria-rowcount={rows.count + 1}
+      onKeyDown={onKeyDown}
+      onClick={onClick}
       onFocus={() => active < 0 && rows.count > 0 && setActiveKey(rows.read(0).key)}
     >
       <Header headRef={head} durationNano={rows.durationNano} />
@@ -108,19 +114,26 @@ function Header({ headRef, durationNano }: HeaderProps) {
         </div>
       </div>
       <div ref={headRef} class="wf-head" role="row" aria-rowindex={1}>
-        <div role="columnheader" class="wf-service">Service</div>
+        <div role="columnheader" class="wf-service">
+          Service
+        </div>
         <div role="columnheader" class="wf-timeline" aria-label="Timeline" ref={axis}>
           Timeline
           {marks.map((tick) => (
             <span
-              key={tick.nanos} class="wf-tick" data-testid="tick" aria-hidden="true"
+              key={tick.nanos}
+              class="wf-tick"
+              data-testid="tick"
+              aria-hidden="true"
               style={{ left: `${tick.percent}%` }}
             >
               {tick.nanos === 0 ? '0' : formatDuration(tick.nanos)}
             </span>
           ))}
         </div>
-        <div role="columnheader" class="wf-duration">Duration</div>
+        <div role="columnheader" class="wf-duration">
+          Duration
+        </div>
       </div>
     </>
   );
