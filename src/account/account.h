@@ -46,7 +46,8 @@ struct tk_identity {
     uint32_t project_id;
     char project[TK_PROJECT_NAME_MAX + 1];
     enum tk_key_kind kind;
-    uint32_t key_id; /* 0: a session */
+    uint32_t key_id;   /* 0: a session */
+    bool all_projects; /* a session from a sign-in token; `project` is then where it starts */
 };
 
 const char *tk_key_kind_text(enum tk_key_kind kind);

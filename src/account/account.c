@@ -1,0 +1,181 @@
+/*
+ * account - opening accounts.db: its schema, and the first start.
+ *
+ * Two connections to one file.  `db` is for people and programs that manage projects, keys and
+ * sessions (projects.c, keys.c, sessions.c); it may wait for a disk or for another process.
+ * `identities` has its own, which only reads, so that a request that must know who it is never
+ * waits behind a write.
+ *
+ * Invariants
+ *   (1) ids are never given twice (AUTOINCREMENT): data of a deleted project can never become
+ *       visible to a later one;
+ *   (2) no secret is in the file: keys, sessions and sign-in tokens are there as SHA-256 only;
+ *   (3) every change is one transaction, followed by tk_identities_refresh(TK_REFRESH_NOW).
+ */
+#include "account/private.h"
+
+#include <stdlib.h>
+
+enum { SCHEMA_VERSION = 1, BUSY_MS = 5000 };
+
+/* The whole schema of version 1.  Times are ns since the epoch. */
+static const char schema[] =
+    "CREATE TABLE project ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " name TEXT NOT NULL UNIQUE,"
+    " created_nano INTEGER NOT NULL) STRICT;"
+
+    "CREATE TABLE key ("
+    " id INTEGER PRIMARY KEY AUTOINCREMENT,"
+    " project_id INTEGER NOT NULL REFERENCES project (id) ON DELETE CASCADE,"
+    " kind INTEGER NOT NULL," /* enum tk_key_kind */
+    " name TEXT NOT NULL,"
+    " prefix TEXT NOT NULL,"
+    " hash BLOB NOT NULL UNIQUE,"
+    " created_nano INTEGER NOT NULL,"
+    " last_used_nano INTEGER NOT NULL DEFAULT 0,"
+    " revoked INTEGER NOT NULL DEFAULT 0) STRICT;"
+    "CREATE INDEX key_project ON key (project_id);"
+
+    "CREATE TABLE origin ("
+    " key_id INTEGER NOT NULL REFERENCES key (id) ON DELETE CASCADE,"
+    " origin TEXT NOT NULL,"
+    " PRIMARY KEY (key_id, origin)) STRICT, WITHOUT ROWID;"
+
+    "CREATE TABLE session ("
+    " hash BLOB PRIMARY KEY,"
+    " key_id INTEGER REFERENCES key (id) ON DELETE CASCADE," /* NULL: from a sign-in token */
+    " expires_nano INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+    "CREATE INDEX session_key ON session (key_id);"
+
+    "CREATE TABLE signin ("
+    " hash BLOB PRIMARY KEY,"
+    " expires_nano INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
+
+    "PRAGMA user_version = 1";
+
+static const char *const kind_texts[] = {"server", "browser", "read", "admin"};
+
+const char *
+tk_key_kind_text(enum tk_key_kind kind)
+{
+    return kind_texts[kind];
+}
+
+bool
+tk_key_kind_parse(tk_str text, enum tk_key_kind *ret_kind)
+{
+    for (unsigned kind = 0; kind < sizeof kind_texts / sizeof *kind_texts; kind++) {
+        if (tk_str_eq(text, tk_str_from(kind_texts[kind]))) {
+            *ret_kind = (enum tk_key_kind)kind;
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Inside a write transaction, so that two processes that start at once do not both do it. */
+static enum tk_err
+make_schema(sqlite3 *db, struct tk_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    enum tk_err result = tk_db_run(db, err, "BEGIN IMMEDIATE", "");
+    if (result != TK_OK)
+        return result;
+    result = tk_db_prepare(db, &statement, err, "PRAGMA user_version", "");
+    if (result == TK_OK)
+        result = tk_db_step(statement, err);
+    if (result == TK_OK) {
+        int version = sqlite3_column_int(statement, 0);
+        (void)sqlite3_reset(statement);
+        if (version > SCHEMA_VERSION)
+            result = tk_error_set(err, TK_ERR_UNSUPPORTED,
+                                  "%s: made by a newer tracekit (schema %d, this one knows %d)",
+                                  sqlite3_db_filename(db, "main"), version, SCHEMA_VERSION);
+        else if (version == 0 && sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK)
+            result = tk_db_error(db, err);
+    }
+    (void)sqlite3_finalize(statement);
+    return tk_db_end(db, result, err);
+}
+
+enum tk_err
+tk_account_open(struct tk_env *env, const char *dir, struct tk_account **ret_account,
+                struct tk_error *err)
+{
+    struct tk_account *account = calloc(1, sizeof *account);
+    struct tk_buf path;
+    enum tk_err result;
+    tk_buf_init(&path, 1 << 16);
+    tk_buf_printf(&path, "%s/accounts.db", dir);
+    if (account != NULL)
+        (void)pthread_mutex_init(&account->lock, NULL);
+    if (account == NULL || path.status != TK_OK) {
+        result = tk_error_set(err, TK_ERR_MEMORY, "%s: out of memory", dir);
+        goto out;
+    }
+    account->env = env;
+    result = env->make_dir(env, dir, err);
+    if (result == TK_OK)
+        result = tk_db_open(path.ptr, BUSY_MS, &account->db, err);
+    if (result == TK_OK)
+        result = make_schema(account->db, err);
+    if (result == TK_OK)
+        result = tk_identities_open(env, path.ptr, &account->identities, err);
+    if (result == TK_OK) {
+        *ret_account = account;
+        account = NULL;
+    }
+out:
+    tk_buf_release(&path);
+    tk_account_close(account);
+    return result;
+}
+
+void
+tk_account_close(struct tk_account *account)
+{
+    if (account == NULL)
+        return;
+    tk_identities_close(account->identities);
+    tk_db_close(account->db);
+    (void)pthread_mutex_destroy(&account->lock);
+    free(account);
+}
+
+static enum tk_err
+first_start(struct tk_account *account, tk_str given, char key[TK_KEY_SIZE_MAX + 1],
+            bool *ret_first, struct tk_error *err)
+{
+    sqlite3_stmt *statement = NULL;
+    struct tk_project project;
+    int64_t key_id;
+    struct tk_key_request request = {.kind = TK_KEY_SERVER, .name = TK_STR("first start")};
+    enum tk_err result =
+        tk_db_prepare(account->db, &statement, err, "SELECT 1 FROM project LIMIT 1", "");
+    if (result == TK_OK)
+        result = tk_db_step(statement, err);
+    (void)sqlite3_finalize(statement);
+    *ret_first = result == TK_ERR_END;
+    if (result != TK_ERR_END)
+        return result;
+    result = tk_project_insert(account, TK_STR("default"), &project, err);
+    if (result == TK_OK)
+        result = tk_key_insert(account, project.id, &request, given, key, &key_id, err);
+    return result;
+}
+
+enum tk_err
+tk_account_first_start(struct tk_account *account, tk_str given, char key[TK_KEY_SIZE_MAX + 1],
+                       bool *ret_first, struct tk_error *err)
+{
+    (void)pthread_mutex_lock(&account->lock);
+    enum tk_err result = tk_db_run(account->db, err, "BEGIN IMMEDIATE", "");
+    if (result == TK_OK) {
+        result = first_start(account, given, key, ret_first, err);
+        result = tk_db_end(account->db, result, err);
+    }
+    (void)pthread_mutex_unlock(&account->lock);
+    tk_identities_refresh(account->identities, TK_REFRESH_NOW);
+    return result;
+}
