@@ -42,13 +42,28 @@ enum tk_run { TK_RUN_WORKER, TK_RUN_LOOP };
 
 enum { TK_PATH_ARGS_MAX = 2 };
 
+/* What the caller showed to be let in. */
+enum tk_credential {
+    TK_CREDENTIAL_NONE, /* TK_ACCESS_PUBLIC */
+    TK_CREDENTIAL_DEV,  /* --dev and loopback */
+    TK_CREDENTIAL_KEY,
+    TK_CREDENTIAL_SESSION,
+};
+
+enum { TK_REPLY_HEADERS_MAX = 16 };
+
 /* One request on its way through a route. Lives in the request's arena. */
 struct tk_call {
     struct tk_api *api;
     struct tk_request *request;
     const struct tk_route *route;
+    enum tk_credential credential;
     struct tk_identity identity;   /* not for TK_ACCESS_PUBLIC */
     tk_str args[TK_PATH_ARGS_MAX]; /* what stood at each {name} of the path, percent-decoded */
+    tk_str cors_origin;            /* the page that may read the answer; ptr NULL: none */
+    void *state;                   /* the route's own */
+    struct tk_header headers[TK_REPLY_HEADERS_MAX]; /* of the answer, beside content-type */
+    size_t header_count;
 };
 
 struct tk_route {
@@ -57,18 +72,29 @@ struct tk_route {
     enum tk_access access;
     enum tk_run run;
     void (*function)(struct tk_call *call);
+    /* Before the body is read: the largest body it takes, or TK_BODY_ANSWERED after a reply.
+       NULL: a small body. */
+    size_t (*head)(struct tk_call *call);
+    /* For openapi.json: what it does; its query parameters; schemas of body and answer. */
+    const char *summary;
+    const char *params; /* names, separated by spaces, of openapi.c's table */
+    const char *body;   /* NULL: none */
+    const char *answer; /* "200 TraceList", "204" */
 };
 
 const struct tk_api_options *tk_api_options(const struct tk_api *api);
 
-/* Answers.  Each ends the call. */
+/* Adds a header to the answer, before it is given. The value must live until then. */
+void tk_reply_header(struct tk_call *call, tk_str name, tk_str value);
+/* Answers.  Each ends the call: its memory may be gone when they return. */
 void tk_reply(struct tk_call *call, int status, tk_str content_type, struct tk_buf *body);
 void tk_reply_json(struct tk_call *call, int status, struct tk_buf *body);
 /* application/problem+json (RFC 9457); detail as printf. */
 void tk_reply_problem(struct tk_call *call, int status, const char *title, const char *detail, ...)
     TK_PRINTF(4, 5);
-/* The same from an error of the floors below: INPUT 400, NOT_FOUND 404, EXISTS 409, LIMIT 413,
-   BUSY 429, FULL 503, the rest 500. */
+/* In the shape of the caller's protocol: google.rpc.Status for ingest and gRPC. 429 and 503 carry
+   Retry-After. The same from an error of the floors below: INPUT 400, NOT_FOUND 404, EXISTS 409,
+   LIMIT 413, BUSY 429, FULL 503, the rest 500. */
 void tk_reply_error(struct tk_call *call, enum tk_err code, const struct tk_error *err);
 
 /* The routes, one file each; listed in routes.c. */

@@ -1,0 +1,234 @@
+/* accounts - projects and keys over HTTP.  An admin key manages its own project and no other; a
+   session from a sign-in link, and --dev, manage all. */
+#include "api/json_body.h"
+#include "api/private.h"
+
+static bool
+failed(struct tk_call *call, enum tk_err result, const struct tk_error *err)
+{
+    if (result != TK_OK)
+        tk_reply_error(call, result, err);
+    return result != TK_OK;
+}
+
+/* False, and replied: the project is not the caller's to manage. */
+static bool
+may_manage(struct tk_call *call, tk_str project)
+{
+    if (call->identity.all_projects || tk_str_eq(project, tk_str_from(call->identity.project)))
+        return true;
+    tk_reply_problem(call, 403, "Forbidden", "this key manages the project `%s` only",
+                     call->identity.project);
+    return false;
+}
+
+static void
+write_project(struct tk_json_writer *json, const struct tk_project *project)
+{
+    tk_json_object(json);
+    tk_json_key(json, TK_STR("id"));
+    tk_json_uint(json, project->id);
+    tk_json_key(json, TK_STR("name"));
+    tk_json_string(json, project->name);
+    tk_json_key(json, TK_STR("createdUnixNano"));
+    tk_json_uint_string(json, project->created_nano);
+    tk_json_object_end(json);
+}
+
+void
+tk_route_projects(struct tk_call *call)
+{
+    struct tk_error err = {0};
+    struct tk_project *projects;
+    size_t count;
+    struct tk_json_writer json;
+    struct tk_buf body;
+    if (failed(call,
+               tk_account_project_list(call->api->options.account, &call->request->arena, &projects,
+                                       &count, &err),
+               &err))
+        return;
+    tk_buf_init(&body, TK_REPLY_SIZE_MAX);
+    tk_json_writer_init(&json, &body);
+    tk_json_object(&json);
+    tk_json_key(&json, TK_STR("projects"));
+    tk_json_array(&json);
+    for (size_t i = 0; i < count; i++)
+        if (call->identity.all_projects || projects[i].id == call->identity.project_id)
+            write_project(&json, &projects[i]);
+    tk_json_array_end(&json);
+    tk_json_object_end(&json);
+    tk_reply_json(call, 200, &body);
+}
+
+void
+tk_route_project_create(struct tk_call *call)
+{
+    struct tk_error err = {0};
+    struct tk_project project;
+    struct tk_json_writer json;
+    struct tk_buf body;
+    tk_str name = TK_STR_NONE;
+    const struct tk_json_field fields[] = {{TK_STR("name"), &name, NULL}};
+    if (failed(call, tk_json_body_read(call, fields, 1, &err), &err) || !may_manage(call, name) ||
+        failed(call, tk_account_project_create(call->api->options.account, name, &project, &err),
+               &err))
+        return;
+    tk_buf_init(&body, TK_REPLY_SIZE_MAX);
+    tk_json_writer_init(&json, &body);
+    write_project(&json, &project);
+    tk_reply_json(call, 201, &body);
+}
+
+/* First nobody can send to it any more, then its data goes. */
+void
+tk_route_project_delete(struct tk_call *call)
+{
+    const struct tk_api_options *options = &call->api->options;
+    struct tk_error err = {0};
+    uint32_t id;
+    tk_str name = call->args[0];
+    if (!may_manage(call, name))
+        return;
+    if (tk_account_project_find(options->account, name, &id) != TK_OK) {
+        tk_reply_problem(call, 404, "Not found", "there is no project `%.*s`", TK_STR_ARG(name));
+        return;
+    }
+    if (failed(call, tk_account_project_delete(options->account, name, &err), &err) ||
+        failed(call, tk_store_drop(options->store, id, &err), &err))
+        return;
+    tk_reply_empty(call, 204);
+}
+
+/* `secret` is not empty in the one answer that shows it. */
+static void
+write_key(struct tk_json_writer *json, const struct tk_key *key, tk_str secret)
+{
+    tk_json_object(json);
+    tk_json_key(json, TK_STR("id"));
+    tk_json_uint(json, key->id);
+    tk_json_key(json, TK_STR("project"));
+    tk_json_string(json, key->project);
+    tk_json_key(json, TK_STR("kind"));
+    tk_json_string(json, tk_str_from(tk_key_kind_text(key->kind)));
+    tk_json_key(json, TK_STR("name"));
+    tk_json_string(json, key->name);
+    tk_json_key(json, TK_STR("prefix"));
+    tk_json_string(json, key->prefix);
+    tk_json_key(json, TK_STR("origins"));
+    tk_json_array(json);
+    for (size_t i = 0; i < key->origin_count; i++)
+        tk_json_string(json, key->origins[i]);
+    tk_json_array_end(json);
+    tk_json_key(json, TK_STR("createdUnixNano"));
+    tk_json_uint_string(json, key->created_nano);
+    tk_json_key(json, TK_STR("lastUsedUnixNano"));
+    if (key->last_used_nano != 0)
+        tk_json_uint_string(json, key->last_used_nano);
+    else
+        tk_json_null(json);
+    tk_json_key(json, TK_STR("revoked"));
+    tk_json_bool(json, key->revoked);
+    if (secret.len > 0) {
+        tk_json_key(json, TK_STR("key"));
+        tk_json_string(json, secret);
+    }
+    tk_json_object_end(json);
+}
+
+void
+tk_route_keys(struct tk_call *call)
+{
+    struct tk_error err = {0};
+    struct tk_key *keys;
+    size_t count;
+    struct tk_json_writer json;
+    struct tk_buf body;
+    bool all =
+        call->identity.all_projects && tk_request_param(call->request, TK_STR("project")).len == 0;
+    if (failed(call,
+               tk_account_key_list(call->api->options.account, all ? 0 : call->identity.project_id,
+                                   &call->request->arena, &keys, &count, &err),
+               &err))
+        return;
+    tk_buf_init(&body, TK_REPLY_SIZE_MAX);
+    tk_json_writer_init(&json, &body);
+    tk_json_object(&json);
+    tk_json_key(&json, TK_STR("keys"));
+    tk_json_array(&json);
+    for (size_t i = 0; i < count; i++)
+        write_key(&json, &keys[i], TK_STR_NONE);
+    tk_json_array_end(&json);
+    tk_json_object_end(&json);
+    tk_reply_json(call, 200, &body);
+}
+
+void
+tk_route_key_create(struct tk_call *call)
+{
+    struct tk_error err = {0};
+    tk_str project = tk_str_from(call->identity.project), kind = TK_STR_NONE, name = TK_STR("");
+    struct tk_str_list origins = {.count = 0};
+    const struct tk_json_field fields[] = {
+        {TK_STR("project"), &project, NULL},
+        {TK_STR("kind"), &kind, NULL},
+        {TK_STR("name"), &name, NULL},
+        {TK_STR("origins"), NULL, &origins},
+    };
+    struct tk_key key;
+    char secret[TK_KEY_SIZE_MAX + 1];
+    struct tk_json_writer json;
+    struct tk_buf body;
+    if (failed(call, tk_json_body_read(call, fields, sizeof fields / sizeof *fields, &err), &err) ||
+        !may_manage(call, project))
+        return;
+    struct tk_key_request request = {
+        .project = project, .name = name, .origins = origins.items, .origin_count = origins.count};
+    if (!tk_key_kind_parse(kind, &request.kind)) {
+        tk_reply_problem(call, 400, "Bad request",
+                         "`kind` is one of server, browser, read, admin; not `%.*s`",
+                         TK_STR_ARG(kind));
+        return;
+    }
+    if (failed(call,
+               tk_account_key_create(call->api->options.account, &request, &call->request->arena,
+                                     &key, secret, &err),
+               &err))
+        return;
+    tk_buf_init(&body, TK_REPLY_SIZE_MAX);
+    tk_json_writer_init(&json, &body);
+    write_key(&json, &key, tk_str_from(secret));
+    tk_reply_json(call, 201, &body);
+}
+
+/* Is the key of a project that the caller manages?  A foreign one is as unknown as none. */
+static enum tk_err
+find_own(struct tk_call *call, uint32_t key_id, struct tk_error *err)
+{
+    struct tk_key *keys;
+    size_t count;
+    uint32_t project = call->identity.all_projects ? 0 : call->identity.project_id;
+    enum tk_err result = tk_account_key_list(call->api->options.account, project,
+                                             &call->request->arena, &keys, &count, err);
+    if (result != TK_OK)
+        return result;
+    for (size_t i = 0; i < count; i++)
+        if (keys[i].id == key_id)
+            return TK_OK;
+    return tk_error_set(err, TK_ERR_NOT_FOUND, "no key %u", key_id);
+}
+
+void
+tk_route_key_revoke(struct tk_call *call)
+{
+    struct tk_error err = {0};
+    uint64_t id;
+    if (!tk_str_to_u64(call->args[0], &id) || id > UINT32_MAX) {
+        tk_reply_problem(call, 404, "Not found", "no key %.*s", TK_STR_ARG(call->args[0]));
+        return;
+    }
+    if (failed(call, find_own(call, (uint32_t)id, &err), &err) ||
+        failed(call, tk_account_key_revoke(call->api->options.account, (uint32_t)id, &err), &err))
+        return;
+    tk_reply_empty(call, 204);
+}
