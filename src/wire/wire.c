@@ -25,7 +25,6 @@ tk_wire_decode(enum tk_format format, enum tk_encoding encoding, tk_str body, vo
                struct tk_error *err)
 {
     TK_ASSERT(batch->span_count == 0 && batch->resource_count == 0);
-    TK_ASSERT(body_owned == NULL || body_owned == body.ptr);
     struct tk_rejected rejected = {0};
     char *own = NULL; /* what the batch will view, unless that is body_owned */
     tk_str plain = body;

@@ -28,9 +28,9 @@ struct tk_rejected {
 };
 
 /*
- * `body` is copied when it must be kept; if `body_owned` is not NULL (then it equals body.ptr and
- * is malloc'ed) it is taken over on success instead.  `batch` must be empty; on failure it is left
- * empty.
+ * `body` is copied when it must be kept; if `body_owned` is not NULL (the malloc'ed block that body
+ * lies in, anywhere: a gRPC message stands behind its prefix) it is taken over on success instead.
+ * `batch` must be empty; on failure it is left empty.
  */
 enum tk_err tk_wire_decode(enum tk_format format, enum tk_encoding encoding, tk_str body,
                            void *body_owned, size_t limit, struct tk_batch *batch,
