@@ -1,0 +1,282 @@
+"""The command line as a person or a script meets it: words, exit codes, what goes to stdout and what to stderr."""
+
+import gzip
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import tempfile
+import time
+import unittest
+import urllib.request
+from pathlib import Path
+
+BIN = os.environ.get("TRACEKIT_BIN") or str(Path(__file__).resolve().parents[2] / "build/release/tracekit")
+TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
+CLEAN = {key: value for key, value in os.environ.items() if not key.startswith("TRACEKIT_")}
+TIMEOUT = 60
+
+
+def run(*args, env=None, stdin=None):
+    return subprocess.run([BIN, *args], capture_output=True, text=True, timeout=TIMEOUT, input=stdin,
+                          env={**CLEAN, **(env or {})})
+
+
+def otlp(trace_id=TRACE, service="shop", name="GET /", count=2):
+    spans = [{"traceId": trace_id, "spanId": f"{i + 1:016x}", "parentSpanId": "" if i == 0 else f"{1:016x}",
+              "name": name if i == 0 else f"step {i}", "kind": 2 if i == 0 else 1,
+              "startTimeUnixNano": str(1760000000000000000 + i * 1000000),
+              "endTimeUnixNano": str(1760000000000000000 + 420000000 - i * 1000000),
+              "attributes": [{"key": "order.id", "value": {"intValue": "42"}}]} for i in range(count)]
+    return {"resourceSpans": [{"resource": {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]},
+                               "scopeSpans": [{"spans": spans}]}]}
+
+
+class Server:
+    """A server on a directory of its own; `url` once it is ready."""
+
+    def __init__(self, data, *args, env=None):
+        self.process = subprocess.Popen([BIN, "serve", "--data", str(data), "--listen", "127.0.0.1:0", *args],
+                                        stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        env={**CLEAN, **(env or {})})
+        line = self.process.stdout.readline()
+        if not line.startswith("tracekit ready "):
+            raise AssertionError(line + self.process.stderr.read())
+        self.url = line.split()[2]
+
+    def post(self, body, key=None):
+        request = urllib.request.Request(self.url + "/v1/traces", json.dumps(body).encode(),
+                                         {"Content-Type": "application/json", **({"X-API-Key": key} if key else {})})
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            return json.load(response)
+
+    def stop(self):
+        self.process.send_signal(signal.SIGTERM)
+        try:
+            _, err = self.process.communicate(timeout=TIMEOUT)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+        return self.process.returncode, err
+
+
+class Words(unittest.TestCase):
+    def test_help_and_version_go_to_stdout_and_are_good(self):
+        self.assertEqual(run("--version").returncode, 0)
+        self.assertRegex(run("--version").stdout, r"^tracekit \d+\.\d+\.\d+\n$")
+        overview = run("--help")
+        self.assertEqual(overview.returncode, 0)
+        for command in re.findall(r"^  (\w+) ", overview.stdout, re.M):
+            told = run(command, "--help")
+            self.assertEqual(told.returncode, 0, command)
+            self.assertIn("usage: tracekit " + command, told.stdout)
+            self.assertEqual(told.stderr, "")
+
+    def test_mistakes_are_usage_errors_that_help(self):
+        for args, words in [(["sreve"], "did you mean `serve`"), (["serve", "--dta", "x"], "did you mean --data"),
+                            (["trace"], "usage: tracekit trace"), ([], "usage: tracekit"),
+                            (["serve", "--fsync", "never"], "always|group|async"),
+                            (["serve", "--memory", "1MiB"], "64MiB"),
+                            (["serve", "--tls-cert", "x"], "--tls-key"),
+                            (["key", "create", "--kind", "root"], "server|browser|read|admin")]:
+            done = run(*args)
+            self.assertEqual(done.returncode, 2, args)
+            self.assertIn(words, done.stderr, args)
+            self.assertEqual(done.stdout, "")
+
+    def test_a_server_that_is_not_there_is_exit_status_3(self):
+        done = run("search", "--server", "http://127.0.0.1:1")
+        self.assertEqual(done.returncode, 3)
+        self.assertIn("127.0.0.1", done.stderr)
+
+
+class CannotStart(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+        self.data = Path(self.dir.name) / "data"
+
+    def test_a_port_in_use_is_said_and_exit_status_5(self):
+        server = Server(self.data, "--dev")
+        self.addCleanup(server.stop)
+        done = run("serve", "--data", self.dir.name + "/other", "--listen", server.url.removeprefix("http://"))
+        self.assertEqual(done.returncode, 5)
+        self.assertIn(server.url.rsplit(":", 1)[1], done.stderr)
+        self.assertEqual(done.stdout, "")
+
+    def test_a_second_server_on_one_directory_is_refused_and_told_by_whom(self):
+        server = Server(self.data, "--dev")
+        self.addCleanup(server.stop)
+        done = run("serve", "--data", str(self.data), "--listen", "127.0.0.1:0")
+        self.assertEqual(done.returncode, 5)
+        self.assertIn(str(server.process.pid), done.stderr)
+
+    def test_a_directory_that_cannot_be_made_is_exit_status_5(self):
+        (Path(self.dir.name) / "file").write_text("")
+        done = run("serve", "--data", self.dir.name + "/file/data", "--listen", "127.0.0.1:0")
+        self.assertEqual(done.returncode, 5)
+        self.assertIn("file/data", done.stderr)
+
+
+class Accounts(unittest.TestCase):
+    def setUp(self):
+        self.dir = tempfile.TemporaryDirectory()
+        self.addCleanup(self.dir.cleanup)
+        self.data = self.dir.name + "/data"
+
+    def test_the_first_start_shows_the_key_once_and_a_sign_in_link_on_stderr(self):
+        server = Server(self.data)
+        status, err = server.stop()
+        self.assertEqual(status, 0)
+        self.assertEqual(len(re.findall(r"TRACEKIT_API_KEY=\S{20,}", err)), 1)
+        self.assertRegex(err, r"http://127\.0\.0\.1:\d+/signin\?token=\S{43}")
+        server = Server(self.data)
+        status, err = server.stop()
+        self.assertEqual(status, 0)
+        self.assertNotIn("TRACEKIT_API_KEY=", err)
+
+    def test_a_key_given_by_the_environment_is_the_projects(self):
+        server = Server(self.data, env={"TRACEKIT_API_KEY": "given-key-0123456789"})
+        self.assertEqual(server.post(otlp(), "given-key-0123456789"), {})
+        status, err = server.stop()
+        self.assertNotIn("given-key-0123456789", err)
+
+    def test_keys_are_made_listed_and_revoked_beside_a_running_server(self):
+        server = Server(self.data)
+        self.addCleanup(server.stop)
+        self.assertEqual(run("project", "create", "shop", "--data", self.data).returncode, 0)
+        self.assertIn("shop", run("project", "list", "--data", self.data).stdout.split())
+        made = run("key", "create", "--project", "shop", "--kind", "read", "--name", "me", "--data", self.data)
+        self.assertEqual(made.returncode, 0, made.stderr)
+        key = made.stdout.strip()
+        self.assertRegex(made.stdout, r"^\S{20,}\n$")
+        search = ["search", "--server", server.url]
+        self.assertEqual(run(*search).returncode, 4)
+        self.assertEqual(run(*search, env={"TRACEKIT_API_KEY": key}).returncode, 1)  # good, and nothing there
+        listed = json.loads(run("key", "list", "--data", self.data, "--json").stdout)["keys"]
+        mine = next(k for k in listed if k["name"] == "me")
+        self.assertEqual((mine["kind"], mine["project"], mine["revoked"]), ("read", "shop", False))
+        self.assertNotIn(key, json.dumps(listed))
+        self.assertEqual(run("key", "revoke", str(mine["id"]), "--data", self.data).returncode, 0)
+        deadline = time.monotonic() + 20
+        while run(*search, env={"TRACEKIT_API_KEY": key}).returncode != 4:
+            self.assertLess(time.monotonic(), deadline, "a revoked key is still taken")
+            time.sleep(0.1)
+
+    def test_a_project_that_is_there_or_not_there_is_said(self):
+        self.assertEqual(run("project", "create", "Bad Name", "--data", self.data).returncode, 2)
+        self.assertEqual(run("project", "create", "a", "--data", self.data).returncode, 0)
+        self.assertEqual(run("project", "create", "a", "--data", self.data).returncode, 2)
+        self.assertEqual(run("project", "delete", "b", "--data", self.data).returncode, 2)
+        self.assertEqual(run("key", "create", "--project", "b", "--kind", "read", "--data", self.data).returncode, 2)
+
+
+class Reading(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.TemporaryDirectory()
+        cls.server = Server(cls.dir.name + "/data", "--dev")
+        cls.server.post(otlp())
+        cls.env = {"TRACEKIT_ENDPOINT": cls.server.url}
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.dir.cleanup()
+
+    def test_a_trace_is_drawn_as_a_waterfall(self):
+        done = run("trace", TRACE, env=self.env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertIn(TRACE, lines[0])
+        self.assertRegex(lines[1], r"^Service +Timeline +Duration$")
+        self.assertRegex(lines[2], r"^shop +\|=+\| +420ms$")
+        self.assertRegex(lines[3], r"^  GET / +\|=+\| +420ms$")
+        self.assertRegex(lines[4], r"^    step 1 +\|=+ *\| +418ms$")
+        self.assertNotIn("\x1b", done.stdout)
+
+    def test_colour_is_for_terminals_only_and_no_color_is_honoured(self):
+        def on_terminal(env):
+            master, slave = pty.openpty()
+            done = subprocess.run([BIN, "trace", TRACE], stdout=slave, stderr=subprocess.PIPE, timeout=TIMEOUT,
+                                  env={**CLEAN, **self.env, "TERM": "xterm", **env})
+            os.close(slave)
+            text = os.read(master, 1 << 16).decode()
+            os.close(master)
+            self.assertEqual(done.returncode, 0)
+            return text
+
+        self.assertIn("\x1b[", on_terminal({}))
+        self.assertNotIn("\x1b[", on_terminal({"NO_COLOR": "1"}))
+
+    def test_json_is_the_apis_answer(self):
+        trace = json.loads(run("trace", TRACE, "--json", env=self.env).stdout)
+        self.assertEqual(trace["traceId"], TRACE)
+        found = json.loads(run("search", "order.id=42", "--json", env=self.env).stdout)
+        self.assertEqual([t["traceId"] for t in found["traces"]], [TRACE])
+
+    def test_an_unknown_trace_and_an_empty_search_are_exit_status_1(self):
+        self.assertEqual(run("trace", "0" * 31 + "1", env=self.env).returncode, 1)
+        self.assertEqual(run("search", "order.id=43", env=self.env).returncode, 1)
+
+    def test_a_bad_query_is_exit_status_2_and_shows_the_place(self):
+        done = run("search", "{ span.order.id = }", env=self.env)
+        self.assertEqual(done.returncode, 2)
+        self.assertRegex(done.stderr, r"character \d+")
+
+    def test_services_and_tags_are_listed(self):
+        self.assertRegex(run("services", env=self.env).stdout, r"2 +0 .*shop")
+        self.assertIn("order.id", run("tags", env=self.env).stdout)
+
+    def test_what_is_exported_imports_elsewhere_as_the_same(self):
+        exported = run("export", env=self.env)
+        self.assertEqual(exported.returncode, 0, exported.stderr)
+        lines = exported.stdout.splitlines()
+        self.assertTrue(lines)
+        with tempfile.TemporaryDirectory() as other:
+            file = Path(other) / "spans.jsonl.gz"
+            file.write_bytes(gzip.compress(exported.stdout.encode()))
+            data = other + "/data"
+            for _ in range(2):  # the second time doubles nothing
+                done = run("import", str(file), "--data", data)
+                self.assertEqual(done.returncode, 0, done.stderr)
+            again = run("export", "--data", data)
+            self.assertEqual(again.returncode, 0, again.stderr)
+            self.assertEqual([json.loads(line) for line in again.stdout.splitlines()],
+                             [json.loads(line) for line in lines])
+            checked = run("check", data)
+            self.assertEqual(checked.returncode, 0, checked.stdout)
+            self.assertIn("all is well", checked.stdout)
+
+    def test_a_file_that_is_no_otlp_is_refused_with_its_name(self):
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            file.write(b'{"resourceSpans": [{"scopeSpans": [{"spans": [{"name": 5}]}]}]}')
+            file.flush()
+            done = run("import", file.name, env=self.env)
+            self.assertEqual(done.returncode, 2, done.stderr)
+            self.assertIn(file.name, done.stderr)
+
+
+class Check(unittest.TestCase):
+    def test_a_damaged_segment_is_reported_and_exit_status_1(self):
+        with tempfile.TemporaryDirectory() as folder:
+            server = Server(folder + "/data", "--dev")
+            server.post(otlp(count=200))
+            self.assertEqual(server.stop()[0], 0)
+            self.assertEqual(run("check", folder + "/data").returncode, 0)
+            segment = max(Path(folder, "data").rglob("*.seg"), key=lambda path: path.stat().st_size)
+            bytes_ = bytearray(segment.read_bytes())
+            bytes_[len(bytes_) // 3] ^= 0x55
+            segment.write_bytes(bytes_)
+            done = run("check", folder + "/data")
+            self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
+            self.assertIn(segment.name, done.stdout)
+
+    def test_a_directory_that_is_not_there_is_a_usage_error(self):
+        self.assertEqual(run("check", "/nowhere/at/all").returncode, 2)
+
+
+if __name__ == "__main__":
+    unittest.main()
