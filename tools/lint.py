@@ -61,6 +61,7 @@ CHECKS = {
     "clang-format": clang_format,
     "clang-tidy": clang_tidy,
     "tsc ui": type_check("ui"),
+    "prettier ui": lambda: run(["npx", "--no", "prettier", "--check", "."], "ui"),
     "tsc sdk/browser": type_check("sdk/browser"),
     "tsc sdk/react": type_check("sdk/react"),
     "tsc sdk/node": type_check("sdk/node"),

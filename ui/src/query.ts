@@ -55,9 +55,13 @@ function closingBrace(text: string): number {
   return -1;
 }
 
-/** Where an error the server found lies in what was typed. */
+/**
+ * Where an error the server found lies in what was typed. The server counts characters, a string
+ * here counts UTF-16 units.
+ */
 export function typedPosition(asked: AskedQuery, typed: string, position: number): number {
-  return Math.min(Math.max(position - asked.offset, 0), typed.length);
+  const units = [...asked.text].slice(0, position).join('').length;
+  return Math.min(Math.max(units - asked.offset, 0), typed.length);
 }
 
 /** A query that finds spans with this attribute. */

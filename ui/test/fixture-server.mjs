@@ -112,7 +112,7 @@ export class Fixture {
     if (q.includes('@')) {
       throw new Problem(400, 'Bad query', {
         detail: 'unexpected character "@"',
-        position: [...q].join('').indexOf('@'),
+        position: [...q].indexOf('@'),
         expected: 'an attribute, a value or "("',
       });
     }

@@ -92,7 +92,7 @@ pageTest('shorthand is shown as the TraceQL it was understood as', {}, async ({ 
 for (const [typed, service] of [
   ['{ span.a = @ }', ''],
   ['{ span.a = @ }', 'checkout'],
-  ['שלום=@', ''],
+  ['שלום=🚀@', ''],
 ]) {
   pageTest(
     `a bad query has a caret under the character: ${typed} ${service}`,

@@ -35,10 +35,17 @@ test('a service name cannot break out of its quotes', () => {
 });
 
 test('a position in what was asked is found again in what was typed', () => {
-  for (const typed of ['x@', '  x@', '{ .a = @ }', '  { .a = @ }', '{ .a } && { @ }']) {
+  for (const typed of [
+    'x@',
+    'name=🚀👩‍🚀 @',
+    '  x@',
+    '{ .a = @ }',
+    '  { .a = @ }',
+    '{ .a } && { @ }',
+  ]) {
     for (const service of ['', 'api']) {
       const asked = query.withService(typed, service);
-      const found = query.typedPosition(asked, typed, asked.text.indexOf('@'));
+      const found = query.typedPosition(asked, typed, [...asked.text].indexOf('@'));
       assert.equal(found, typed.indexOf('@'), `${typed} / ${service}`);
     }
   }

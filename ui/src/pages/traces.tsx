@@ -69,12 +69,15 @@ function Nothing({ search }: { search: Search }) {
   );
 }
 
+const withoutSpaces = (text: string) => text.replace(/\s/g, '');
+
 function Toolbar({ search, list }: { search: Search; list: TraceList }) {
   const count = plural(list.traces.length, 'trace') + (list.cursor === null ? '' : ', more below');
-  const translated = list.query && list.query !== search.q.trim() ? list.query : null;
+  const isSame = withoutSpaces(list.query ?? '') === withoutSpaces(search.q);
+  const translated = search.q && !isSame ? list.query : undefined;
   return (
     <div class="toolbar">
-      {search.q && translated && (
+      {translated && (
         <p class="translated">
           <span class="muted">asked as</span> <code data-testid="query">{translated}</code>
         </p>
