@@ -28,20 +28,14 @@ func count(t *testing.T, what string, n int, f func() int) {
 	}
 }
 
-func (c *collector) spanCount() int {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return len(c.spans)
-}
-
 func TestAFullBatchIsSentAtOnceAndTheRestByFlush(t *testing.T) {
 	server := newCollector(t)
 	sdk := server.sdk(t, Config{})
 	endSpans(sdk, batchSpans+10)
-	count(t, "spans", batchSpans, server.spanCount)
+	count(t, "spans", batchSpans, func() int { return len(server.Spans()) })
 	server.flushed(t, sdk)
-	if server.spanCount() != batchSpans+10 || len(server.requests) != 2 {
-		t.Errorf("%d spans in %d requests", server.spanCount(), len(server.requests))
+	if len(server.Spans()) != batchSpans+10 || len(server.Requests()) != 2 {
+		t.Errorf("%d spans in %d requests", len(server.Spans()), len(server.Requests()))
 	}
 }
 
@@ -51,7 +45,7 @@ func TestARequestSaysWhoSends(t *testing.T) {
 	sdk := server.sdk(t, Config{ServiceName: "Go Microservice", Environment: "production", Release: "1.4.2"})
 	endSpans(sdk, 1)
 	server.flushed(t, sdk)
-	request := server.requests[0]
+	request := server.Requests()[0]
 	if request.URL.Path != "/v1/traces" || request.Method != "POST" ||
 		request.Header.Get("X-API-Key") != "test-key" ||
 		request.Header.Get("Content-Type") != "application/x-protobuf" ||
@@ -63,11 +57,11 @@ func TestARequestSaysWhoSends(t *testing.T) {
 		"deployment.environment.name": "production", "telemetry.sdk.name": "tracekit",
 		"telemetry.sdk.language": "go", "process.pid": int64(os.Getpid()), "team": "users and co",
 	} {
-		if got := server.resource[key]; got != want {
+		if got := server.Resource()[key]; got != want {
 			t.Errorf("%s is %v, want %v", key, got, want)
 		}
 	}
-	if id, _ := server.resource["service.instance.id"].(string); len(id) != 36 || id[14] != '4' {
+	if id, _ := server.Resource()["service.instance.id"].(string); len(id) != 36 || id[14] != '4' {
 		t.Errorf("service.instance.id is %q", id)
 	}
 }
@@ -99,14 +93,14 @@ func TestWithoutAKeyOneLineSaysSoAndNothingIsSent(t *testing.T) {
 	if strings.Count(said, "\n") != 1 || !strings.Contains(said, "TRACEKIT_API_KEY") {
 		t.Errorf("said %q", said)
 	}
-	if len(server.requests) != 0 {
+	if len(server.Requests()) != 0 {
 		t.Error("something was sent")
 	}
 }
 
 func TestADeadServerIsOneLine(t *testing.T) {
 	server := newCollector(t)
-	server.answer = func(w http.ResponseWriter, n int) {
+	server.Answer = func(w http.ResponseWriter, n int) {
 		w.Header().Set("Retry-After", "0")
 		w.WriteHeader(http.StatusServiceUnavailable)
 	}
@@ -118,8 +112,8 @@ func TestADeadServerIsOneLine(t *testing.T) {
 				t.Error("Flush says that all is well")
 			}
 		}
-		if sdk.DroppedSpans() != 6 || len(server.requests) != 3*maxAttempts {
-			t.Errorf("%d dropped in %d requests", sdk.DroppedSpans(), len(server.requests))
+		if sdk.DroppedSpans() != 6 || len(server.Requests()) != 3*maxAttempts {
+			t.Errorf("%d dropped in %d requests", sdk.DroppedSpans(), len(server.Requests()))
 		}
 	})
 	if strings.Count(said, "\n") != 1 || !strings.Contains(said, "503") {
@@ -130,7 +124,7 @@ func TestADeadServerIsOneLine(t *testing.T) {
 func TestARefusedBatchIsTriedAgainOnlyWhenTheAnswerSaysSo(t *testing.T) {
 	for status, want := range map[int]int{503: 3, 429: 3, 500: 1, 401: 1, 307: 1} {
 		server := newCollector(t)
-		server.answer = func(w http.ResponseWriter, n int) {
+		server.Answer = func(w http.ResponseWriter, n int) {
 			if n < 3 {
 				w.Header().Set("Retry-After", "0")
 				w.Header().Set("Location", "/elsewhere")
@@ -141,8 +135,8 @@ func TestARefusedBatchIsTriedAgainOnlyWhenTheAnswerSaysSo(t *testing.T) {
 			sdk := server.sdk(t, Config{})
 			endSpans(sdk, 1)
 			err := sdk.Flush(testContext(t))
-			if len(server.requests) != want || (err == nil) != (want == 3) {
-				t.Errorf("%d: %d requests, %v", status, len(server.requests), err)
+			if len(server.Requests()) != want || (err == nil) != (want == 3) {
+				t.Errorf("%d: %d requests, %v", status, len(server.Requests()), err)
 			}
 		})
 	}
@@ -150,7 +144,7 @@ func TestARefusedBatchIsTriedAgainOnlyWhenTheAnswerSaysSo(t *testing.T) {
 
 func TestAPartialSuccessIsSaidCountedAndNotTriedAgain(t *testing.T) {
 	server := newCollector(t)
-	server.answer = func(w http.ResponseWriter, n int) {
+	server.Answer = func(w http.ResponseWriter, n int) {
 		partial := appendStringField(appendVarintField(nil, 1<<3|wireVarint, 2), 2<<3|wireBytes, "bad id")
 		w.Write(appendBytesField(nil, 1<<3|wireBytes, partial))
 	}
@@ -162,8 +156,8 @@ func TestAPartialSuccessIsSaidCountedAndNotTriedAgain(t *testing.T) {
 				t.Error(err)
 			}
 		}
-		if sdk.DroppedSpans() != 4 || len(server.requests) != 2 {
-			t.Errorf("%d dropped in %d requests", sdk.DroppedSpans(), len(server.requests))
+		if sdk.DroppedSpans() != 4 || len(server.Requests()) != 2 {
+			t.Errorf("%d dropped in %d requests", sdk.DroppedSpans(), len(server.Requests()))
 		}
 	})
 	if strings.Count(said, "\n") != 1 || !strings.Contains(said, "bad id") {
@@ -245,8 +239,8 @@ func TestShutdownSendsWhatIsQueued(t *testing.T) {
 	if err := sdk.Shutdown(testContext(t)); err != nil {
 		t.Fatal(err)
 	}
-	if server.spanCount() != 5 || sdk.DroppedSpans() != 0 {
-		t.Errorf("%d sent, %d dropped", server.spanCount(), sdk.DroppedSpans())
+	if len(server.Spans()) != 5 || sdk.DroppedSpans() != 0 {
+		t.Errorf("%d sent, %d dropped", len(server.Spans()), sdk.DroppedSpans())
 	}
 }
 

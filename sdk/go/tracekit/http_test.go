@@ -169,7 +169,7 @@ func TestTheServerSpanContinuesTheTraceAndIsCurrent(t *testing.T) {
 				t.Error("still bound after the request")
 			}
 			spans := server.flushed(t, sdk)
-			server.spans = nil
+			server.Forget()
 			child := spans["validate"]
 			span, ok := spans["GET "+map[string]string{
 				"gin": "/users/:id", "echo": "/users/:id", "net/http": "/users/"}[name]]
@@ -202,7 +202,7 @@ func TestAFailureIsOnTheServerSpan(t *testing.T) {
 			t.Run(name+path, func(t *testing.T) {
 				serve(handler, "GET", path)
 				span := server.flushed(t, sdk)["GET "+path]
-				server.spans = nil
+				server.Forget()
 				if span.StatusCode != 2 || span.StatusMessage != "the database is away" ||
 					len(span.Events) != 1 || span.Attributes["error.type"] != "*errors.errorString" {
 					t.Fatalf("%+v", span)
@@ -228,7 +228,7 @@ func TestAPathWithoutRouteIsNotInTheName(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			serve(handler, "BREW", "/missing/1234")
 			spans := server.flushed(t, sdk)
-			server.spans = nil
+			server.Forget()
 			for spanName, span := range spans {
 				if strings.Contains(spanName, "1234") || !strings.HasPrefix(spanName, "HTTP") {
 					t.Errorf("the name is %q", spanName)

@@ -1,8 +1,9 @@
-package tracekit
+// Package otlptest is an OTLP server for tests: it decodes what it gets with a decoder of its
+// own, that shares nothing with the encoder under test.
+package otlptest
 
 import (
 	"compress/gzip"
-	"context"
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
@@ -12,44 +13,47 @@ import (
 	"net/http/httptest"
 	"sync"
 	"testing"
-	"time"
 )
 
-// collector is an OTLP server for tests: it decodes what it gets with a decoder of its own.
-type collector struct {
+// Collector answers 200 to each request, or what Answer writes.
+type Collector struct {
 	*httptest.Server
+	Answer func(w http.ResponseWriter, n int) // to the n-th request, from 1
+
 	mu       sync.Mutex
 	requests []*http.Request
 	resource map[string]any
-	spans    []decodedSpan
-	answer   func(w http.ResponseWriter, n int) // of the n-th request, from 1; nil: 200
+	spans    []Span
 }
 
-type decodedSpan struct {
+// Span is a message Span, decoded.
+type Span struct {
 	TraceID, ID, ParentID, TraceState, Name string
 	Kind                                    uint64
 	Start, End                              uint64
 	Attributes                              map[string]any
-	Events                                  []decodedEvent
+	Events                                  []Event
 	DroppedAttributes, DroppedEvents        uint64
 	StatusCode                              uint64
 	StatusMessage                           string
 	Flags                                   uint64
 }
 
-type decodedEvent struct {
+// Event is a message Span.Event, decoded.
+type Event struct {
 	Name       string
 	Attributes map[string]any
 }
 
-func newCollector(t *testing.T) *collector {
-	c := &collector{}
+// New starts a collector that stops with the test.
+func New(t *testing.T) *Collector {
+	c := &Collector{}
 	c.Server = httptest.NewServer(c)
 	t.Cleanup(c.Close)
 	return c
 }
 
-func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (c *Collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	zip, err := gzip.NewReader(r.Body)
 	if err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
@@ -63,15 +67,10 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.requests = append(c.requests, r)
-	if c.answer != nil {
-		recorder := httptest.NewRecorder()
-		c.answer(recorder, len(c.requests))
-		for name, values := range recorder.Header() {
-			w.Header()[name] = values
-		}
-		w.WriteHeader(recorder.Code)
-		_, _ = w.Write(recorder.Body.Bytes())
-		if recorder.Code != http.StatusOK {
+	if c.Answer != nil {
+		recorder := &statusRecorder{ResponseWriter: w, status: http.StatusOK}
+		c.Answer(recorder, len(c.requests))
+		if recorder.status != http.StatusOK {
 			return
 		}
 	}
@@ -80,31 +79,48 @@ func (c *collector) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.spans = append(c.spans, spans...)
 }
 
-// sdk makes an SDK that sends to the collector.
-func (c *collector) sdk(t *testing.T, config Config) *SDK {
-	t.Helper()
-	config.APIKey, config.Endpoint = "test-key", c.URL
-	if config.ServiceName == "" {
-		config.ServiceName = "test"
-	}
-	sdk, err := NewSDK(config)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { _ = sdk.Shutdown(testContext(t)) })
-	return sdk
+type statusRecorder struct {
+	http.ResponseWriter
+	status int
 }
 
-// flushed gives all spans by name once the SDK has sent them; a second one of a name is "name#2".
-func (c *collector) flushed(t *testing.T, sdk *SDK) map[string]decodedSpan {
-	t.Helper()
-	if err := sdk.Flush(testContext(t)); err != nil {
-		t.Fatal(err)
-	}
+func (w *statusRecorder) WriteHeader(status int) {
+	w.status = status
+	w.ResponseWriter.WriteHeader(status)
+}
+
+// Requests gives all requests, in the order they came.
+func (c *Collector) Requests() []*http.Request {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	byName := map[string]decodedSpan{}
-	for _, span := range c.spans {
+	return append([]*http.Request(nil), c.requests...)
+}
+
+// Resource gives the attributes of the last request's resource.
+func (c *Collector) Resource() map[string]any {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.resource
+}
+
+// Spans gives all spans, in the order they came.
+func (c *Collector) Spans() []Span {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return append([]Span(nil), c.spans...)
+}
+
+// Forget drops the spans that came.
+func (c *Collector) Forget() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.spans = nil
+}
+
+// ByName gives all spans by name; a second one of a name is "name#2".
+func (c *Collector) ByName() map[string]Span {
+	byName := map[string]Span{}
+	for _, span := range c.Spans() {
 		name := span.Name
 		for n := 2; byName[name].ID != ""; n++ {
 			name = fmt.Sprintf("%s#%d", span.Name, n)
@@ -114,11 +130,13 @@ func (c *collector) flushed(t *testing.T, sdk *SDK) map[string]decodedSpan {
 	return byName
 }
 
-func testContext(t *testing.T) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
-	t.Cleanup(cancel)
-	return ctx
-}
+// The wire types of protobuf's encoding.
+const (
+	wireVarint  = 0
+	wireFixed64 = 1
+	wireBytes   = 2
+	wireFixed32 = 5
+)
 
 // protoField is one field of any message.
 type protoField struct {
@@ -151,7 +169,7 @@ func protoFields(b []byte) (fields []protoField) {
 	return fields
 }
 
-func decodeRequest(body []byte) (resource map[string]any, spans []decodedSpan) {
+func decodeRequest(body []byte) (resource map[string]any, spans []Span) {
 	for _, resourceSpans := range protoFields(body) {
 		for _, f := range protoFields(resourceSpans.bytes) {
 			if f.number == 1 {
@@ -168,7 +186,7 @@ func decodeRequest(body []byte) (resource map[string]any, spans []decodedSpan) {
 	return resource, spans
 }
 
-func decodeSpan(b []byte) (s decodedSpan) {
+func decodeSpan(b []byte) (s Span) {
 	s.Attributes = decodeAttributes(b, 9)
 	for _, f := range protoFields(b) {
 		switch f.number {
@@ -191,7 +209,7 @@ func decodeSpan(b []byte) (s decodedSpan) {
 		case 10:
 			s.DroppedAttributes = f.value
 		case 11:
-			event := decodedEvent{Attributes: decodeAttributes(f.bytes, 3)}
+			event := Event{Attributes: decodeAttributes(f.bytes, 3)}
 			for _, g := range protoFields(f.bytes) {
 				if g.number == 2 {
 					event.Name = string(g.bytes)
