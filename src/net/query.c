@@ -1,0 +1,48 @@
+/* query - the parameters of a request's query string (server.h: tk_request_param). */
+#include "net/server.h"
+
+static int
+hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    c = (char)(c | 0x20);
+    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* As forms encode it: '+' is a space.  A '%' that no two hexadecimal digits follow stays. */
+static tk_str
+decode(struct tk_arena *arena, tk_str text)
+{
+    char *out = tk_arena_alloc(arena, text.len + 1);
+    size_t len = 0;
+    if (out == NULL)
+        return TK_STR_NONE;
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+        if (c == '+') {
+            c = ' ';
+        } else if (c == '%' && i + 2 < text.len && hex_digit(text.ptr[i + 1]) >= 0 &&
+                   hex_digit(text.ptr[i + 2]) >= 0) {
+            c = (char)(hex_digit(text.ptr[i + 1]) << 4 | hex_digit(text.ptr[i + 2]));
+            i += 2;
+        }
+        out[len++] = c;
+    }
+    out[len] = '\0';
+    return (tk_str){out, len};
+}
+
+tk_str
+tk_request_param(struct tk_request *request, tk_str name)
+{
+    tk_str rest = request->query;
+    while (rest.len > 0) {
+        tk_str value = tk_str_split(&rest, '&');
+        tk_str key = tk_str_split(&value, '=');
+        key = decode(&request->arena, key);
+        if (key.ptr != NULL && tk_str_eq(key, name))
+            return decode(&request->arena, value);
+    }
+    return TK_STR_NONE;
+}
