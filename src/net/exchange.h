@@ -67,6 +67,7 @@ struct tk_exchange {
     uint64_t length;   /* ... and is this */
     uint64_t heard_ms; /* when the peer last sent something of it, or took of the answer */
     size_t handling;   /* bytes of it that the connection counts as being handled */
+    size_t discarded;  /* bytes of its body that came after the answer */
     size_t data_sent;  /* bytes of the answer handed to nghttp2 */
     size_t unsent;     /* ... and not yet handed */
     char grpc_prefix[5];

@@ -31,6 +31,7 @@ enum {
     CONNECTION_WINDOW = 16 << 20,
     HANDLING_MAX = 16 << 20,
     UNSENT_MAX = 64 << 20, /* answers waiting for a slow reader: no new requests above */
+    DISCARD_MAX = 128 << 20,
     CONTINUATIONS_MAX = 8,
     ACKS_MAX = 256,
     HEADERS_MAX = 256,
@@ -485,6 +486,18 @@ body_hint(const struct tk_exchange *exchange)
     return whole > exchange->body_len ? (size_t)whole - exchange->body_len : 0;
 }
 
+/* The answer was there before the request.  Resetting the stream at once would be right (RFC 9113,
+   8.1), but clients then forget the answer (curl 7.88), so the rest is read, up to a bound. */
+static int
+discard(struct tk_http2 *http2, struct tk_exchange *exchange, size_t size)
+{
+    exchange->discarded += size;
+    if (exchange->discarded <= DISCARD_MAX || !exchange->sending)
+        return 0;
+    return nghttp2_submit_rst_stream(http2->session, NGHTTP2_FLAG_NONE, exchange->stream_id,
+                                     NGHTTP2_NO_ERROR);
+}
+
 static int
 on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_t *bytes,
         size_t size, void *user)
@@ -494,9 +507,11 @@ on_data(nghttp2_session *session, uint8_t flags, int32_t stream_id, const uint8_
     (void)flags;
     (void)nghttp2_session_consume_stream(session, stream_id, size);
     give_back(http2, size);
-    if (exchange == NULL || exchange->sending || exchange->handed)
-        return 0; /* thrown away */
+    if (exchange == NULL)
+        return 0;
     exchange->heard_ms = http2->conn->loop->now_ms;
+    if (exchange->sending || exchange->handed)
+        return discard(http2, exchange, size);
     if (size > body_limit(exchange) - exchange->body_len) {
         tk_exchange_refuse(exchange, 413, "the body is too large");
         return 0;
@@ -552,15 +567,6 @@ on_frame_sent(nghttp2_session *session, const nghttp2_frame *frame, void *user)
             return nghttp2_session_terminate_session(session, NGHTTP2_ENHANCE_YOUR_CALM);
         }
     }
-    if ((frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) ||
-        (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0)
-        return 0;
-    /* The answer is out before the request is in: the rest is not wanted (RFC 9113, 8.1). */
-    struct tk_exchange *exchange =
-        nghttp2_session_get_stream_user_data(session, frame->hd.stream_id);
-    if (exchange != NULL && !exchange->body_done)
-        return nghttp2_submit_rst_stream(session, NGHTTP2_FLAG_NONE, frame->hd.stream_id,
-                                         NGHTTP2_NO_ERROR);
     return 0;
 }
 
