@@ -8,8 +8,10 @@
  * strings "NaN", "Infinity", "-Infinity" (as OTLP/JSON does).
  *
  * Reader: one token at a time over a buffer that outlives it.  Strings without escapes are views of
- * the input; others are unescaped into the arena.  Numbers are handed out as their text.  Depth is
- * limited to TK_JSON_DEPTH_MAX.  Errors carry the byte offset ("byte 17: ...").
+ * the input; others are unescaped into the arena (as they are written when the arena is NULL).  An
+ * escaped surrogate without its other half becomes U+FFFD.  Numbers are handed out as their text.
+ * Depth is limited to TK_JSON_DEPTH_MAX.  Errors carry the byte offset ("byte 17: ..."), where
+ * `at` then stands.
  */
 #include "base/arena.h"
 
@@ -68,7 +70,7 @@ struct tk_json_reader {
     struct tk_arena *arena;
     uint32_t depth;
     uint8_t _state;
-    uint8_t _in_object[(TK_JSON_DEPTH_MAX + 7) / 8 + 1];
+    bool _in_object[TK_JSON_DEPTH_MAX];
 };
 
 void tk_json_reader_init(struct tk_json_reader *json, tk_str input, struct tk_arena *arena);

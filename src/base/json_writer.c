@@ -88,6 +88,12 @@ append_escape(struct tk_buf *out, unsigned char c)
     case '\\':
         tk_buf_append(out, TK_STR("\\\\"));
         break;
+    case '\b':
+        tk_buf_append(out, TK_STR("\\b"));
+        break;
+    case '\f':
+        tk_buf_append(out, TK_STR("\\f"));
+        break;
     case '\n':
         tk_buf_append(out, TK_STR("\\n"));
         break;

@@ -4,6 +4,7 @@
 #include "base/assert.h"
 #include "wire/compress.h"
 #include "wire/otlp.h"
+#include "wire/zipkin.h"
 
 #include <stdlib.h>
 
@@ -14,9 +15,12 @@ decode(enum tk_format format, tk_str body, struct tk_batch *batch, struct tk_rej
     switch (format) {
     case TK_FORMAT_OTLP_PROTOBUF:
         return tk_otlp_protobuf_decode(body, batch, ret_rejected, err);
-    default:
-        return tk_error_set(err, TK_ERR_UNSUPPORTED, "only OTLP protobuf can be decoded so far");
+    case TK_FORMAT_OTLP_JSON:
+        return tk_otlp_json_decode(body, batch, ret_rejected, err);
+    case TK_FORMAT_ZIPKIN_JSON_V2:
+        return tk_zipkin_json_decode(body, batch, ret_rejected, err);
     }
+    return TK_ERR_UNSUPPORTED;
 }
 
 enum tk_err
