@@ -48,6 +48,9 @@ static const char schema[] =
     " expires_nano INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
     "CREATE INDEX session_key ON session (key_id);"
 
+    "CREATE TABLE first_start (" /* one row once a server has started here */
+    " nano INTEGER NOT NULL) STRICT;"
+
     "CREATE TABLE signin ("
     " hash BLOB PRIMARY KEY,"
     " expires_nano INTEGER NOT NULL) STRICT, WITHOUT ROWID;"
@@ -74,28 +77,33 @@ tk_key_kind_parse(tk_str text, enum tk_key_kind *ret_kind)
     return false;
 }
 
-/* Inside a write transaction, so that two processes that start at once do not both do it. */
+/* Project `default` is there from the first moment on, whichever command comes first. */
 static enum tk_err
-make_schema(sqlite3 *db, struct tk_error *err)
+make_schema(struct tk_account *account, struct tk_error *err)
 {
-    sqlite3_stmt *statement = NULL;
+    sqlite3 *db = account->db;
+    if (sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK)
+        return tk_db_error(db, err);
+    struct tk_project project;
+    return tk_project_insert(account, TK_STR("default"), &project, err);
+}
+
+/* Inside a write transaction, so that two processes that start at once do not both make it. */
+static enum tk_err
+check_schema(struct tk_account *account, struct tk_error *err)
+{
+    sqlite3 *db = account->db;
+    int64_t version;
     enum tk_err result = tk_db_run(db, err, "BEGIN IMMEDIATE", "");
     if (result != TK_OK)
         return result;
-    result = tk_db_prepare(db, &statement, err, "PRAGMA user_version", "");
-    if (result == TK_OK)
-        result = tk_db_step(statement, err);
-    if (result == TK_OK) {
-        int version = sqlite3_column_int(statement, 0);
-        (void)sqlite3_reset(statement);
-        if (version > SCHEMA_VERSION)
-            result = tk_error_set(err, TK_ERR_UNSUPPORTED,
-                                  "%s: made by a newer tracekit (schema %d, this one knows %d)",
-                                  sqlite3_db_filename(db, "main"), version, SCHEMA_VERSION);
-        else if (version == 0 && sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK)
-            result = tk_db_error(db, err);
-    }
-    (void)sqlite3_finalize(statement);
+    result = tk_db_number(db, &version, err, "PRAGMA user_version");
+    if (result == TK_OK && version > SCHEMA_VERSION)
+        result = tk_error_set(err, TK_ERR_UNSUPPORTED,
+                              "%s: made by a newer tracekit (schema %lld, this one knows %d)",
+                              sqlite3_db_filename(db, "main"), (long long)version, SCHEMA_VERSION);
+    if (result == TK_OK && version == 0)
+        result = make_schema(account, err);
     return tk_db_end(db, result, err);
 }
 
@@ -119,7 +127,7 @@ tk_account_open(struct tk_env *env, const char *dir, struct tk_account **ret_acc
     if (result == TK_OK)
         result = tk_db_open(path.ptr, BUSY_MS, &account->db, err);
     if (result == TK_OK)
-        result = make_schema(account->db, err);
+        result = check_schema(account, err);
     if (result == TK_OK)
         result = tk_identities_open(env, path.ptr, &account->identities, err);
     if (result == TK_OK) {
@@ -147,21 +155,22 @@ static enum tk_err
 first_start(struct tk_account *account, tk_str given, char key[TK_KEY_SIZE_MAX + 1],
             bool *ret_first, struct tk_error *err)
 {
-    sqlite3_stmt *statement = NULL;
-    struct tk_project project;
-    int64_t key_id;
-    struct tk_key_request request = {.kind = TK_KEY_SERVER, .name = TK_STR("first start")};
-    enum tk_err result =
-        tk_db_prepare(account->db, &statement, err, "SELECT 1 FROM project LIMIT 1", "");
+    sqlite3 *db = account->db;
+    const struct tk_key_request request = {.kind = TK_KEY_SERVER, .name = TK_STR("first start")};
+    int64_t started, project_id, key_id;
+    enum tk_err result = tk_db_number(db, &started, err, "SELECT count(*) FROM first_start");
     if (result == TK_OK)
-        result = tk_db_step(statement, err);
-    (void)sqlite3_finalize(statement);
-    *ret_first = result == TK_ERR_END;
-    if (result != TK_ERR_END)
+        result = tk_db_number(db, &project_id, err,
+                              "SELECT coalesce(max(id), 0) FROM project WHERE name = 'default'");
+    if (result != TK_OK)
         return result;
-    result = tk_project_insert(account, TK_STR("default"), &project, err);
+    *ret_first = started == 0 && project_id != 0;
+    if (!*ret_first)
+        return TK_OK;
+    result = tk_db_run(db, err, "INSERT INTO first_start VALUES (?)", "i",
+                       (int64_t)account->env->wall_nano(account->env));
     if (result == TK_OK)
-        result = tk_key_insert(account, project.id, &request, given, key, &key_id, err);
+        result = tk_key_insert(account, project_id, &request, given, key, &key_id, err);
     return result;
 }
 

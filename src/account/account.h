@@ -57,8 +57,9 @@ enum tk_err tk_account_open(struct tk_env *env, const char *dir, struct tk_accou
                             struct tk_error *err) TK_MUST_USE;
 void tk_account_close(struct tk_account *account);
 
-/* First start: makes project "default" with a server key (`given` when not empty, else a new one
-   into `key`) when there is no project yet. *ret_first says whether it did. */
+/* First start of a server on this directory: makes a server key (`given` when not empty, else a new
+   one; into `key`) of project "default", which is there since the file was made.  *ret_first says
+   whether it did. */
 enum tk_err tk_account_first_start(struct tk_account *account, tk_str given,
                                    char key[TK_KEY_SIZE_MAX + 1], bool *ret_first,
                                    struct tk_error *err) TK_MUST_USE;

@@ -147,6 +147,20 @@ tk_db_run(sqlite3 *db, struct tk_error *err, const char *sql, const char *types,
 }
 
 enum tk_err
+tk_db_number(sqlite3 *db, int64_t *ret_number, struct tk_error *err, const char *sql)
+{
+    sqlite3_stmt *statement;
+    enum tk_err result = tk_db_prepare(db, &statement, err, sql, "");
+    if (result != TK_OK)
+        return result;
+    result = tk_db_step(statement, err);
+    if (result == TK_OK)
+        *ret_number = sqlite3_column_int64(statement, 0);
+    (void)sqlite3_finalize(statement);
+    return result;
+}
+
+enum tk_err
 tk_db_end(sqlite3 *db, enum tk_err result, struct tk_error *err)
 {
     if (result == TK_OK)

@@ -28,6 +28,9 @@ enum tk_err tk_db_step(sqlite3_stmt *statement, struct tk_error *err) TK_MUST_US
 /* Prepare, run to the end, finalize. */
 enum tk_err tk_db_run(sqlite3 *db, struct tk_error *err, const char *sql, const char *types,
                       ...) TK_MUST_USE;
+/* The one number that a query without arguments answers. */
+enum tk_err tk_db_number(sqlite3 *db, int64_t *ret_number, struct tk_error *err,
+                         const char *sql) TK_MUST_USE;
 /* Ends the transaction: commits when `result` is TK_OK, else rolls back. Returns the outcome. */
 enum tk_err tk_db_end(sqlite3 *db, enum tk_err result, struct tk_error *err) TK_MUST_USE;
 

@@ -124,7 +124,7 @@ try_key(struct fixture *f, const char *key, struct tk_identity *identity)
 /* ---- first start ---- */
 
 static void
-the_first_start_makes_project_default_and_a_server_key(void **state)
+the_first_start_makes_a_server_key_of_project_default(void **state)
 {
     struct fixture *f = *state;
     struct tk_identity who;
@@ -138,6 +138,18 @@ the_first_start_makes_project_default_and_a_server_key(void **state)
 
     assert_int_equal(tk_account_first_start(f->account, TK_STR(""), key, &first, NULL), TK_OK);
     assert_false(first);
+}
+
+static void
+a_key_made_before_the_first_start_does_not_stand_in_its_way(void **state)
+{
+    struct fixture *f = *state;
+    char key[TK_KEY_SIZE_MAX + 1];
+    bool first = false;
+    make_key(f->account, f, "default", TK_KEY_SERVER, NULL, key);
+    make_project(f, "shop");
+    assert_int_equal(tk_account_first_start(f->account, TK_STR(""), key, &first, NULL), TK_OK);
+    assert_true(first);
 }
 
 static void
@@ -183,9 +195,10 @@ projects_are_listed_by_name_and_found(void **state)
     make_project(f, "blog");
     assert_int_equal(tk_account_project_list(f->account, &f->arena, &projects, &count, NULL),
                      TK_OK);
-    assert_int_equal(count, 2);
+    assert_int_equal(count, 3);
     assert_true(tk_str_eq(projects[0].name, TK_STR("blog")));
-    assert_int_equal(projects[1].created_nano, f->clock.wall);
+    assert_true(tk_str_eq(projects[1].name, TK_STR("default")));
+    assert_int_equal(projects[2].created_nano, f->clock.wall);
     assert_int_equal(tk_account_project_find(f->account, TK_STR("shop"), &id), TK_OK);
     assert_int_equal(id, shop.id);
     assert_int_equal(tk_account_project_find(f->account, TK_STR("no"), &id), TK_ERR_NOT_FOUND);
@@ -260,7 +273,6 @@ an_unknown_key_an_empty_one_and_a_session_are_no_key(void **state)
     struct fixture *f = *state;
     struct tk_identity who;
     char token[TK_TOKEN_TEXT + 1], session[TK_TOKEN_TEXT + 1];
-    make_project(f, "default");
     assert_int_equal(try_key(f, "tk_server_nothing", &who), TK_ERR_DENIED);
     assert_int_equal(try_key(f, "", &who), TK_ERR_DENIED);
     assert_int_equal(tk_account_signin_token(f->account, token, NULL), TK_OK);
@@ -468,7 +480,6 @@ a_sign_in_token_opens_one_session_once(void **state)
     struct tk_identity who;
     char token[TK_TOKEN_TEXT + 1], session[TK_TOKEN_TEXT + 1];
     make_project(f, "blog");
-    make_project(f, "default");
     assert_int_equal(tk_account_signin_token(f->account, token, NULL), TK_OK);
     assert_int_equal(tk_account_session_from_token(f->account, tk_str_from(token), session, NULL),
                      TK_OK);
@@ -486,7 +497,6 @@ a_sign_in_token_is_good_for_an_hour(void **state)
 {
     struct fixture *f = *state;
     char token[TK_TOKEN_TEXT + 1], session[TK_TOKEN_TEXT + 1];
-    make_project(f, "default");
     assert_int_equal(tk_account_signin_token(f->account, token, NULL), TK_OK);
     pass_time(f, TK_SIGNIN_TOKEN_MINUTES * 60 * second);
     assert_int_equal(tk_account_session_from_token(f->account, tk_str_from(token), session, NULL),
@@ -499,7 +509,6 @@ read_and_admin_keys_open_sessions_of_their_project_and_others_none(void **state)
     struct fixture *f = *state;
     static const enum tk_key_kind kinds[] = {TK_KEY_SERVER, TK_KEY_BROWSER, TK_KEY_READ,
                                              TK_KEY_ADMIN};
-    make_project(f, "default");
     make_project(f, "shop");
     for (size_t i = 0; i < 4; i++) {
         struct tk_identity who;
@@ -576,7 +585,8 @@ main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
     const struct CMUnitTest tests[] = {
-        T(the_first_start_makes_project_default_and_a_server_key),
+        T(the_first_start_makes_a_server_key_of_project_default),
+        T(a_key_made_before_the_first_start_does_not_stand_in_its_way),
         T(a_key_given_at_the_first_start_becomes_the_server_key),
         T(a_given_key_that_no_header_could_carry_is_refused),
         T(projects_are_listed_by_name_and_found),
