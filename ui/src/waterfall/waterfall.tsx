@@ -15,7 +15,7 @@ interface Props {
   onClose: () => void;
 }
 
-const tickWidthMin = 70;
+const tickWidthMin = 58;
 
 export function Waterfall({ rows, openKey, onOpen, onClose }: Props) {
   const grid = useRef<HTMLDivElement>(null);
