@@ -4,6 +4,9 @@
  * traceql - the query language: parse, translate the shorthand, evaluate on one trace.
  *
  * A query selects traces: it holds when its spanset expression yields at least one span.
+ * docs/query.md is the language as users see it.
+ *
+ * Threads: a query is used by one thread at a time.
  */
 #include "trace/batch.h"
 
@@ -30,5 +33,8 @@ bool tk_query_trace_id(const struct tk_query *query, struct tk_trace_id *ret_id)
 /* Does it hold for this trace (all its spans)? TK_ERR_LIMIT: a regular expression hit its limit. */
 enum tk_err tk_query_matches(struct tk_query *query, const struct tk_batch *trace,
                              bool *ret_matches) TK_MUST_USE;
+/* The same, and ret_selected[row] says which spans it yields; [span_count], none if it fails. */
+enum tk_err tk_query_select(struct tk_query *query, const struct tk_batch *trace,
+                            bool *ret_selected, bool *ret_matches) TK_MUST_USE;
 
 #endif

@@ -1,0 +1,38 @@
+/* catalog_answer - see catalog_answer.h. */
+#include "api/catalog_answer.h"
+
+enum { ARENA_CHUNK = 16 << 10, ARENA_MAX = 256 << 20, ANSWER_MAX = 256 << 20 };
+
+void
+tk_answer_catalog(struct tk_call *call, tk_write_catalog *write, void *arg)
+{
+    const struct tk_api_options *options = tk_api_options(call->api);
+    struct tk_error err = {.message = ""};
+    struct tk_json_writer json;
+    struct tk_arena arena;
+    struct tk_buf body;
+    struct tk_catalog catalog = {.env = options->env, .arena = &arena};
+
+    tk_arena_init(&arena, ARENA_CHUNK, ARENA_MAX);
+    if (!tk_param_query(call, &arena, &catalog.query)) {
+        tk_arena_release(&arena);
+        return;
+    }
+    catalog.deadline_nano = tk_query_deadline(call);
+    tk_buf_init(&body, ANSWER_MAX);
+    tk_json_writer_init(&json, &body);
+    enum tk_err result =
+        tk_store_view_open(options->store, call->identity.project_id, &catalog.view, &err);
+    if (result == TK_OK) {
+        result = write(&catalog, arg, &json, &err);
+        tk_store_view_close(catalog.view);
+    }
+    tk_query_release(catalog.query);
+    tk_arena_release(&arena);
+    if (result == TK_OK) {
+        tk_reply_json(call, 200, &body);
+    } else {
+        tk_buf_release(&body);
+        tk_reply_query_error(call, result, &err);
+    }
+}

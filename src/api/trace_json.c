@@ -1,0 +1,326 @@
+/* trace_json - see trace_json.h. */
+#include "api/trace_json.h"
+
+#include "query/rows.h"
+#include "wire/otlp.h"
+
+static void
+key(struct tk_json_writer *json, const char *name)
+{
+    tk_json_key(json, tk_str_from(name));
+}
+
+static void
+member_string(struct tk_json_writer *json, const char *name, tk_str value)
+{
+    key(json, name);
+    tk_json_string(json, value);
+}
+
+static void
+member_nano(struct tk_json_writer *json, const char *name, uint64_t nano)
+{
+    key(json, name);
+    tk_json_uint_string(json, nano);
+}
+
+static void
+member_uint(struct tk_json_writer *json, const char *name, uint64_t value)
+{
+    key(json, name);
+    tk_json_uint(json, value);
+}
+
+/* The same, left out when empty or zero. */
+static void
+optional_string(struct tk_json_writer *json, const char *name, tk_str value)
+{
+    if (value.len > 0)
+        member_string(json, name, value);
+}
+
+static void
+optional_uint(struct tk_json_writer *json, const char *name, uint64_t value)
+{
+    if (value != 0)
+        member_uint(json, name, value);
+}
+
+static void
+member_trace_id(struct tk_json_writer *json, const char *name, struct tk_trace_id id)
+{
+    char text[TK_TRACE_ID_HEX + 1];
+    tk_trace_id_format(id, text);
+    member_string(json, name, (tk_str){text, TK_TRACE_ID_HEX});
+}
+
+static void
+member_span_id(struct tk_json_writer *json, const char *name, tk_span_id id)
+{
+    char text[TK_SPAN_ID_HEX + 1];
+    tk_span_id_format(id, text);
+    member_string(json, name, (tk_str){text, TK_SPAN_ID_HEX});
+}
+
+const char *
+tk_kind_text(int32_t kind)
+{
+    static const char *const names[] = {NULL,     "INTERNAL", "SERVER",
+                                        "CLIENT", "PRODUCER", "CONSUMER"};
+    return kind >= 0 && kind < (int32_t)(sizeof names / sizeof names[0]) ? names[kind] : NULL;
+}
+
+static void
+attributes_json(struct tk_json_writer *json, const struct tk_batch *batch, struct tk_range range)
+{
+    key(json, "attributes");
+    tk_json_object(json);
+    for (uint32_t i = range.begin; i < range.begin + range.count; i++) {
+        tk_json_key(json, batch->keys.strings[batch->attr_key[i]]);
+        tk_value_json(json, batch->attr_value[i]);
+    }
+    tk_json_object_end(json);
+}
+
+/* ---- what Summary and Trace share ---- */
+
+struct picture {
+    struct tk_tree tree;
+    struct tk_trace_services services;
+};
+
+static enum tk_err
+draw(const struct tk_batch *trace, struct tk_arena *arena, struct picture *picture)
+{
+    enum tk_err result = tk_tree_build(trace, arena, &picture->tree);
+    if (result != TK_OK)
+        return result;
+    return tk_trace_services(trace, &picture->tree, arena, &picture->services);
+}
+
+static void
+times_json(struct tk_json_writer *json, const struct tk_batch *trace, const struct tk_tree *tree)
+{
+    member_trace_id(json, "traceId", trace->trace_id[0]);
+    member_nano(json, "startTimeUnixNano", tree->start_nano);
+    member_nano(json, "durationNano", tree->end_nano - tree->start_nano);
+}
+
+static void
+counts_json(struct tk_json_writer *json, const struct tk_batch *trace,
+            const struct tk_trace_services *services)
+{
+    uint64_t errors = 0;
+    for (uint32_t i = 0; i < services->count; i++)
+        errors += services->service[i].error_count;
+    member_uint(json, "spanCount", trace->span_count);
+    member_uint(json, "errorCount", errors);
+    key(json, "services");
+    tk_json_array(json);
+    for (uint32_t i = 0; i < services->count; i++) {
+        tk_json_object(json);
+        member_string(json, "name", services->service[i].name);
+        member_uint(json, "spanCount", services->service[i].span_count);
+        member_uint(json, "errorCount", services->service[i].error_count);
+        tk_json_object_end(json);
+    }
+    tk_json_array_end(json);
+}
+
+enum tk_err
+tk_summary_json(struct tk_json_writer *json, const struct tk_batch *trace, struct tk_arena *arena)
+{
+    struct picture picture;
+    enum tk_err result = draw(trace, arena, &picture);
+    if (result != TK_OK)
+        return result;
+    uint32_t root = picture.tree.row[picture.tree.root];
+    tk_json_object(json);
+    times_json(json, trace, &picture.tree);
+    member_string(json, "rootServiceName", tk_batch_service(trace, root));
+    member_string(json, "rootName", trace->name[root]);
+    counts_json(json, trace, &picture.services);
+    key(json, "broken");
+    tk_json_bool(json, picture.tree.broken);
+    tk_json_object_end(json);
+    return TK_OK;
+}
+
+/* ---- spans ---- */
+
+static void
+status_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t row)
+{
+    int32_t status = trace->status[row];
+    key(json, "status");
+    tk_json_object(json);
+    member_string(json, "code",
+                  status == TK_STATUS_ERROR ? TK_STR("ERROR")
+                  : status == TK_STATUS_OK  ? TK_STR("OK")
+                                            : TK_STR("UNSET"));
+    optional_string(json, "message", trace->status_message[row]);
+    tk_json_object_end(json);
+}
+
+static void
+events_json(struct tk_json_writer *json, const struct tk_batch *trace, struct tk_range events)
+{
+    if (events.count == 0)
+        return;
+    key(json, "events");
+    tk_json_array(json);
+    for (uint32_t i = events.begin; i < events.begin + events.count; i++) {
+        const struct tk_event *event = &trace->event[i];
+        tk_json_object(json);
+        member_string(json, "name", event->name);
+        member_nano(json, "timeUnixNano", event->time_nano);
+        attributes_json(json, trace, event->attrs);
+        optional_uint(json, "droppedAttributesCount", event->dropped_attrs);
+        tk_json_object_end(json);
+    }
+    tk_json_array_end(json);
+}
+
+static void
+links_json(struct tk_json_writer *json, const struct tk_batch *trace, struct tk_range links)
+{
+    if (links.count == 0)
+        return;
+    key(json, "links");
+    tk_json_array(json);
+    for (uint32_t i = links.begin; i < links.begin + links.count; i++) {
+        const struct tk_link *link = &trace->link[i];
+        tk_json_object(json);
+        member_trace_id(json, "traceId", link->trace_id);
+        member_span_id(json, "spanId", link->span_id);
+        optional_string(json, "traceState", link->trace_state);
+        attributes_json(json, trace, link->attrs);
+        optional_uint(json, "droppedAttributesCount", link->dropped_attrs);
+        optional_uint(json, "flags", link->flags);
+        tk_json_object_end(json);
+    }
+    tk_json_array_end(json);
+}
+
+static void
+span_json(struct tk_json_writer *json, const struct tk_batch *trace, const struct tk_tree *tree,
+          uint32_t position)
+{
+    uint32_t row = tree->row[position];
+    const char *kind = tk_kind_text(trace->kind[row]);
+    tk_json_object(json);
+    member_span_id(json, "spanId", trace->span_id[row]);
+    if (trace->parent_id[row] != 0)
+        member_span_id(json, "parentSpanId", trace->parent_id[row]);
+    if (tree->orphan[position]) {
+        key(json, "orphan");
+        tk_json_bool(json, true);
+    }
+    member_string(json, "name", trace->name[row]);
+    if (kind != NULL)
+        member_string(json, "kind", tk_str_from(kind));
+    member_string(json, "serviceName", tk_batch_service(trace, row));
+    member_nano(json, "startTimeUnixNano", trace->start_nano[row]);
+    member_nano(json, "durationNano", trace->end_nano[row] - trace->start_nano[row]);
+    member_nano(json, "selfTimeNano", tree->self_nano[position]);
+    member_uint(json, "depth", tree->depth[position]);
+    status_json(json, trace, row);
+    optional_string(json, "traceState", trace->trace_state[row]);
+    optional_uint(json, "flags", trace->flags[row]);
+    attributes_json(json, trace, trace->attrs[row]);
+    events_json(json, trace, trace->events[row]);
+    links_json(json, trace, trace->links[row]);
+    member_uint(json, "resource", trace->resource[row]);
+    member_uint(json, "scope", trace->scope[row]);
+    optional_uint(json, "droppedAttributesCount", trace->dropped_attrs[row]);
+    optional_uint(json, "droppedEventsCount", trace->dropped_events[row]);
+    optional_uint(json, "droppedLinksCount", trace->dropped_links[row]);
+    tk_json_object_end(json);
+}
+
+static void
+rows_json(struct tk_json_writer *json, const struct tk_rows *rows, uint64_t start_nano)
+{
+    static const char *const types[] = {"service", "span", "gap"};
+    key(json, "rows");
+    tk_json_array(json);
+    for (uint32_t i = 0; i < rows->count; i++) {
+        const struct tk_row *row = &rows->row[i];
+        tk_json_object(json);
+        member_string(json, "type", tk_str_from(types[row->type]));
+        member_uint(json, "depth", row->depth);
+        member_string(json, "service", row->service);
+        member_string(json, "name", row->name);
+        key(json, "span");
+        if (row->span == TK_NO_SPAN)
+            tk_json_null(json);
+        else
+            tk_json_uint(json, row->span);
+        member_nano(json, "offsetNano", row->start_nano - start_nano);
+        member_nano(json, "durationNano", row->duration_nano);
+        tk_json_object_end(json);
+    }
+    tk_json_array_end(json);
+}
+
+static void
+resources_json(struct tk_json_writer *json, const struct tk_batch *trace)
+{
+    key(json, "resources");
+    tk_json_array(json);
+    for (uint32_t i = 0; i < trace->resource_count; i++) {
+        const struct tk_resource *resource = &trace->resources[i];
+        tk_json_object(json);
+        attributes_json(json, trace, resource->attrs);
+        optional_uint(json, "droppedAttributesCount", resource->dropped_attrs);
+        optional_string(json, "schemaUrl", resource->schema_url);
+        tk_json_object_end(json);
+    }
+    tk_json_array_end(json);
+}
+
+static void
+scopes_json(struct tk_json_writer *json, const struct tk_batch *trace)
+{
+    key(json, "scopes");
+    tk_json_array(json);
+    for (uint32_t i = 0; i < trace->scope_count; i++) {
+        const struct tk_scope *scope = &trace->scopes[i];
+        tk_json_object(json);
+        optional_string(json, "name", scope->name);
+        optional_string(json, "version", scope->version);
+        attributes_json(json, trace, scope->attrs);
+        optional_uint(json, "droppedAttributesCount", scope->dropped_attrs);
+        optional_string(json, "schemaUrl", scope->schema_url);
+        tk_json_object_end(json);
+    }
+    tk_json_array_end(json);
+}
+
+enum tk_err
+tk_trace_json(struct tk_json_writer *json, const struct tk_batch *trace, bool gaps,
+              struct tk_arena *arena)
+{
+    struct picture picture;
+    struct tk_rows rows;
+    enum tk_err result;
+    if ((result = draw(trace, arena, &picture)) != TK_OK ||
+        (result = tk_rows_build(trace, &picture.tree, &picture.services, gaps, arena, &rows)) !=
+            TK_OK)
+        return result;
+    tk_json_object(json);
+    times_json(json, trace, &picture.tree);
+    counts_json(json, trace, &picture.services);
+    key(json, "broken");
+    tk_json_bool(json, picture.tree.broken);
+    key(json, "spans");
+    tk_json_array(json);
+    for (uint32_t i = 0; i < picture.tree.span_count; i++)
+        span_json(json, trace, &picture.tree, i);
+    tk_json_array_end(json);
+    rows_json(json, &rows, picture.tree.start_nano);
+    resources_json(json, trace);
+    scopes_json(json, trace);
+    tk_json_object_end(json);
+    return TK_OK;
+}

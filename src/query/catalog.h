@@ -1,0 +1,66 @@
+#ifndef TK_QUERY_CATALOG_H
+#define TK_QUERY_CATALOG_H
+/*
+ * catalog - what there is to ask for: services, their operations, attribute keys and values.
+ *
+ * Counted by a scan over the project's traces; whoever asks sees functions only, so that a store
+ * can answer from its dictionaries later.  Results lie in the arena, and so does what is counted:
+ * TK_ERR_LIMIT when there are more distinct things than fit.  TK_ERR_TIMEOUT: the deadline passed.
+ */
+#include "query/search.h"
+
+struct tk_catalog {
+    struct tk_store_view *view;
+    struct tk_query *query; /* counts the spans it selects; the query of everything is "" */
+    struct tk_env *env;
+    uint64_t deadline_nano; /* of env->mono_nano; 0: none */
+    struct tk_arena *arena;
+};
+
+struct tk_service_entry {
+    tk_str name;
+    uint64_t span_count, error_count, last_seen_nano; /* the latest end of a span */
+};
+/* By name. */
+enum tk_err tk_catalog_services(const struct tk_catalog *catalog,
+                                struct tk_service_entry **ret_entries, size_t *ret_count,
+                                struct tk_error *err) TK_MUST_USE;
+
+struct tk_operation_entry {
+    tk_str name;
+    int32_t kind;
+    uint64_t span_count, error_count, p50_nano, p95_nano, p99_nano;
+};
+/* By name, then kind. */
+enum tk_err tk_catalog_operations(const struct tk_catalog *catalog, tk_str service,
+                                  struct tk_operation_entry **ret_entries, size_t *ret_count,
+                                  struct tk_error *err) TK_MUST_USE;
+
+enum tk_tag_scope {
+    TK_TAG_SPAN,
+    TK_TAG_RESOURCE,
+    TK_TAG_EVENT,
+    TK_TAG_LINK,
+    TK_TAG_INSTRUMENTATION,
+};
+struct tk_tag_entry {
+    tk_str key;
+    enum tk_tag_scope scope;
+    enum tk_value_type type;
+};
+/* Keys that begin with `prefix`, by key, scope, type. */
+enum tk_err tk_catalog_tags(const struct tk_catalog *catalog, tk_str prefix,
+                            struct tk_tag_entry **ret_entries, size_t *ret_count,
+                            struct tk_error *err) TK_MUST_USE;
+
+struct tk_tag_value_entry {
+    struct tk_value value;
+    uint64_t count; /* how often it stands at a span, its resource, scope, events or links */
+};
+/* Values of `key` (old and new names are one) whose text begins with `prefix`, the most frequent
+   first. */
+enum tk_err tk_catalog_values(const struct tk_catalog *catalog, tk_str key, tk_str prefix,
+                              struct tk_tag_value_entry **ret_entries, size_t *ret_count,
+                              struct tk_error *err) TK_MUST_USE;
+
+#endif

@@ -1,0 +1,296 @@
+/*
+ * rows - see rows.h.
+ *
+ * Spans arrive in display order, so a span's visit is known when it is met: its parent's, or a new
+ * one.  Visits are then sorted by (caller, start) and walked with a stack of their own.
+ *
+ * Gap rows stand behind the row of the span whose time they are.  Their bounds are measured, their
+ * names are careful: before and after a call's only child there is network and queueing, any other
+ * hole is own work or a call that nobody instrumented.
+ */
+#include "query/rows.h"
+
+#include <stdlib.h>
+
+struct visit {
+    uint32_t caller; /* visit, or TK_NO_SPAN */
+    uint32_t service;
+    uint32_t first, last;                /* its spans, a list through `next` in display order */
+    uint32_t first_called, called_count; /* in `order` */
+    uint64_t start_nano, end_nano;
+    bool folded;
+};
+
+struct builder {
+    const struct tk_batch *trace;
+    const struct tk_tree *tree;
+    const struct tk_trace_services *services;
+    bool gaps;
+    uint32_t *visit_of; /* by position */
+    uint32_t *next;     /* by position: the visit's next span */
+    uint32_t *depth;    /* by position: row depth within the visit */
+    uint32_t *size;     /* by position: spans of the subtree, for the gaps */
+    struct visit *visit;
+    uint32_t visit_count;
+    uint32_t *order; /* visits by (caller, start, first span) */
+    struct tk_row *row;
+    uint32_t row_count, row_capacity;
+};
+
+static uint64_t
+start_of(const struct builder *b, uint32_t position)
+{
+    return b->trace->start_nano[b->tree->row[position]];
+}
+
+static uint64_t
+end_of(const struct builder *b, uint32_t position)
+{
+    return b->trace->end_nano[b->tree->row[position]];
+}
+
+static uint32_t
+service_of(const struct builder *b, uint32_t position)
+{
+    return b->services->of_resource[b->trace->resource[b->tree->row[position]]];
+}
+
+/* ---- visits ---- */
+
+static void
+begin_visit(struct builder *b, uint32_t position, uint32_t caller)
+{
+    uint32_t service = service_of(b, position);
+    tk_str name = b->trace->name[b->tree->row[position]];
+    b->visit_of[position] = b->visit_count;
+    b->visit[b->visit_count++] = (struct visit){
+        .caller = caller,
+        .service = service,
+        .first = position,
+        .last = position,
+        .start_nano = start_of(b, position),
+        .end_nano = end_of(b, position),
+        .folded = tk_str_eq(name, b->services->service[service].name),
+    };
+    b->depth[position] = b->visit[b->visit_count - 1].folded ? 0 : 1;
+}
+
+static void
+join_visit(struct builder *b, uint32_t position, uint32_t parent)
+{
+    struct visit *visit = &b->visit[b->visit_of[parent]];
+    b->visit_of[position] = b->visit_of[parent];
+    b->depth[position] = b->depth[parent] + 1;
+    b->next[visit->last] = position;
+    visit->last = position;
+    if (start_of(b, position) < visit->start_nano)
+        visit->start_nano = start_of(b, position);
+    if (end_of(b, position) > visit->end_nano)
+        visit->end_nano = end_of(b, position);
+}
+
+static void
+find_visits(struct builder *b)
+{
+    for (uint32_t i = 0; i < b->tree->span_count; i++) {
+        uint32_t parent = b->tree->parent[i];
+        b->next[i] = TK_NO_SPAN;
+        if (parent == TK_NO_SPAN)
+            begin_visit(b, i, TK_NO_SPAN);
+        else if (service_of(b, parent) != service_of(b, i))
+            begin_visit(b, i, b->visit_of[parent]);
+        else
+            join_visit(b, i, parent);
+    }
+}
+
+static int
+compare_visits(const void *a, const void *b, void *arg)
+{
+    const struct visit *visits = arg;
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    if (visits[x].caller != visits[y].caller)
+        return visits[x].caller < visits[y].caller ? -1 : 1;
+    if (visits[x].start_nano != visits[y].start_nano)
+        return visits[x].start_nano < visits[y].start_nano ? -1 : 1;
+    return (x > y) - (x < y);
+}
+
+/* Sorts the visits; returns how many stand at the top (last in order: their caller is the greatest
+   number). */
+static uint32_t
+sort_visits(struct builder *b)
+{
+    uint32_t top_count = 0;
+    for (uint32_t i = 0; i < b->visit_count; i++)
+        b->order[i] = i;
+    qsort_r(b->order, b->visit_count, sizeof *b->order, compare_visits, b->visit);
+    for (uint32_t i = 0; i < b->visit_count; i++) {
+        uint32_t caller = b->visit[b->order[i]].caller;
+        if (caller == TK_NO_SPAN) {
+            top_count++;
+            continue;
+        }
+        if (b->visit[caller].called_count++ == 0)
+            b->visit[caller].first_called = i;
+    }
+    return top_count;
+}
+
+/* ---- rows ---- */
+
+static enum tk_err
+add_row(struct builder *b, struct tk_row row)
+{
+    if (b->row_count == b->row_capacity) {
+        uint32_t capacity = b->row_capacity * 2;
+        struct tk_row *grown = realloc(b->row, capacity * sizeof *grown);
+        if (grown == NULL)
+            return TK_ERR_MEMORY;
+        b->row = grown;
+        b->row_capacity = capacity;
+    }
+    b->row[b->row_count++] = row;
+    return TK_OK;
+}
+
+static enum tk_err
+add_gap(struct builder *b, uint32_t span, uint64_t from, uint64_t to, const char *name)
+{
+    if (to <= from)
+        return TK_OK;
+    return add_row(b, (struct tk_row){
+                          .type = TK_ROW_GAP,
+                          .depth = b->depth[span] + 1,
+                          .service = b->services->service[service_of(b, span)].name,
+                          .name = tk_str_from(name),
+                          .span = span,
+                          .start_nano = from,
+                          .duration_nano = to - from,
+                      });
+}
+
+static enum tk_err
+add_gaps(struct builder *b, uint32_t span)
+{
+    static const char own[] = "own work or not instrumented";
+    uint32_t first = span + 1, behind = span + b->size[span];
+    uint64_t end = end_of(b, span), covered_to = start_of(b, span);
+    if (first == behind)
+        return TK_OK;
+    bool call = first + b->size[first] == behind && service_of(b, first) != service_of(b, span);
+    enum tk_err result = TK_OK;
+    for (uint32_t child = first; child < behind && result == TK_OK; child += b->size[child]) {
+        uint64_t start = start_of(b, child);
+        if (start >= end) {
+            if ((result = add_gap(b, span, covered_to, end, own)) == TK_OK)
+                result = add_gap(b, span, end > covered_to ? end : covered_to, start,
+                                 "async: runs after the response");
+        } else {
+            result = add_gap(b, span, covered_to, start,
+                             call ? "request on the way: network + queue" : own);
+        }
+        covered_to = end_of(b, child) > covered_to ? end_of(b, child) : covered_to;
+    }
+    return result != TK_OK ? result
+                           : add_gap(b, span, covered_to, end,
+                                     call ? "response on the way: network + queue" : own);
+}
+
+static enum tk_err
+add_block(struct builder *b, const struct visit *visit)
+{
+    tk_str service = b->services->service[visit->service].name;
+    enum tk_err result = add_row(b, (struct tk_row){
+                                        .type = TK_ROW_SERVICE,
+                                        .service = service,
+                                        .name = service,
+                                        .span = visit->folded ? visit->first : TK_NO_SPAN,
+                                        .start_nano = visit->start_nano,
+                                        .duration_nano = visit->end_nano - visit->start_nano,
+                                    });
+    for (uint32_t i = visit->first; i != TK_NO_SPAN && result == TK_OK; i = b->next[i]) {
+        if (i != visit->first || !visit->folded)
+            result = add_row(b, (struct tk_row){
+                                    .type = TK_ROW_SPAN,
+                                    .depth = b->depth[i],
+                                    .service = service,
+                                    .name = b->trace->name[b->tree->row[i]],
+                                    .span = i,
+                                    .start_nano = start_of(b, i),
+                                    .duration_nano = end_of(b, i) - start_of(b, i),
+                                });
+        if (result == TK_OK && b->gaps)
+            result = add_gaps(b, i);
+    }
+    return result;
+}
+
+static enum tk_err
+add_blocks(struct builder *b)
+{
+    uint32_t height = sort_visits(b);
+    uint32_t *stack = malloc(b->visit_count * sizeof *stack);
+    enum tk_err result = TK_OK;
+    if (stack == NULL)
+        return TK_ERR_MEMORY;
+    for (uint32_t i = 0; i < height; i++)
+        stack[i] = b->order[b->visit_count - 1 - i];
+    while (height > 0 && result == TK_OK) {
+        const struct visit *visit = &b->visit[stack[--height]];
+        result = add_block(b, visit);
+        for (uint32_t i = visit->called_count; i > 0; i--)
+            stack[height++] = b->order[visit->first_called + i - 1];
+    }
+    free(stack);
+    return result;
+}
+
+static void
+measure_subtrees(struct builder *b)
+{
+    for (uint32_t i = 0; i < b->tree->span_count; i++)
+        b->size[i] = 1;
+    for (uint32_t i = b->tree->span_count; i > 0; i--) {
+        if (b->tree->parent[i - 1] != TK_NO_SPAN)
+            b->size[b->tree->parent[i - 1]] += b->size[i - 1];
+    }
+}
+
+enum tk_err
+tk_rows_build(const struct tk_batch *trace, const struct tk_tree *tree,
+              const struct tk_trace_services *services, bool gaps, struct tk_arena *arena,
+              struct tk_rows *ret_rows)
+{
+    uint32_t count = tree->span_count;
+    struct builder b = {.trace = trace, .tree = tree, .services = services, .gaps = gaps};
+    enum tk_err result = TK_ERR_MEMORY;
+    uint32_t *columns = malloc(5 * (size_t)count * sizeof *columns);
+    b.visit = malloc(count * sizeof *b.visit);
+    b.row_capacity = count * 2; /* a service row for every span at most; gaps grow it */
+    b.row = malloc(b.row_capacity * sizeof *b.row);
+    if (columns == NULL || b.visit == NULL || b.row == NULL)
+        goto out;
+    b.visit_of = columns;
+    b.next = columns + count;
+    b.depth = columns + 2 * (size_t)count;
+    b.size = columns + 3 * (size_t)count;
+    b.order = columns + 4 * (size_t)count;
+    measure_subtrees(&b);
+    find_visits(&b);
+    if ((result = add_blocks(&b)) != TK_OK)
+        goto out;
+    struct tk_rows rows = {.count = b.row_count};
+    rows.row = tk_arena_alloc(arena, b.row_count * sizeof *rows.row);
+    if (rows.row == NULL) {
+        result = TK_ERR_MEMORY;
+        goto out;
+    }
+    memcpy(rows.row, b.row, b.row_count * sizeof *rows.row);
+    *ret_rows = rows;
+out:
+    free(b.row);
+    free(b.visit);
+    free(columns);
+    return result;
+}

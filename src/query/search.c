@@ -1,0 +1,129 @@
+/*
+ * search - see search.h.
+ *
+ * A scan of the store yields whole traces in the order of the answer, so a search is a filter that
+ * stops one match after the limit: that one is only counted, it tells that a next page exists.  A
+ * query for one trace id needs no scan.
+ */
+#include "query/search.h"
+
+#include "query/assemble.h"
+
+#include <stdio.h>
+
+enum { TRACES_PER_CLOCK_READ = 64 };
+
+void
+tk_cursor_format(const struct tk_cursor *cursor, char text[TK_CURSOR_TEXT + 1])
+{
+    (void)snprintf(text, TK_CURSOR_TEXT + 1, "%016llx%016llx%016llx",
+                   (unsigned long long)cursor->start_nano, (unsigned long long)cursor->id.high,
+                   (unsigned long long)cursor->id.low);
+}
+
+bool
+tk_cursor_parse(tk_str text, struct tk_cursor *ret_cursor)
+{
+    struct tk_cursor cursor;
+    tk_span_id start; /* 16 hex digits, not zero: just what a start time is */
+    if (text.len != TK_CURSOR_TEXT || !tk_span_id_parse((tk_str){text.ptr, 16}, &start) ||
+        !tk_trace_id_parse((tk_str){text.ptr + 16, TK_TRACE_ID_HEX}, &cursor.id))
+        return false;
+    cursor.start_nano = start;
+    *ret_cursor = cursor;
+    return true;
+}
+
+static enum tk_err
+explain(enum tk_err code, struct tk_error *err)
+{
+    if (code == TK_ERR_LIMIT)
+        return tk_error_set(err, code, "a regular expression of the query takes too many steps");
+    return code;
+}
+
+/* Is the trace behind the cursor and within the times? */
+static bool
+is_in_range(const struct tk_search *search, const struct tk_store_trace *trace)
+{
+    const struct tk_cursor *after = search->after;
+    if (trace->start_nano < search->begin_nano ||
+        (search->end_nano != 0 && trace->start_nano >= search->end_nano))
+        return false;
+    return after == NULL || trace->start_nano < after->start_nano ||
+           (trace->start_nano == after->start_nano && tk_trace_id_cmp(trace->id, after->id) > 0);
+}
+
+static enum tk_err
+find_one(struct tk_store_view *view, const struct tk_search *search, struct tk_trace_id id,
+         struct tk_cursor *ret_last, struct tk_error *err)
+{
+    struct tk_store_trace trace = {.id = id};
+    struct tk_batch *spans = tk_batch_new();
+    if (spans == NULL)
+        return TK_ERR_MEMORY;
+    enum tk_err result = tk_store_find(view, id, spans, err);
+    if (result == TK_OK) {
+        trace.spans = spans;
+        tk_trace_times(spans, &trace.start_nano, &trace.end_nano);
+        if (is_in_range(search, &trace)) {
+            *ret_last = (struct tk_cursor){trace.start_nano, id};
+            result = search->each(search->arg, &trace);
+        }
+    }
+    tk_batch_free(spans);
+    return result == TK_ERR_NOT_FOUND ? TK_OK : result;
+}
+
+static enum tk_err
+filter(struct tk_store_scan *scan, const struct tk_search *search, struct tk_cursor *ret_last,
+       bool *ret_more, struct tk_error *err)
+{
+    struct tk_store_trace trace;
+    uint32_t found = 0;
+    enum tk_err result;
+    for (uint64_t seen = 0;; seen++) {
+        bool matches = false;
+        if (search->deadline_nano != 0 && seen % TRACES_PER_CLOCK_READ == 0 &&
+            search->env->mono_nano(search->env) > search->deadline_nano)
+            return tk_error_set(err, TK_ERR_TIMEOUT,
+                                "the search took too long; ask for a shorter span of time");
+        if ((result = tk_store_scan_next(scan, &trace, err)) != TK_OK)
+            return result == TK_ERR_END ? TK_OK : result;
+        if ((result = tk_query_matches(search->query, trace.spans, &matches)) != TK_OK)
+            return explain(result, err);
+        if (!matches)
+            continue;
+        if (search->limit != 0 && found == search->limit) {
+            *ret_more = true;
+            return TK_OK;
+        }
+        found++;
+        *ret_last = (struct tk_cursor){trace.start_nano, trace.id};
+        if ((result = search->each(search->arg, &trace)) != TK_OK)
+            return result;
+    }
+}
+
+enum tk_err
+tk_search_run(struct tk_store_view *view, const struct tk_search *search,
+              struct tk_cursor *ret_last, bool *ret_more, struct tk_error *err)
+{
+    struct tk_trace_id id;
+    struct tk_store_range range = {.begin_nano = search->begin_nano, .end_nano = search->end_nano};
+    struct tk_store_scan *scan;
+    *ret_more = false;
+    if (tk_query_trace_id(search->query, &id))
+        return find_one(view, search, id, ret_last, err);
+    if (search->after != NULL) {
+        range.after = true;
+        range.after_start_nano = search->after->start_nano;
+        range.after_id = search->after->id;
+    }
+    enum tk_err result = tk_store_scan_open(view, &range, &scan, err);
+    if (result != TK_OK)
+        return result;
+    result = filter(scan, search, ret_last, ret_more, err);
+    tk_store_scan_close(scan);
+    return result;
+}

@@ -1,0 +1,126 @@
+/*
+ * traceql - the door to the query language: tells TraceQL from shorthand, and a bare trace id from
+ * both.  The parser sees TraceQL only; shorthand is translated first, and an error in the
+ * translation is led back to the word it came from.
+ */
+#include "query/ast.h"
+#include "query/lexer.h"
+
+static tk_str
+trim(tk_str text)
+{
+    static const char spaces[] = " \t\r\n";
+    while (text.len > 0 && memchr(spaces, text.ptr[0], 4) != NULL)
+        text = (tk_str){text.ptr + 1, text.len - 1};
+    while (text.len > 0 && memchr(spaces, text.ptr[text.len - 1], 4) != NULL)
+        text.len--;
+    return text;
+}
+
+static void
+move_position(struct tk_query_error *error, tk_str given, tk_str translated,
+              const struct tk_ql_places *places)
+{
+    size_t byte = 0, place = 0;
+    for (size_t i = 0; i < error->position && byte < translated.len; i++) {
+        byte++;
+        while (byte < translated.len && ((unsigned char)translated.ptr[byte] & 0xc0) == 0x80)
+            byte++;
+    }
+    while (place + 1 < places->count && places->place[place + 1].from <= byte)
+        place++;
+    error->position = 0;
+    for (size_t i = 0; places->count > 0 && i < places->place[place].to; i++)
+        error->position += ((unsigned char)given.ptr[i] & 0xc0) != 0x80;
+}
+
+/* `{ trace:id = "..." }` alone can be looked up instead of searched for. */
+static void
+note_trace_id(struct tk_query *query)
+{
+    const struct tk_ql_node *node = query->root;
+    if (node->type != TK_QL_NODE_SPANSET || node->child == NULL)
+        return;
+    node = node->child;
+    query->is_trace_id = node->type == TK_QL_NODE_COMPARE && node->op == TK_QL_EQ &&
+                         node->left.form == TK_QL_INTRINSIC &&
+                         node->left.intrinsic == TK_QL_TRACE_ID &&
+                         node->right.form == TK_QL_STATIC && node->right.type == TK_QL_STRING &&
+                         tk_trace_id_parse(node->right.value.text, &query->trace_id);
+}
+
+static enum tk_err
+parse(tk_str given, struct tk_query *query, struct tk_query_error *error)
+{
+    tk_str text = trim(given);
+    struct tk_ql_places places = {0};
+    enum tk_err result;
+    if (text.len == 0) {
+        query->text = TK_STR("{}");
+        return tk_ql_parse(query, error);
+    }
+    if (text.ptr[0] == '{' || text.ptr[0] == '(') {
+        /* the text from its first byte, so that positions need no moving */
+        query->text = (tk_str){given.ptr, (size_t)(text.ptr + text.len - given.ptr)};
+        result = tk_ql_parse(query, error);
+        query->text = text;
+        return result;
+    }
+    result = tk_ql_translate(given, query->arena, &query->text, &places, error);
+    if (result != TK_OK)
+        return result;
+    result = tk_ql_parse(query, error);
+    if (result == TK_ERR_INPUT)
+        move_position(error, given, query->text, &places);
+    return result;
+}
+
+enum tk_err
+tk_query_parse(tk_str text, struct tk_arena *arena, struct tk_query **ret_query,
+               struct tk_query_error *ret_error)
+{
+    *ret_error = (struct tk_query_error){.position = 0};
+    if (text.len > TK_QUERY_TEXT_MAX)
+        return tk_ql_fail(ret_error, text, TK_QUERY_TEXT_MAX, "a shorter query",
+                          "the query is longer than %d bytes", TK_QUERY_TEXT_MAX);
+    struct tk_query *query = tk_arena_zalloc(arena, 1, sizeof *query);
+    if (query == NULL)
+        return TK_ERR_MEMORY;
+    query->arena = arena;
+    tk_str copy = tk_arena_copy(arena, text); /* the query must not depend on the caller's bytes */
+    if (copy.ptr == NULL)
+        return TK_ERR_MEMORY;
+    enum tk_err result = parse(copy, query, ret_error);
+    if (result != TK_OK) {
+        tk_query_release(query);
+        return result;
+    }
+    note_trace_id(query);
+    *ret_query = query;
+    return TK_OK;
+}
+
+void
+tk_query_release(struct tk_query *query)
+{
+    if (query == NULL)
+        return;
+    for (struct tk_ql_node *node = query->regexes; node != NULL; node = node->next_regex) {
+        tk_regex_free(node->regex);
+        node->regex = NULL;
+    }
+}
+
+tk_str
+tk_query_text(const struct tk_query *query)
+{
+    return query->text;
+}
+
+bool
+tk_query_trace_id(const struct tk_query *query, struct tk_trace_id *ret_id)
+{
+    if (query->is_trace_id)
+        *ret_id = query->trace_id;
+    return query->is_trace_id;
+}
