@@ -1,0 +1,167 @@
+/* The unified waterfall: the document's eight rows, and the shapes it does not show. */
+#include "query/rows.h"
+#include "query/spans.h"
+
+#include <stdio.h>
+
+static struct tk_arena arena;
+
+/* One line a row: type, depth, name, offset and duration in ms, span. */
+static void
+expect_rows(const struct tk_batch *trace, bool gaps, const char *expected)
+{
+    struct tk_tree tree;
+    struct tk_trace_services services;
+    struct tk_rows rows;
+    struct tk_buf text;
+    static const char *const types[] = {"service", "span", "gap"};
+    assert_int_equal(tk_tree_build(trace, &arena, &tree), TK_OK);
+    assert_int_equal(tk_trace_services(trace, &tree, &arena, &services), TK_OK);
+    assert_int_equal(tk_rows_build(trace, &tree, &services, gaps, &arena, &rows), TK_OK);
+    tk_buf_init(&text, 1 << 20);
+    for (uint32_t i = 0; i < rows.count; i++) {
+        const struct tk_row *row = &rows.row[i];
+        tk_buf_printf(&text, "%s %u [%.*s] %.*s +%llu %llums", types[row->type], row->depth,
+                      TK_STR_ARG(row->service), TK_STR_ARG(row->name),
+                      (unsigned long long)((row->start_nano - tree.start_nano) / MS),
+                      (unsigned long long)(row->duration_nano / MS));
+        if (row->span != TK_NO_SPAN)
+            tk_buf_printf(&text, " #%u", row->span);
+        tk_buf_append_char(&text, '\n');
+    }
+    tk_buf_append_char(&text, '\0');
+    assert_string_equal(text.ptr, expected);
+    tk_buf_release(&text);
+}
+
+static void
+the_documents_trace_has_its_eight_rows(void **state)
+{
+    struct tk_batch *trace = document_trace();
+    (void)state;
+    expect_rows(trace, false,
+                "service 0 [React Frontend] React Frontend +0 420ms #0\n"
+                "span 1 [React Frontend] fetch /api/users +20 380ms #1\n"
+                "service 0 [Node.js API] Node.js API +30 360ms #2\n"
+                "span 1 [Node.js API] GET /api/users +40 300ms #3\n"
+                "span 1 [Node.js API] validate-auth +350 40ms #6\n"
+                "service 0 [Go Microservice] Go Microservice +80 240ms\n"
+                "span 1 [Go Microservice] GET /users +80 240ms #4\n"
+                "span 2 [Go Microservice] db.Query +110 180ms #5\n");
+    tk_batch_free(trace);
+}
+
+static void
+gaps_have_names_and_bounds(void **state)
+{
+    struct tk_batch *trace = document_trace();
+    (void)state;
+    expect_rows(trace, true,
+                "service 0 [React Frontend] React Frontend +0 420ms #0\n"
+                "gap 1 [React Frontend] own work or not instrumented +0 20ms #0\n"
+                "gap 1 [React Frontend] own work or not instrumented +400 20ms #0\n"
+                "span 1 [React Frontend] fetch /api/users +20 380ms #1\n"
+                "gap 2 [React Frontend] request on the way: network + queue +20 10ms #1\n"
+                "gap 2 [React Frontend] response on the way: network + queue +390 10ms #1\n"
+                "service 0 [Node.js API] Node.js API +30 360ms #2\n"
+                "gap 1 [Node.js API] own work or not instrumented +30 10ms #2\n"
+                "gap 1 [Node.js API] own work or not instrumented +340 10ms #2\n"
+                "span 1 [Node.js API] GET /api/users +40 300ms #3\n"
+                "gap 2 [Node.js API] request on the way: network + queue +40 40ms #3\n"
+                "gap 2 [Node.js API] response on the way: network + queue +320 20ms #3\n"
+                "span 1 [Node.js API] validate-auth +350 40ms #6\n"
+                "service 0 [Go Microservice] Go Microservice +80 240ms\n"
+                "span 1 [Go Microservice] GET /users +80 240ms #4\n"
+                "gap 2 [Go Microservice] own work or not instrumented +80 30ms #4\n"
+                "gap 2 [Go Microservice] own work or not instrumented +290 30ms #4\n"
+                "span 2 [Go Microservice] db.Query +110 180ms #5\n");
+    tk_batch_free(trace);
+}
+
+static void
+a_child_behind_its_parents_end_is_asynchronous(void **state)
+{
+    struct tk_batch *trace = new_batch();
+    uint32_t a = add_service(trace, "a");
+    (void)state;
+    add_span(trace, a, 1, 0, "root", 0, 10);
+    add_span(trace, a, 2, 1, "later", 15, 5);
+    expect_rows(trace, true,
+                "service 0 [a] a +0 20ms\n"
+                "span 1 [a] root +0 10ms #0\n"
+                "gap 2 [a] own work or not instrumented +0 10ms #0\n"
+                "gap 2 [a] async: runs after the response +10 5ms #0\n"
+                "span 2 [a] later +15 5ms #1\n");
+    tk_batch_free(trace);
+}
+
+static void
+every_visit_to_a_service_is_a_block_of_its_own(void **state)
+{
+    struct tk_batch *trace = new_batch();
+    uint32_t a = add_service(trace, "a"), b = add_service(trace, "b");
+    (void)state;
+    add_span(trace, a, 1, 0, "root", 0, 100);
+    add_span(trace, b, 2, 1, "second", 50, 10);
+    add_span(trace, b, 3, 1, "first", 10, 30);
+    add_span(trace, a, 4, 3, "called back", 15, 10);
+    add_span(trace, a, 5, 1, "own", 70, 10);
+    expect_rows(trace, false,
+                "service 0 [a] a +0 100ms\n"
+                "span 1 [a] root +0 100ms #0\n"
+                "span 2 [a] own +70 10ms #4\n"
+                "service 0 [b] b +10 30ms\n"
+                "span 1 [b] first +10 30ms #1\n"
+                "service 0 [a] a +15 10ms\n"
+                "span 1 [a] called back +15 10ms #2\n"
+                "service 0 [b] b +50 10ms\n"
+                "span 1 [b] second +50 10ms #3\n");
+    tk_batch_free(trace);
+}
+
+static void
+orphans_begin_blocks_of_their_own(void **state)
+{
+    struct tk_batch *trace = new_batch();
+    uint32_t a = add_service(trace, "a"), none = add_service(trace, NULL);
+    (void)state;
+    add_span(trace, a, 2, 99, "late", 20, 10);
+    add_span(trace, none, 1, 0, "root", 0, 10);
+    expect_rows(trace, false,
+                "service 0 [unknown_service] unknown_service +0 10ms\n"
+                "span 1 [unknown_service] root +0 10ms #0\n"
+                "service 0 [a] a +20 10ms\n"
+                "span 1 [a] late +20 10ms #1\n");
+    tk_batch_free(trace);
+}
+
+static int
+setup(void **state)
+{
+    (void)state;
+    tk_arena_init(&arena, 1024, 1 << 26);
+    return 0;
+}
+
+static int
+teardown(void **state)
+{
+    (void)state;
+    tk_arena_release(&arena);
+    return 0;
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(the_documents_trace_has_its_eight_rows, setup, teardown),
+        cmocka_unit_test_setup_teardown(gaps_have_names_and_bounds, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_child_behind_its_parents_end_is_asynchronous, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(every_visit_to_a_service_is_a_block_of_its_own, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(orphans_begin_blocks_of_their_own, setup, teardown),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
