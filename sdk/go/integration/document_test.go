@@ -102,7 +102,8 @@ func TestTheDocumentsBlocksRunAsWritten(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute)
 	defer cancel()
 	binary := filepath.Join(t.TempDir(), "document")
-	if out, err := exec.CommandContext(ctx, "go", "build", "-o", binary, source).CombinedOutput(); err != nil {
+	build := exec.CommandContext(ctx, "go", "build", "-o", binary, source)
+	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	run := exec.CommandContext(ctx, binary)
@@ -145,8 +146,8 @@ func checkServerSpans(t *testing.T, spans map[string]otlptest.Span) {
 	failures := 0
 	for _, name := range []string{"", "#2", "#3", "#4"} {
 		server := spans["GET /api/users"+name]
-		if server.TraceID != "4bf92f3577b34da6a3ce929d0e0e4736" || server.ParentID != "00f067aa0ba902b7" ||
-			server.Kind != 2 || server.Attributes["order.id"] != "order-1" ||
+		if server.TraceID != "4bf92f3577b34da6a3ce929d0e0e4736" ||
+			server.ParentID != "00f067aa0ba902b7" || server.Kind != 2 || server.Attributes["order.id"] != "order-1" ||
 			server.Attributes["tenant.id"] != int64(7) {
 			t.Errorf("%q: %+v", name, server)
 		}

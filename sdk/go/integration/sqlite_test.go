@@ -148,7 +148,8 @@ func TestAWrappedDatabaseIsADatabase(t *testing.T) {
 		t.Error(err)
 	}
 	var count int
-	if err := db.QueryRowContext(ctx, "SELECT count(*) FROM users").Scan(&count); err != nil || count != 4 {
+	err = db.QueryRowContext(ctx, "SELECT count(*) FROM users").Scan(&count)
+	if err != nil || count != 4 {
 		t.Errorf("%d users, %v", count, err)
 	}
 	err = db.QueryRowContext(ctx, "SELECT id FROM users WHERE name = ?", "nobody").Scan(&count)
@@ -160,7 +161,8 @@ func TestAWrappedDatabaseIsADatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	types, err := rows.ColumnTypes()
-	if err != nil || types[0].DatabaseTypeName() != "INTEGER" || types[1].DatabaseTypeName() != "TEXT" {
+	if err != nil || types[0].DatabaseTypeName() != "INTEGER" ||
+		types[1].DatabaseTypeName() != "TEXT" {
 		t.Errorf("%v, %v", types, err)
 	}
 	rows.Close()

@@ -34,5 +34,5 @@ func spanFrom(ctx context.Context) *Span {
 func (s *Span) ended() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return !s.end.IsZero()
+	return s.end != 0
 }

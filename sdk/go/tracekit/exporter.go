@@ -39,7 +39,6 @@ type queue struct {
 
 // add copies an ended span into the open batch. The caller holds the span's lock.
 func (q *queue) add(s *Span, r *recording) {
-	end := s.nanos(s.end)
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.closed || q.spans >= maxQueueSpans || q.bytes+len(r.bytes) > maxQueueBytes {
@@ -47,7 +46,7 @@ func (q *queue) add(s *Span, r *recording) {
 		return
 	}
 	before := len(q.open.bytes)
-	q.open.bytes = appendSpan(q.open.bytes, s, r, end)
+	q.open.bytes = appendSpan(q.open.bytes, s, r)
 	q.bytes += len(q.open.bytes) - before
 	q.open.spans++
 	if q.spans++; q.open.spans == batchSpans {
@@ -61,9 +60,9 @@ func (q *queue) add(s *Span, r *recording) {
 
 // appendSpan writes the whole message. Events may stand between attributes: order within a
 // message is free, and what is set comes in the order it was set.
-func appendSpan(b []byte, s *Span, r *recording, end uint64) []byte {
+func appendSpan(b []byte, s *Span, r *recording) []byte {
 	b, mark := openMessage(b, tagScopeSpansSpan)
-	b = appendSpanHead(b, s, end)
+	b = appendSpanHead(b, s)
 	b = append(b, r.bytes...)
 	if r.droppedAttributes > 0 {
 		b = appendVarintField(b, tagSpanDroppedAttributes, uint64(r.droppedAttributes))
@@ -161,6 +160,7 @@ func (e *exporter) run() {
 		case <-e.queue.wake:
 			_ = e.export(false)
 		case <-ticker.C:
+			syncClock()
 			_ = e.export(true)
 		case answer := <-e.flushes:
 			answer <- e.export(true)

@@ -42,7 +42,9 @@ func TestAFullBatchIsSentAtOnceAndTheRestByFlush(t *testing.T) {
 func TestARequestSaysWhoSends(t *testing.T) {
 	t.Setenv("OTEL_RESOURCE_ATTRIBUTES", "team=users%20and%20co,service.name=other")
 	server := newCollector(t)
-	sdk := server.sdk(t, Config{ServiceName: "Go Microservice", Environment: "production", Release: "1.4.2"})
+	sdk := server.sdk(t, Config{
+		ServiceName: "Go Microservice", Environment: "production", Release: "1.4.2",
+	})
 	endSpans(sdk, 1)
 	server.flushed(t, sdk)
 	request := server.Requests()[0]

@@ -5,7 +5,7 @@ import "time"
 // Calls without a context find the server span through the goroutine they run in: see
 // goroutine_labels.go. What a request starts may outlive it, such as a worker that runs for
 // ever; it must not hang its spans below that first request for ever. So a binding lapses.
-const bindingLapse = time.Minute
+const bindingLapse = int64(time.Minute)
 
 // boundSpan is the span the middleware bound to this goroutine, or to the one that started
 // it, unless it ended long ago.
@@ -16,7 +16,7 @@ func boundSpan() *Span {
 	}
 	span.mu.Lock()
 	defer span.mu.Unlock()
-	if !span.end.IsZero() && time.Since(span.end) > bindingLapse {
+	if span.end != 0 && monotonic()-span.end > bindingLapse {
 		return nil
 	}
 	return span

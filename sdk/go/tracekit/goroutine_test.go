@@ -131,7 +131,7 @@ func TestTheBindingOfALongEndedSpanLapses(t *testing.T) {
 	if boundSpan() != span {
 		t.Error("a span that just ended is still the parent of what it started")
 	}
-	span.end = span.end.Add(-2 * bindingLapse)
+	span.end -= 2 * bindingLapse
 	if boundSpan() != nil {
 		t.Error("did not lapse")
 	}

@@ -73,7 +73,12 @@ const (
 	flagsIsRemote    = 0x200
 )
 
-func appendTag(b []byte, tag uint64) []byte { return binary.AppendUvarint(b, tag) }
+func appendTag(b []byte, tag uint64) []byte {
+	if tag < 0x80 {
+		return append(b, byte(tag))
+	}
+	return binary.AppendUvarint(b, tag)
+}
 
 func appendVarintField(b []byte, tag, value uint64) []byte {
 	return binary.AppendUvarint(appendTag(b, tag), value)
@@ -127,6 +132,15 @@ func appendAttribute(b []byte, tag uint64, key string, value any) []byte {
 // appendStringAttribute is appendAttribute for the commonest kind, which need not become an
 // interface first: that would be an allocation.
 func appendStringAttribute(b []byte, tag uint64, key, value string) []byte {
+	// Nearly all are short, and every length in them is one byte.
+	const overhead = 6 // tags and lengths of key, value and the string in it
+	if n := len(key) + len(value); n+overhead < 0x80 && utf8.ValidString(key) &&
+		utf8.ValidString(value) {
+		b = append(appendTag(b, tag), byte(n+overhead), tagKeyValueKey, byte(len(key)))
+		b = append(b, key...)
+		b = append(b, tagKeyValueValue, byte(len(value)+2), tagValueString, byte(len(value)))
+		return append(b, value...)
+	}
 	b, mark := openMessage(b, tag)
 	b = appendStringField(b, tagKeyValueKey, key)
 	b, valueMark := openMessage(b, tagKeyValueValue)
@@ -226,7 +240,7 @@ func appendCollection(b []byte, v reflect.Value, depth int) []byte {
 
 // appendSpanHead writes a span's fields in front of its attributes, in the order of their
 // numbers; appendSpanTail those behind its events.
-func appendSpanHead(b []byte, s *Span, end uint64) []byte {
+func appendSpanHead(b []byte, s *Span) []byte {
 	b = appendBytesField(b, tagSpanTraceID, s.sc.TraceID[:])
 	b = appendBytesField(b, tagSpanID, s.sc.SpanID[:])
 	if s.sc.TraceState != "" {
@@ -237,8 +251,8 @@ func appendSpanHead(b []byte, s *Span, end uint64) []byte {
 	}
 	b = appendStringField(b, tagSpanName, s.name)
 	b = appendVarintField(b, tagSpanKind, uint64(s.kind))
-	b = appendFixed64Field(b, tagSpanStart, uint64(s.start.UnixNano()))
-	return appendFixed64Field(b, tagSpanEnd, end)
+	b = appendFixed64Field(b, tagSpanStart, s.unixNano(s.start))
+	return appendFixed64Field(b, tagSpanEnd, s.unixNano(s.end))
 }
 
 func appendSpanTail(b []byte, s *Span) []byte {

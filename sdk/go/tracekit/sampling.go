@@ -26,9 +26,9 @@ func newSampler(rate float64) sampler {
 	return sampler{threshold: threshold, state: "ot=th:" + th}
 }
 
-// root makes the context of a new trace's first span.
-func (s sampler) root() SpanContext {
-	sc := SpanContext{TraceID: newTraceID(), SpanID: newSpanID(), flags: flagRandom}
+// root begins a new trace: the context of its first span, but for the span's id.
+func (s sampler) root(g *generator) SpanContext {
+	sc := SpanContext{TraceID: g.traceID(), flags: flagRandom}
 	if s.samples(sc.TraceID) {
 		sc.flags |= flagSampled
 		sc.TraceState = s.state

@@ -62,20 +62,22 @@ func (s *SDK) newSpan(
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	span := &Span{sdk: s, name: name, kind: kind}
+	span := &Span{sdk: s, name: name, kind: kind, wallOffset: wallOffset.Load()}
 	span.ctx = spanContext{Context: ctx, span: span}
 	if parent != nil {
 		remote = parent.sc
 	}
+	g := generators.Get().(*generator)
 	if remote.IsValid() {
 		span.sc = remote
-		span.sc.SpanID = newSpanID()
 		span.parent = remote.SpanID
 		span.remoteParent = parent == nil
 	} else {
-		span.sc = s.sampler.root()
+		span.sc = s.sampler.root(g)
 	}
-	span.start = time.Now()
+	span.sc.SpanID = g.spanID()
+	generators.Put(g)
+	span.start = monotonic()
 	if s.exporter != nil && span.sc.Sampled() {
 		span.recording = recordings.Get().(*recording)
 	}

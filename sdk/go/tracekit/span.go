@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
-	"time"
 )
 
 // kind is what a span stands for in its trace, with OTLP's numbers.
@@ -38,16 +37,17 @@ type Span struct {
 	ctx          spanContext
 	sc           SpanContext
 	parent       SpanID
+	start        int64 // monotonic()
+	wallOffset   int64
+	kind         kind
 	remoteParent bool
-	start        time.Time
 
 	mu            sync.Mutex
-	kind          kind
 	status        status
 	name          string
 	statusMessage string
 	recording     *recording // nil: not sampled, or ended
-	end           time.Time  // zero: not ended
+	end           int64      // monotonic(); 0: not ended
 }
 
 // spanContext is the context StartSpan returns. It is a part of the span, so that both are
@@ -98,6 +98,10 @@ func (r *recording) release() {
 // has at most 128 attributes, further ones are counted and dropped.
 func (s *Span) SetTag(key string, value any) {
 	if s == nil || key == "" {
+		return
+	}
+	if text, ok := value.(string); ok {
+		s.setString(key, text)
 		return
 	}
 	s.mu.Lock()
@@ -199,7 +203,7 @@ func (s *Span) AddEvent(name string, attributes map[string]any) {
 }
 
 func (s *Span) addEvent(name string, appendAttributes func([]byte) []byte) {
-	now := time.Now()
+	now := monotonic()
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	r := s.recording
@@ -209,7 +213,7 @@ func (s *Span) addEvent(name string, appendAttributes func([]byte) []byte) {
 	start := len(r.bytes)
 	if r.events < maxEvents {
 		b, mark := openMessage(r.bytes, tagSpanEvent)
-		b = appendFixed64Field(b, tagEventTime, s.nanos(now))
+		b = appendFixed64Field(b, tagEventTime, s.unixNano(now))
 		b = appendStringField(b, tagEventName, name)
 		r.bytes = closeMessage(appendAttributes(b), mark)
 		r.events++
@@ -291,10 +295,10 @@ func (s *Span) End() {
 	if s == nil {
 		return
 	}
-	now := time.Now()
+	now := monotonic()
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if !s.end.IsZero() {
+	if s.end != 0 {
 		return
 	}
 	s.end = now
@@ -319,11 +323,8 @@ func (s *Span) discard() {
 // Finish is End.
 func (s *Span) Finish() { s.End() }
 
-// nanos is a moment in OTLP's terms. The wall clock may be set while a span is open; what the
-// monotonic clock says since its start may not be wrong.
-func (s *Span) nanos(t time.Time) uint64 {
-	return uint64(s.start.UnixNano() + int64(t.Sub(s.start)))
-}
+// unixNano is a moment of the monotonic clock in OTLP's terms.
+func (s *Span) unixNano(moment int64) uint64 { return uint64(s.wallOffset + moment) }
 
 // TraceID gives the trace's id, to write into a log or show to a user. Of a nil span: "".
 func (s *Span) TraceID() string {

@@ -26,7 +26,8 @@ func TestEveryKindOfTagKeepsItsType(t *testing.T) {
 	}{
 		{"text", "text"}, {"", ""}, {plan("pro"), "pro"}, {"bad \xff utf-8", "bad \uFFFD utf-8"},
 		{true, true}, {false, false},
-		{1, int64(1)}, {int8(-2), int64(-2)}, {uint16(3), int64(3)}, {int64(math.MinInt64), int64(math.MinInt64)},
+		{1, int64(1)}, {int8(-2), int64(-2)}, {uint16(3), int64(3)},
+		{int64(math.MinInt64), int64(math.MinInt64)},
 		{uint64(math.MaxUint64), "18446744073709551615"},
 		{1.5, 1.5}, {float32(0.25), 0.25}, {math.Inf(1), math.Inf(1)},
 		{[]byte{0, 1}, []byte{0, 1}},
@@ -94,13 +95,16 @@ func TestWhatIsBeyondTheLimitsIsCountedAndDropped(t *testing.T) {
 	span.End()
 	spans := server.flushed(t, sdk)
 	big, huge := spans["big"], spans["huge"]
-	if len(big.Attributes) != 128 || big.DroppedAttributes != 2 || big.Attributes["k0"] != "set again" {
+	if len(big.Attributes) != 128 || big.DroppedAttributes != 2 ||
+		big.Attributes["k0"] != "set again" {
 		t.Errorf("%d attributes, %d dropped", len(big.Attributes), big.DroppedAttributes)
 	}
-	if len(big.Events) != 128 || big.DroppedEvents != 2 || big.Events[127].Attributes["i"] != int64(127) {
+	if len(big.Events) != 128 || big.DroppedEvents != 2 ||
+		big.Events[127].Attributes["i"] != int64(127) {
 		t.Errorf("%d events, %d dropped", len(big.Events), big.DroppedEvents)
 	}
-	if !reflect.DeepEqual(huge.Attributes, map[string]any{"small": int64(1)}) || huge.DroppedAttributes != 1 {
+	if !reflect.DeepEqual(huge.Attributes, map[string]any{"small": int64(1)}) ||
+		huge.DroppedAttributes != 1 {
 		t.Errorf("huge: %d attributes, %d dropped", len(huge.Attributes), huge.DroppedAttributes)
 	}
 }

@@ -79,25 +79,21 @@ func (g *generator) nextNonZero() uint64 {
 	}
 }
 
-func newTraceID() (id TraceID) {
-	g := generators.Get().(*generator)
+func (g *generator) traceID() (id TraceID) {
 	binary.BigEndian.PutUint64(id[:8], g.nextNonZero())
 	binary.BigEndian.PutUint64(id[8:], g.next())
-	generators.Put(g)
+	return id
+}
+
+func (g *generator) spanID() (id SpanID) {
+	binary.BigEndian.PutUint64(id[:], g.nextNonZero())
 	return id
 }
 
 // newUUID makes a random one, version 4 of RFC 9562.
 func newUUID() string {
-	id := newTraceID()
+	id := newGenerator().traceID()
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 	text := id.String()
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]
-}
-
-func newSpanID() (id SpanID) {
-	g := generators.Get().(*generator)
-	binary.BigEndian.PutUint64(id[:], g.nextNonZero())
-	generators.Put(g)
-	return id
 }

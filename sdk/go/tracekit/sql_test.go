@@ -99,7 +99,8 @@ func TestADriverWithoutExtrasIsTraced(t *testing.T) {
 	if got := ids(t, rows, err); !reflect.DeepEqual(got, []int{2, 1}) {
 		t.Errorf("got %v", got)
 	}
-	if _, err := db.ExecContext(ctx, "DELETE FROM users WHERE name = 'secret' AND id > 7"); err != nil {
+	_, err = db.ExecContext(ctx, "DELETE FROM users WHERE name = 'secret' AND id > 7")
+	if err != nil {
 		t.Error(err)
 	}
 	tx, err := db.BeginTx(ctx, nil)
@@ -128,10 +129,13 @@ func TestADriverWithoutExtrasIsTraced(t *testing.T) {
 	}); !reflect.DeepEqual(query.Attributes, want) || query.Kind != 3 {
 		t.Errorf("%+v", query)
 	}
-	if got := spans["db.Exec"].Attributes["db.query.text"]; got != "DELETE FROM users WHERE name = ? AND id > ?" {
-		t.Errorf("text is %q", got)
+	text := spans["db.Exec"].Attributes["db.query.text"]
+	if text != "DELETE FROM users WHERE name = ? AND id > ?" {
+		t.Errorf("text is %q", text)
 	}
-	for _, name := range []string{"db.Query", "db.Exec", "db.Exec#2", "db.Begin", "db.Commit", "db.Begin#2"} {
+	for _, name := range []string{
+		"db.Query", "db.Exec", "db.Exec#2", "db.Begin", "db.Commit", "db.Begin#2",
+	} {
 		if spans[name].ParentID != spans["root"].ID {
 			t.Errorf("%s is missing, or elsewhere: %+v", name, spans[name])
 		}
@@ -151,7 +155,8 @@ func TestAFailedQueryIsOnItsSpan(t *testing.T) {
 		t.Errorf("the error is %v", err)
 	}
 	got := server.flushed(t, sdk)["db.Query"]
-	if got.StatusCode != 2 || len(got.Events) != 1 || got.Attributes["db.system.name"] != "postgresql" {
+	if got.StatusCode != 2 || len(got.Events) != 1 ||
+		got.Attributes["db.system.name"] != "postgresql" {
 		t.Errorf("%+v", got)
 	}
 }

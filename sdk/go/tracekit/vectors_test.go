@@ -386,7 +386,7 @@ func (c otlpCase) encode() []byte {
 	scope = appendStringField(scope, tagScopeVersion, c.Scope.Version)
 	for _, v := range c.Spans {
 		span, recording := v.span()
-		spans = appendSpan(spans, span, recording, uint64(v.EndTimeUnixNano))
+		spans = appendSpan(spans, span, recording)
 	}
 	return append(appendRequestHead(nil, resource, scope, len(spans)), spans...)
 }
@@ -395,7 +395,7 @@ func (v vectorSpan) span() (*Span, *recording) {
 	kinds := map[string]kind{"INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
 	statuses := map[string]status{"": 0, "UNSET": 0, "OK": 1, "ERROR": 2}
 	span := &Span{
-		name: v.Name, kind: kinds[v.Kind], start: time.Unix(0, v.StartTimeUnixNano),
+		name: v.Name, kind: kinds[v.Kind], start: v.StartTimeUnixNano, end: v.EndTimeUnixNano,
 		remoteParent: v.ParentIsRemote, recording: &recording{},
 	}
 	hex.Decode(span.sc.TraceID[:], []byte(v.TraceID))
