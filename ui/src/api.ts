@@ -70,7 +70,7 @@ export interface Row {
   depth: number;
   service: string;
   name: string;
-  span: number | null;
+  span?: number | null;
   offsetNano: string;
   durationNano: string;
 }

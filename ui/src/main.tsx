@@ -1,8 +1,9 @@
 // Starts the page and picks what to show for a path.
 
-import { render } from 'preact';
-import { useEffect } from 'preact/hooks';
+import { render, type ComponentChildren } from 'preact';
+import { useEffect, useErrorBoundary } from 'preact/hooks';
 import { signedOut } from './api';
+import { Problem } from './components/problem';
 import { TopBar } from './components/top-bar';
 import { NotFound } from './pages/not-found';
 import { SettingsPage } from './pages/settings';
@@ -22,9 +23,20 @@ function App() {
       </a>
       <TopBar />
       <main id="main" tabIndex={-1}>
-        {signedOut.value ? <SignIn /> : <Page path={path} />}
+        <Guard key={path}>{signedOut.value ? <SignIn /> : <Page path={path} />}</Guard>
       </main>
     </>
+  );
+}
+
+/** A fault in one page leaves the bar, and says what happened instead of showing nothing. */
+function Guard({ children }: { children: ComponentChildren }) {
+  const [error] = useErrorBoundary();
+  if (!error) return <>{children}</>;
+  return (
+    <div class="page">
+      <Problem error={error} />
+    </div>
   );
 }
 

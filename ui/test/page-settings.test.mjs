@@ -37,7 +37,7 @@ pageTest('projects are made, chosen and deleted', {}, async ({ page, url, fixtur
   await name.fill('shop');
   await page.click('button:has-text("Create project")');
   await page.waitForSelector('[role="alert"]:has-text("There is a project of this name")');
-  await page.reload();
+  assert.equal(await name.inputValue(), 'shop', 'what was refused stays to be mended');
   await page.selectOption('select[aria-label="Project"]', 'shop');
   await page.waitForURL('**/settings?project=shop');
   await page.click('nav a:has-text("Traces")');
@@ -48,7 +48,9 @@ pageTest('projects are made, chosen and deleted', {}, async ({ page, url, fixtur
   await page.click('nav a:has-text("Settings")');
   await page.click('button[aria-label="Delete project shop"]');
   await page.click('dialog[open] .button-danger');
-  await eventually(async () => assert.equal(fixture.projects.length, 1));
+  await page.waitForURL('**/settings');
+  await page.waitForSelector('[data-testid="project"]:has-text("shop")', { state: 'detached' });
+  assert.equal(fixture.projects.length, 1);
 });
 
 pageTest(
@@ -90,3 +92,26 @@ pageTest('an unknown path says so', {}, async ({ page, url }) => {
   await page.goto(`${url}/nowhere`);
   await page.waitForSelector('h1:has-text("No such page")');
 });
+
+pageTest('the first tab stop leads past the bar', {}, async ({ page, url }) => {
+  await page.goto(`${url}/traces`);
+  await page.waitForSelector('[data-testid="trace"]');
+  await page.keyboard.press('Tab');
+  await page.keyboard.press('Enter');
+  await eventually(async () =>
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'main'),
+  );
+  assert.equal(await page.locator('[data-testid="trace"]').count(), 50);
+});
+
+pageTest(
+  'an answer the page cannot read leaves the bar and says so',
+  {},
+  async ({ page, url, fixture }) => {
+    fixture.keys[0].createdUnixNano = 'yesterday';
+    await page.goto(`${url}/settings`);
+    await page.waitForSelector('[role="alert"]:has-text("Something went wrong")');
+    await page.click('nav a:has-text("Traces")');
+    await page.waitForSelector('[data-testid="trace"]');
+  },
+);

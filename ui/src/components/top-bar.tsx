@@ -29,7 +29,7 @@ export function TopBar() {
       <span class="spacer" />
       <ProjectChoice />
       <ThemeButton />
-      {whoami.value?.kind === 'session' && (
+      {whoami.value && whoami.value.kind !== 'dev' && (
         <button type="button" class="button" onClick={signOut}>
           Sign out
         </button>

@@ -13,7 +13,7 @@ const kinds: { kind: Key['kind']; name: string; about: string }[] = [
 
 interface Props {
   projects: Project[];
-  onCreate: (key: Pick<Key, 'project' | 'kind' | 'name' | 'origins'>) => Promise<void>;
+  onCreate: (key: Pick<Key, 'project' | 'kind' | 'name' | 'origins'>) => Promise<boolean>;
 }
 
 export function KeyForm({ projects, onCreate }: Props) {
@@ -24,12 +24,13 @@ export function KeyForm({ projects, onCreate }: Props) {
   const [origins, setOrigins] = useState('');
   const submit = async (event: Event) => {
     event.preventDefault();
-    await onCreate({
+    const done = await onCreate({
       project,
       kind,
       name: name.trim(),
       origins: kind === 'browser' ? origins.split(/[\s,]+/).filter(Boolean) : [],
     });
+    if (!done) return;
     setName('');
     setOrigins('');
   };

@@ -4,7 +4,7 @@ import { formatAgo, formatInstant } from '../format';
 
 interface Props {
   keys: Key[];
-  onRevoke: (id: number) => Promise<void>;
+  onRevoke: (id: number) => void;
 }
 
 export function KeyTable({ keys, onRevoke }: Props) {

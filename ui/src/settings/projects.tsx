@@ -7,8 +7,8 @@ import { formatInstant } from '../format';
 
 interface Props {
   projects: Project[];
-  onCreate: (name: string) => Promise<void>;
-  onDelete: (name: string) => Promise<void>;
+  onCreate: (name: string) => Promise<boolean>;
+  onDelete: (name: string) => void;
 }
 
 export function Projects({ projects, onCreate, onDelete }: Props) {
@@ -55,8 +55,7 @@ function ProjectForm({ onCreate }: Pick<Props, 'onCreate'>) {
   const [name, setName] = useState('');
   const submit = async (event: Event) => {
     event.preventDefault();
-    await onCreate(name.trim());
-    setName('');
+    if (await onCreate(name.trim())) setName('');
   };
   return (
     <form class="inline-form" onSubmit={submit} aria-label="New project">

@@ -1,7 +1,9 @@
 // Nothing has arrived yet: how to send the first span to this very server.
 
+import { useMemo } from 'preact/hooks';
 import { CopyButton } from '../components/copy';
 import { href } from '../router';
+import { whoami } from '../session';
 
 const hex = (bytes: number) =>
   Array.from(crypto.getRandomValues(new Uint8Array(bytes)), (b) =>
@@ -15,7 +17,13 @@ function environment(): string {
   ].join('\n');
 }
 
-function curl(): string {
+function openTelemetryEnvironment(needsKey: boolean): string {
+  const lines = [`export OTEL_EXPORTER_OTLP_ENDPOINT=${window.location.origin}`];
+  if (needsKey) lines.push('export OTEL_EXPORTER_OTLP_HEADERS="x-api-key=<a server key>"');
+  return lines.join('\n');
+}
+
+function curl(needsKey: boolean): string {
   const span = JSON.stringify({
     resourceSpans: [
       {
@@ -41,12 +49,16 @@ function curl(): string {
   const body = span.replaceAll('@@', "'$(date +%s)'");
   return [
     `curl ${window.location.origin}/v1/traces \\`,
-    '  -H "X-API-Key: $TRACEKIT_API_KEY" -H "Content-Type: application/json" \\',
+    ...(needsKey ? ['  -H "X-API-Key: $TRACEKIT_API_KEY" \\'] : []),
+    '  -H "Content-Type: application/json" \\',
     `  -d '${body}'`,
   ].join('\n');
 }
 
 export function EmptyState() {
+  // TraceKit's SDKs send nothing without a key; to others `--dev` is open.
+  const needsKey = whoami.value?.kind !== 'dev';
+  const byHand = useMemo(() => curl(needsKey), [needsKey]);
   return (
     <section class="empty" data-testid="empty">
       <h2>No traces yet</h2>
@@ -55,14 +67,8 @@ export function EmptyState() {
         here within a second.
       </p>
       <Snippet title="Any TraceKit SDK" text={environment()} />
-      <Snippet
-        title="Any OpenTelemetry SDK"
-        text={[
-          `export OTEL_EXPORTER_OTLP_ENDPOINT=${window.location.origin}`,
-          'export OTEL_EXPORTER_OTLP_HEADERS="x-api-key=<a server key>"',
-        ].join('\n')}
-      />
-      <Snippet title="By hand" text={curl()} />
+      <Snippet title="Any OpenTelemetry SDK" text={openTelemetryEnvironment(needsKey)} />
+      <Snippet title="By hand" text={byHand} />
       <p class="muted">
         Keys are made in <a href={href('/settings')}>Settings</a>.
       </p>

@@ -158,13 +158,18 @@ interface FieldProps {
   onChoose: (value: string) => void;
 }
 
+/** NaN for what is no fixed time, as `-15m`; Date.parse alone would make a guess of it. */
+function instantMillis(text: string): number {
+  if (/^\d+$/.test(text)) return Number(BigInt(text) / 1000000n);
+  return /^\d{4}-/.test(text) ? Date.parse(text) : NaN;
+}
+
 /** The field shows the reader's clock, the URL holds UTC. */
 function TimeField({ name, value, onChoose }: FieldProps) {
-  const at = new Date(/^\d+$/.test(value) ? Number(BigInt(value) / 1000000n) : value);
-  const isTime = !Number.isNaN(at.getTime());
-  const local = isTime
-    ? new Date(at.getTime() - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 19)
-    : '';
+  const at = instantMillis(value);
+  const local = Number.isNaN(at)
+    ? ''
+    : new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
   const change = (text: string) => onChoose(text ? new Date(text).toISOString() : '');
   return (
     <label class="inline">

@@ -20,7 +20,7 @@ interface Props {
 export function Panel({ rows, index, onOpen, onClose }: Props) {
   const { trace } = rows;
   const row = rows.read(index);
-  const span = row.span === null ? undefined : trace.spans[row.span];
+  const span = trace.spans[row.span ?? -1];
   const onKeyDown = (event: KeyboardEvent) => event.key === 'Escape' && onClose();
   return (
     <aside class="panel" data-testid="panel" aria-label="Details" onKeyDown={onKeyDown}>

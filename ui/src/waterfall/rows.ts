@@ -57,7 +57,7 @@ export class JsonRows implements RowModel {
       service: row.service,
       offsetNano: Number(row.offsetNano),
       durationNano: Number(row.durationNano),
-      span: row.span,
+      span: row.span ?? null,
       key: this.#key(index),
       isError: row.type === 'service' ? this.#visitFailed[index] === 1 : isError(span),
       isOrphan: span?.orphan === true,
@@ -85,8 +85,7 @@ export class JsonRows implements RowModel {
   }
 
   #span(index: number): Span | undefined {
-    const span = this.trace.rows[index]!.span;
-    return span === null || span === undefined ? undefined : this.trace.spans[span];
+    return this.trace.spans[this.trace.rows[index]!.span ?? -1];
   }
 
   #key(index: number): string {
