@@ -283,7 +283,7 @@ read_head(struct tk_http1 *http1, tk_str bytes)
         return bytes.len;
     }
     if ((size_t)size > max || (size == 0 && bytes.len > max)) {
-        bool in_first_line = http1->scanned == 0;
+        bool in_first_line = memchr(bytes.ptr, '\n', max) == NULL;
         refuse(http1, in_first_line ? 414 : 431,
                in_first_line ? "the request line is too long" : "the headers are too large");
         return bytes.len;

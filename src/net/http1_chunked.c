@@ -76,7 +76,7 @@ tk_http1_chunked_feed(struct tk_http1_chunked *chunked, tk_str bytes, bool *ret_
         if ((used > 1 ? bytes.ptr[used - 2] : chunked->_last) != '\r')
             return refuse(chunked, 400, "malformed chunked body");
         *ret_done = true;
-        return (ptrdiff_t)used;
+        return check_overhead(chunked, bytes.ptr + used) == 0 ? (ptrdiff_t)used : -1;
     }
     if (error != HPE_OK)
         return refuse(chunked, 400, "malformed chunked body");
