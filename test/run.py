@@ -116,7 +116,10 @@ SUITES = [
     Suite("js", "the browser, React and Node SDKs", read_node,
           [["node", "sdk/js/build.mjs"]] +
           [["npm", "test", "-w", f"sdk/{name}"] for name in ("browser", "react", "node")]),
-    Suite("go", "the Go SDK", read_go, [["go", "test", "-v", "-race", "./..."]], folder="sdk/go"),
+    Suite("go", "the Go SDK; the document's Go blocks and a real SQLite", read_go,
+          [["go", "test", "-v", "-race", "./..."],
+           ["go", "test", "-v", "-tags", "tracekit_nolabels", "./tracekit"],
+           ["go", "-C", "integration", "test", "-v", "./..."]], folder="sdk/go"),
     Suite("e2e", "the three-service example in a browser; OpenTelemetry's SDKs as clients and as a hop",
           read_node, [["node", "sdk/js/build.mjs"], ["npm", "test", "-w", "test/e2e"]]),
     Suite("fuzz", "every decoder's fuzz target, a minute each", read_plain,

@@ -67,6 +67,7 @@ CHECKS = {
     "tsc sdk/node": type_check("sdk/node"),
     "gofmt": gofmt,
     "go vet sdk/go": go_vet("sdk/go"),
+    "go vet sdk/go/integration": go_vet("sdk/go/integration"),
     "go vet example": go_vet("examples/three-services/go"),
     "python": python_compiles,
     "bash": shell_parses,
