@@ -82,6 +82,7 @@ export interface Trace {
   spanCount: number;
   errorCount: number;
   services: ServiceCount[];
+  broken?: boolean;
   spans: Span[];
   rows: Row[];
   resources: { attributes?: Attributes }[];

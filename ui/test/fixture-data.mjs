@@ -113,6 +113,7 @@ export function makeTrace(traceId, startNano, plainSpans) {
       const own = spans.filter((span) => span.serviceName === name);
       return { name, spanCount: own.length, errorCount: own.filter(isError).length };
     }),
+    broken: under(null).length > 1 || spans.some((span) => span.orphan),
     spans,
     rows,
     resources: services.map((name) => ({
@@ -137,7 +138,7 @@ export function summaryOf(trace) {
     spanCount: trace.spanCount,
     errorCount: trace.errorCount,
     services: trace.services,
-    broken: trace.spans.some((span) => span.orphan),
+    broken: trace.broken,
   };
 }
 

@@ -146,6 +146,7 @@ pageTest('errors, exceptions, links and a missing parent are seen', {}, async ({
   assert.match(await page.innerText('[data-testid="stack"]'), /at checkout \(cart\.js:88:5\)/);
   assert.match(await page.innerText(panel), /\{"coupon":"SPRING","gift":true\}/);
   assert.equal(await page.locator(`${row} .mark-error`).count(), 4);
+  assert.equal(await page.textContent('[data-testid="broken"]'), 'broken');
   const orphan = page.locator(`${row}:has-text("settle")`);
   assert.equal(await orphan.locator('[aria-label="parent not received"]').count(), 1);
   await orphan.click();

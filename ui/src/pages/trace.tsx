@@ -2,6 +2,7 @@
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { ApiError, api, type Trace } from '../api';
+import { BrokenBadge } from '../components/broken-badge';
 import { CopyButton } from '../components/copy';
 import { Problem } from '../components/problem';
 import { ServiceChips } from '../components/service-chips';
@@ -88,7 +89,8 @@ function NotHere({ traceId }: { traceId: string }) {
 
 /** As in the list: the root's service, and its operation when that says more. */
 function rootOf(trace: Trace): { service: string; operation: string } {
-  const { serviceName = '', name = trace.traceId } = trace.spans[0] ?? {};
+  const { serviceName = '', name = trace.traceId } =
+    trace.spans.find((span) => span.depth === 0 && !span.orphan) ?? trace.spans[0] ?? {};
   return { service: serviceName, operation: name === serviceName ? '' : name };
 }
 
@@ -133,6 +135,11 @@ function TraceHead({ trace }: { trace: Trace }) {
         <li class={trace.errorCount > 0 ? 'error-text' : 'muted'}>
           {plural(trace.errorCount, 'error')}
         </li>
+        {trace.broken && (
+          <li>
+            <BrokenBadge />
+          </li>
+        )}
         <li class="muted" title={formatInstant(trace.startTimeUnixNano)}>
           {date} {time}
         </li>

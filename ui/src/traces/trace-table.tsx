@@ -1,6 +1,7 @@
 // One row per trace. The name is the link and covers the whole row.
 
 import type { Summary } from '../api';
+import { BrokenBadge } from '../components/broken-badge';
 import { ServiceChips } from '../components/service-chips';
 import { formatClock, formatCount, formatDuration, formatInstant, plural } from '../format';
 import { href } from '../router';
@@ -48,15 +49,7 @@ function TraceRow({ trace, longest }: { trace: Summary; longest: number }) {
           <bdi class="t-service">{trace.rootServiceName || 'unknown service'}</bdi>
           <bdi class="t-operation">{trace.rootName || 'root not received'}</bdi>
         </a>
-        {trace.broken && (
-          <span
-            class="badge badge-warning"
-            title="A span's parent was not received"
-            data-testid="broken"
-          >
-            broken
-          </span>
-        )}
+        {trace.broken && <BrokenBadge />}
       </td>
       <td class="t-services">
         <ServiceChips services={trace.services} />

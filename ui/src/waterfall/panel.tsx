@@ -44,6 +44,8 @@ export function Panel({ rows, index, onOpen, onClose }: Props) {
   );
 }
 
+const hasAny = (attributes: Attributes | undefined) => Object.keys(attributes ?? {}).length > 0;
+
 interface SpanProps {
   trace: Trace;
   span: Span;
@@ -84,12 +86,12 @@ function SpanDetails({ trace, span, onOpen }: SpanProps) {
       <Section title="Resource" count={Object.keys(resource?.attributes ?? {}).length}>
         <AttributeTable attributes={resource?.attributes} scope="resource" />
       </Section>
-      {scope && (scope.name || scope.attributes) && (
+      {scope?.name && (
         <Section title="Scope">
           <p>
             <bdi>{scope.name}</bdi> <span class="muted">{scope.version}</span>
           </p>
-          {scope.attributes && <AttributeTable attributes={scope.attributes} />}
+          {hasAny(scope.attributes) && <AttributeTable attributes={scope.attributes} />}
         </Section>
       )}
     </>
@@ -198,7 +200,7 @@ function EventDetails({ event, start }: { event: SpanEvent; start: string }) {
         </strong>
         <span class="muted num">{formatOffset(String(offset))}</span>
       </p>
-      {Object.keys(attributes).length > 0 && <AttributeTable attributes={attributes} />}
+      {hasAny(attributes) && <AttributeTable attributes={attributes} />}
       {stack !== undefined && (
         // A stack scrolls sideways, so the keyboard must be able to reach it.
         <pre class="stack" data-testid="stack" tabIndex={0} aria-label="Stack trace">
@@ -217,9 +219,7 @@ function LinkDetails({ link }: { link: SpanLink }) {
           <code>{link.traceId}</code> <span class="muted">span</span> <code>{link.spanId}</code>
         </a>
       </p>
-      {link.attributes && Object.keys(link.attributes).length > 0 && (
-        <AttributeTable attributes={link.attributes} />
-      )}
+      {hasAny(link.attributes) && <AttributeTable attributes={link.attributes} />}
     </div>
   );
 }
