@@ -7,6 +7,7 @@
 
 #include "base/assert.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -218,7 +219,9 @@ tk_json_double(struct tk_json_writer *json, double value)
         return;
     }
     char text[40];
-    for (int digits = 15; digits <= 17; digits++) { /* 17 always read back equal */
+    /* %g drops trailing zeros, so 15 digits are short enough to begin with - but for numbers that
+       have fewer of them; 17 always read back equal. */
+    for (int digits = fabs(value) < DBL_MIN ? 1 : 15; digits <= 17; digits++) {
         (void)snprintf(text, sizeof text, "%.*g", digits, value);
         if (strtod(text, NULL) == value)
             break;
