@@ -9,6 +9,7 @@
 
 #include "base/assert.h"
 
+#include <malloc.h>
 #include <stdlib.h>
 
 enum { FIRST_CAPACITY = 32, ARENA_CHUNK = 4096 };
@@ -97,7 +98,8 @@ tk_batch_memory(const struct tk_batch *batch)
            batch->_resource_capacity * sizeof *batch->resources +
            batch->_scope_capacity * sizeof *batch->scopes +
            batch->keys._capacity * (sizeof *batch->keys.strings + sizeof *batch->keys._hashes) +
-           batch->keys._slot_count * sizeof *batch->keys._slots + batch->arena.used;
+           batch->keys._slot_count * sizeof *batch->keys._slots + batch->arena.used +
+           malloc_usable_size(batch->_source);
 }
 
 /* What `capacity` grows to; 0 when that would be beyond the limit. */
@@ -167,8 +169,8 @@ grow_attrs(struct tk_batch *batch)
     return TK_OK;
 }
 
-static enum tk_err
-append_attr(struct tk_batch *batch, uint32_t key_id, struct tk_value value)
+enum tk_err
+tk_batch_add_attr_id(struct tk_batch *batch, uint32_t key_id, struct tk_value value)
 {
     if (batch->attr_count == batch->_attr_capacity) {
         enum tk_err code = grow_attrs(batch);
@@ -185,7 +187,7 @@ tk_batch_add_attr(struct tk_batch *batch, tk_str key, struct tk_value value)
 {
     uint32_t key_id;
     enum tk_err code = tk_intern_add(&batch->keys, key, &key_id);
-    return code != TK_OK ? code : append_attr(batch, key_id, value);
+    return code != TK_OK ? code : tk_batch_add_attr_id(batch, key_id, value);
 }
 
 /* The small columns of whole structs. */
@@ -301,7 +303,7 @@ copy_attrs(struct copy *copy, struct tk_range range)
             break;
         }
         if (copy->code == TK_OK)
-            copy->code = append_attr(copy->to, key, value);
+            copy->code = tk_batch_add_attr_id(copy->to, key, value);
     }
     made.count = copy->to->attr_count - made.begin;
     return made;

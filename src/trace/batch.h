@@ -154,7 +154,7 @@ void tk_batch_free(struct tk_batch *batch); /* NULL is fine */
 void tk_batch_clear(struct tk_batch *batch);
 /* The batch will free(source): a malloc'ed block that its views look into. One at most. */
 void tk_batch_adopt(struct tk_batch *batch, void *source);
-/* Bytes that the batch holds, columns, arena and all, without the source. */
+/* Bytes that the batch holds: columns, arena, adopted source. */
 size_t tk_batch_memory(const struct tk_batch *batch);
 
 /*
@@ -165,6 +165,9 @@ size_t tk_batch_memory(const struct tk_batch *batch);
 enum tk_err tk_batch_add_span(struct tk_batch *batch, uint32_t *ret_row) TK_MUST_USE;
 enum tk_err tk_batch_add_attr(struct tk_batch *batch, tk_str key,
                               struct tk_value value) TK_MUST_USE;
+/* The same with a key that is in batch->keys already (tk_intern_add), for whoever adds many. */
+enum tk_err tk_batch_add_attr_id(struct tk_batch *batch, uint32_t key_id,
+                                 struct tk_value value) TK_MUST_USE;
 enum tk_err tk_batch_add_event(struct tk_batch *batch, uint32_t *ret_index) TK_MUST_USE;
 enum tk_err tk_batch_add_link(struct tk_batch *batch, uint32_t *ret_index) TK_MUST_USE;
 enum tk_err tk_batch_add_resource(struct tk_batch *batch, uint32_t *ret_index) TK_MUST_USE;

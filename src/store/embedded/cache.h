@@ -1,0 +1,50 @@
+#ifndef TK_STORE_CACHE_H
+#define TK_STORE_CACHE_H
+/*
+ * cache - what was read from segments lately (blocks, trace tables), bounded in bytes.
+ *
+ * Least recently used goes first.  An item that somebody holds lives on after it was pushed out,
+ * so the bound is on what nobody uses.  Thread-safe.
+ */
+#include "base/error.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+struct tk_cache_key {
+    uint64_t segment; /* tk_segment.serial */
+    uint32_t part;    /* number of the block; UINT32_MAX: the trace table */
+};
+
+struct tk_cache_item {
+    void *value;
+    /* private */
+    struct tk_cache *_cache;
+    struct tk_cache_key _key;
+    size_t _bytes;
+    void (*_free)(void *value);
+    uint32_t _references;
+    struct tk_cache_item *_next_in_bucket, *_newer, *_older;
+};
+
+enum { TK_CACHE_BUCKETS = 1024 };
+
+struct tk_cache {
+    pthread_mutex_t _lock;
+    size_t _bytes, _bytes_max;
+    struct tk_cache_item *_newest, *_oldest;
+    struct tk_cache_item *_buckets[TK_CACHE_BUCKETS];
+};
+
+void tk_cache_init(struct tk_cache *cache, size_t bytes_max);
+void tk_cache_release_all(struct tk_cache *cache); /* nobody holds an item any more */
+
+/* The item, held for the caller, or NULL. */
+struct tk_cache_item *tk_cache_get(struct tk_cache *cache, struct tk_cache_key key);
+/* Puts `value` there and holds it for the caller; NULL when memory ran out (the value is freed). */
+struct tk_cache_item *tk_cache_put(struct tk_cache *cache, struct tk_cache_key key, void *value,
+                                   size_t bytes, void (*free_value)(void *value));
+void tk_cache_release(struct tk_cache_item *item); /* NULL is fine */
+
+#endif

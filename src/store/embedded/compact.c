@@ -1,0 +1,203 @@
+/*
+ * compact - the compaction thread: many small neighbouring segments become one (internal.h).
+ *
+ * Size-tiered: a segment of level L has up to BASE_ROWS * FAN^L rows; FAN neighbours of level L or
+ * less become one.  So a span is rewritten once per level, and a project has at most FAN - 1
+ * segments per level but the last.  Neighbours in the order of log files, so that the new one
+ * covers a range without holes.
+ *
+ * The merge is a scan (merge.h): parts of a trace come together, duplicates go.  A segment with
+ * damage is never compacted: what can still be read stays as it is.
+ */
+#include "store/embedded/internal.h"
+
+#include "base/log.h"
+
+#include <stdlib.h>
+#include <sys/resource.h>
+#include <time.h>
+
+enum {
+    FAN = 8,
+    BASE_ROWS = 16 << 10,
+    ROWS_MAX = 1 << 20,     /* of a segment; half of that is not compacted any more */
+    TRACES_MAX = 256 << 10, /* the same: a trace table is read at once */
+    LEVEL_DONE = 99,
+};
+
+static unsigned
+level_of(const struct tk_segment *segment)
+{
+    unsigned level = 0;
+    if (segment->row_count >= ROWS_MAX / 2 || segment->trace_count >= TRACES_MAX / 2)
+        return LEVEL_DONE;
+    for (uint64_t rows = BASE_ROWS; rows < segment->row_count; rows *= FAN)
+        level++;
+    return level;
+}
+
+struct run {
+    uint32_t begin, count; /* of a project's segments */
+};
+
+/* The oldest run of neighbours of this level or less that is worth it; count 0: none. */
+static struct run
+find_run(const struct tk_project *project, unsigned level)
+{
+    struct run run = {0, 0};
+    uint64_t rows = 0, traces = 0;
+    for (uint32_t i = 0; i < project->count; i++) {
+        const struct tk_segment *segment = project->segments[i];
+        bool fits = level_of(segment) <= level && rows + segment->row_count <= ROWS_MAX &&
+                    traces + segment->trace_count <= TRACES_MAX;
+        if (!fits && run.count >= FAN)
+            return run;
+        if (!fits) {
+            run = (struct run){i, 0};
+            rows = traces = 0;
+        }
+        if (level_of(segment) > level) {
+            run.begin = i + 1;
+            continue;
+        }
+        run.count++;
+        rows += segment->row_count;
+        traces += segment->trace_count;
+    }
+    return run.count >= FAN ? run : (struct run){0, 0};
+}
+
+/* The run to be compacted next, as sources; none: sources->count is 0.  Under `lock`. */
+static enum tk_err
+pick(struct tk_embedded *store, struct tk_sources *sources)
+{
+    enum tk_err code = TK_OK;
+    for (uint32_t p = 0; p < store->project_count; p++) {
+        const struct tk_project *project = &store->projects[p];
+        if (project->damaged)
+            continue;
+        for (unsigned level = 0; level < 4; level++) {
+            struct run run = find_run(project, level);
+            for (uint32_t i = 0; i < run.count && code == TK_OK; i++)
+                code = tk_sources_add_segment(sources, project->segments[run.begin + i]);
+            if (run.count > 0)
+                return code;
+        }
+    }
+    return code;
+}
+
+/* Under `lock`. */
+static bool
+are_installed(struct tk_embedded *store, const struct tk_sources *sources)
+{
+    const struct tk_project *project =
+        tk_catalog_find(store, sources->source[0].segment->name.project);
+    uint32_t found = 0;
+    for (uint32_t i = 0; i < project->count; i++)
+        for (uint32_t k = 0; k < sources->count; k++)
+            found += project->segments[i] == sources->source[k].segment;
+    return found == sources->count;
+}
+
+/* Gives the new segment its name and puts it in the place of the old ones, unless those were
+   dropped in the meantime. */
+static enum tk_err
+swap_in(struct tk_embedded *store, const struct tk_sources *sources, struct tk_segment_name name,
+        struct tk_error *err)
+{
+    struct tk_segment *segment = NULL;
+    enum tk_err code = TK_OK;
+    pthread_mutex_lock(&store->files_lock);
+    pthread_mutex_lock(&store->lock);
+    bool dropped = !are_installed(store, sources);
+    pthread_mutex_unlock(&store->lock);
+    if (dropped)
+        tk_catalog_discard(store, name);
+    else
+        code = tk_catalog_publish(store, name, &segment, err);
+    if (segment != NULL) {
+        pthread_mutex_lock(&store->lock);
+        code = tk_catalog_install(store, segment);
+        if (code != TK_OK)
+            tk_segment_unref(segment);
+        pthread_mutex_unlock(&store->lock);
+        for (uint32_t i = 0; i < sources->count && code == TK_OK; i++)
+            code = tk_catalog_remove_file(store, sources->source[i].segment->name, err);
+    }
+    pthread_mutex_unlock(&store->files_lock);
+    return code;
+}
+
+static bool
+is_damaged(const struct tk_sources *sources)
+{
+    for (uint32_t i = 0; i < sources->count; i++)
+        if (tk_segment_is_damaged(sources->source[i].segment))
+            return true;
+    return false;
+}
+
+static void
+mark_damaged(struct tk_embedded *store, uint32_t id)
+{
+    pthread_mutex_lock(&store->lock);
+    struct tk_project *project = tk_catalog_find(store, id);
+    if (project != NULL)
+        project->damaged = true;
+    pthread_mutex_unlock(&store->lock);
+}
+
+static enum tk_err
+compact(struct tk_embedded *store, const struct tk_sources *sources, struct tk_error *err)
+{
+    const struct tk_segment *first = sources->source[0].segment;
+    const struct tk_segment *last = sources->source[sources->count - 1].segment;
+    struct tk_segment_name name = {first->name.project, first->name.first, last->name.last};
+    enum tk_err code = tk_sealer_write(store, sources, name, &store->stop_compact, err);
+    if (code != TK_OK)
+        return code;
+    if (is_damaged(sources)) {
+        tk_catalog_discard(store, name);
+        mark_damaged(store, name.project);
+        return TK_OK;
+    }
+    return swap_in(store, sources, name, err);
+}
+
+/* Waits until a segment came, or after a failure until it is worth another attempt. */
+static void
+wait_for_growth(struct tk_embedded *store, bool failed)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += failed ? 60 : 3600;
+    pthread_mutex_lock(&store->lock);
+    if (!atomic_load(&store->stop_compact))
+        (void)pthread_cond_timedwait(&store->grown, &store->lock, &until);
+    pthread_mutex_unlock(&store->lock);
+}
+
+void *
+tk_compact_run(void *arg)
+{
+    struct tk_embedded *store = arg;
+    struct tk_sources sources;
+    struct tk_error err = {0};
+    (void)setpriority(PRIO_PROCESS, 0, 19); /* Linux: of this thread; ingest comes first */
+    while (!atomic_load(&store->stop_compact)) {
+        tk_sources_init(&sources);
+        pthread_mutex_lock(&store->lock);
+        enum tk_err code = pick(store, &sources);
+        pthread_mutex_unlock(&store->lock);
+        bool idle = sources.count == 0;
+        if (code == TK_OK && !idle)
+            code = compact(store, &sources, &err);
+        tk_sources_release(&sources);
+        if (code != TK_OK && code != TK_ERR_BUSY)
+            tk_log(TK_LOG_WARNING, "store", "cannot compact: %s", err.message);
+        if (idle || code != TK_OK)
+            wait_for_growth(store, code != TK_OK);
+    }
+    return NULL;
+}

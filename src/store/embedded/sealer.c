@@ -1,0 +1,189 @@
+/*
+ * sealer - the sealing thread: the oldest closed-off generation becomes segments (internal.h).
+ *
+ * Per project: write, sync, name, install; at that instant readers see the segment instead of the
+ * buffer.  When all projects are through, the log file has nothing left to say and is deleted.
+ * A failure (a full disk) leaves the generation in memory and its log on disk; another attempt
+ * starts over with a new file after a while.
+ */
+#include "store/embedded/internal.h"
+
+#include "base/log.h"
+
+#include <errno.h>
+#include <malloc.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { RETRY_SECONDS = 1 };
+
+enum tk_err
+tk_sealer_write(struct tk_embedded *store, const struct tk_sources *sources,
+                struct tk_segment_name name, const atomic_bool *stop, struct tk_error *err)
+{
+    static const struct tk_store_range everything = {0};
+    struct tk_segment_writer *writer = NULL;
+    struct tk_merge *merge = NULL;
+    struct tk_pieces pieces;
+    struct tk_trace_entry entry;
+    tk_pieces_init(&pieces);
+    tk_catalog_discard(store, name); /* of an earlier attempt */
+    enum tk_err code = tk_merge_open(sources, &everything, &merge, err);
+    if (code == TK_OK)
+        code = tk_catalog_writer(store, name, &writer, err);
+    while (code == TK_OK) {
+        code = tk_merge_next(merge, &entry, &pieces, err);
+        if (code == TK_OK)
+            code = tk_segment_writer_add(writer, &entry, &pieces, err);
+        if (code == TK_OK && stop != NULL && atomic_load(stop))
+            code = TK_ERR_BUSY;
+    }
+    if (code == TK_ERR_END) {
+        code = tk_segment_writer_finish(writer, err);
+        writer = NULL;
+    }
+    tk_segment_writer_abort(writer);
+    if (code != TK_OK)
+        tk_catalog_discard(store, name);
+    tk_merge_close(merge);
+    tk_pieces_release(&pieces);
+    return code;
+}
+
+/* Gives the segment its name and puts it in the place of the buffer, unless that was dropped in
+   the meantime. */
+static enum tk_err
+swap_in(struct tk_embedded *store, struct tk_generation *generation, struct tk_buffer *buffer,
+        struct tk_segment_name name, struct tk_error *err)
+{
+    struct tk_segment *segment = NULL;
+    enum tk_err code = TK_OK;
+    pthread_mutex_lock(&store->files_lock);
+    pthread_mutex_lock(&store->lock);
+    bool dropped = tk_generation_find(generation, name.project) != buffer;
+    pthread_mutex_unlock(&store->lock);
+    if (dropped)
+        tk_catalog_discard(store, name);
+    else
+        code = tk_catalog_publish(store, name, &segment, err);
+    if (segment != NULL) {
+        pthread_mutex_lock(&store->lock);
+        code = tk_catalog_install(store, segment);
+        if (code == TK_OK)
+            tk_generation_remove(generation, name.project);
+        else
+            tk_segment_unref(segment);
+        pthread_mutex_unlock(&store->lock);
+    }
+    pthread_mutex_unlock(&store->files_lock);
+    return code;
+}
+
+static enum tk_err
+seal_buffer(struct tk_embedded *store, struct tk_generation *generation, struct tk_buffer *buffer,
+            struct tk_error *err)
+{
+    struct tk_sources sources;
+    struct tk_segment_name name = {tk_buffer_project(buffer), generation->number,
+                                   generation->number};
+    tk_sources_init(&sources);
+    enum tk_err code = tk_sources_add_buffer(&sources, buffer, tk_buffer_batch_count(buffer));
+    if (code == TK_OK)
+        code = tk_sealer_write(store, &sources, name, NULL, err);
+    if (code == TK_OK)
+        code = swap_in(store, generation, buffer, name, err);
+    tk_sources_release(&sources);
+    return code;
+}
+
+/* The next buffer of the generation, held; NULL when none is left. */
+static struct tk_buffer *
+next_buffer(struct tk_embedded *store, struct tk_generation *generation)
+{
+    pthread_mutex_lock(&store->lock);
+    struct tk_buffer *buffer =
+        generation->buffer_count > 0 ? tk_buffer_ref(generation->buffers[0]) : NULL;
+    pthread_mutex_unlock(&store->lock);
+    return buffer;
+}
+
+static enum tk_err
+seal_generation(struct tk_embedded *store, struct tk_generation *generation, struct tk_error *err)
+{
+    struct tk_buffer *buffer;
+    while ((buffer = next_buffer(store, generation)) != NULL) {
+        enum tk_err code = seal_buffer(store, generation, buffer, err);
+        tk_buffer_unref(buffer);
+        if (code != TK_OK)
+            return code;
+    }
+    enum tk_err code = tk_wal_remove(store->env, store->log_dir, generation->number, err);
+    if (code != TK_OK && code != TK_ERR_NOT_FOUND) /* the next start knows that it is covered */
+        tk_log(TK_LOG_WARNING, "store", "%s", err->message);
+    return TK_OK;
+}
+
+/* Under `lock`. */
+static void
+forget_generation(struct tk_embedded *store, struct tk_generation *generation)
+{
+    store->oldest = generation->newer;
+    store->unsealed_bytes -= generation->bytes;
+    store->unsealed_log_bytes -= generation->log_bytes;
+    tk_generation_free(generation);
+}
+
+static void
+wait_for_retry(struct tk_embedded *store)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += RETRY_SECONDS;
+    pthread_mutex_lock(&store->lock);
+    while (!store->stop &&
+           pthread_cond_timedwait(&store->sealing, &store->lock, &until) != ETIMEDOUT)
+        continue;
+    pthread_mutex_unlock(&store->lock);
+}
+
+/* One attempt at the oldest generation; waits a while after a failure. */
+static void
+attempt(struct tk_embedded *store, struct tk_generation *generation)
+{
+    struct tk_error err = {0};
+    enum tk_err code = seal_generation(store, generation, &err);
+    pthread_mutex_lock(&store->lock);
+    store->seal_attempts++;
+    store->seal_failure = (struct tk_error){0};
+    if (code != TK_OK)
+        (void)tk_error_set(&store->seal_failure, code, "%s", err.message);
+    else
+        forget_generation(store, generation);
+    pthread_cond_broadcast(&store->sealed);
+    pthread_mutex_unlock(&store->lock);
+    if (code == TK_OK) {
+        (void)malloc_trim(0); /* a generation is a good part of all memory: give it back */
+        return;
+    }
+    TK_LOG_EVERY_MS(10000, TK_LOG_ERROR, "store", "cannot seal, will try again: %s", err.message);
+    wait_for_retry(store);
+}
+
+void *
+tk_sealer_run(void *arg)
+{
+    struct tk_embedded *store = arg;
+    for (;;) {
+        pthread_mutex_lock(&store->lock);
+        while (store->oldest == store->open && !store->stop)
+            pthread_cond_wait(&store->sealing, &store->lock);
+        struct tk_generation *generation = store->oldest;
+        bool stop = store->stop;
+        bool idle = generation == store->open;
+        pthread_mutex_unlock(&store->lock);
+        if (stop)
+            return NULL;
+        if (!idle)
+            attempt(store, generation);
+    }
+}

@@ -1,0 +1,398 @@
+/*
+ * wal - see wal.h and docs/formats/log.md.
+ *
+ * A group of records is one write and one sync.  Invariants:
+ *   (1) bytes before `length` are whole records; nothing behind it is ever acknowledged;
+ *   (2) each record says how many bytes of its file were on disk when it was written (`synced`).
+ *       That tells damage from a torn tail: a hole at offset X was on disk once if a later record
+ *       has synced > X, else it is the remains of a group that nobody was told about;
+ *   (3) each record carries its file's number, so that what an older file left in the same disk
+ *       blocks is never taken for this one's.
+ *
+ * ENOSPC on the write itself is no catastrophe: nothing was acknowledged, and the file is cut back
+ * to `length`.  An error of sync is one: the pages may be gone, and trying again would lie.
+ */
+#include "store/embedded/wal.h"
+
+#include "base/assert.h"
+#include "base/hash.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-endian");
+
+struct file_header {
+    char magic[8];
+    uint32_t version;
+    uint32_t reserved;
+    uint64_t number;
+    uint32_t reserved2;
+    uint32_t crc; /* of the bytes before it */
+};
+_Static_assert(sizeof(struct file_header) == 32, "docs/formats/log.md");
+
+struct record_header {
+    uint32_t magic;
+    uint32_t crc; /* of the bytes of the header behind it */
+    uint32_t body_size;
+    uint32_t body_crc;
+    uint64_t synced;
+    uint64_t file_number;
+    uint64_t time_nano;
+    uint32_t project;
+    uint8_t type;
+    uint8_t format;
+    uint8_t encoding;
+    uint8_t reserved;
+};
+_Static_assert(sizeof(struct record_header) == 48, "docs/formats/log.md");
+
+static const char FILE_MAGIC[8] = {'T', 'K', 'L', 'O', 'G', '\r', '\n', 0x1A};
+static const char RECORD_MAGIC[4] = {'T', 'K', 'r', 0x01};
+enum { CRC_SKIP = 8, GROUP_KEEP = 4 << 20 };
+
+static void
+path_of(char path[TK_WAL_PATH_SIZE], const char *dir, uint64_t number)
+{
+    (void)snprintf(path, TK_WAL_PATH_SIZE, "%s/%08" PRIu64 ".log", dir, number);
+}
+
+void
+tk_wal_init(struct tk_wal *wal, struct tk_env *env, const char *dir)
+{
+    *wal = (struct tk_wal){.env = env, .dir = dir};
+    tk_buf_init(&wal->buf, SIZE_MAX / 2);
+}
+
+void
+tk_wal_release(struct tk_wal *wal)
+{
+    tk_wal_close_file(wal);
+    tk_buf_release(&wal->buf);
+}
+
+void
+tk_wal_close_file(struct tk_wal *wal)
+{
+    if (wal->file != NULL)
+        wal->env->close(wal->env, wal->file);
+    wal->file = NULL;
+    wal->length = wal->synced = 0;
+}
+
+static uint32_t
+header_crc(const struct record_header *header)
+{
+    return tk_crc32c(0, (tk_str){(const char *)header + CRC_SKIP, sizeof *header - CRC_SKIP});
+}
+
+static void
+put_file_header(struct tk_wal *wal)
+{
+    struct file_header header = {.version = TK_WAL_VERSION, .number = wal->number};
+    memcpy(header.magic, FILE_MAGIC, sizeof header.magic);
+    header.crc = tk_crc32c(0, (tk_str){(const char *)&header, offsetof(struct file_header, crc)});
+    tk_buf_append(&wal->buf, (tk_str){(const char *)&header, sizeof header});
+}
+
+static void
+put_record(struct tk_wal *wal, const struct tk_wal_record *record)
+{
+    TK_ASSERT(record->body.len <= TK_WAL_BODY_MAX);
+    struct record_header header = {
+        .body_size = (uint32_t)record->body.len,
+        .body_crc = tk_crc32c(0, record->body),
+        .synced = wal->synced,
+        .file_number = wal->number,
+        .time_nano = record->time_nano,
+        .project = record->project,
+        .type = (uint8_t)record->type,
+        .format = (uint8_t)record->format,
+        .encoding = (uint8_t)record->encoding,
+    };
+    memcpy(&header.magic, RECORD_MAGIC, sizeof header.magic);
+    header.crc = header_crc(&header);
+    tk_buf_append(&wal->buf, (tk_str){(const char *)&header, sizeof header});
+    tk_buf_append(&wal->buf, record->body);
+}
+
+static enum tk_err
+make_file(struct tk_wal *wal, uint64_t number, struct tk_error *err)
+{
+    char path[TK_WAL_PATH_SIZE];
+    path_of(path, wal->dir, number);
+    wal->number = number;
+    wal->length = wal->synced = 0;
+    return wal->env->open(wal->env, path, TK_OPEN_CREATE, &wal->file, err);
+}
+
+/* Undoes a write that did not fit.  A file that got nothing yet goes away altogether, so that the
+   next attempt makes it anew. */
+static enum tk_err
+undo_write(struct tk_wal *wal, struct tk_error *err)
+{
+    struct tk_error ignored;
+    enum tk_err code;
+    if (wal->length > 0) {
+        code = wal->env->truncate(wal->env, wal->file, wal->length, &ignored);
+    } else {
+        tk_wal_close_file(wal);
+        code = tk_wal_remove(wal->env, wal->dir, wal->number, &ignored);
+    }
+    if (code != TK_OK)
+        return tk_error_set(err, TK_ERR_IO, "cannot undo a write that did not fit: %s",
+                            ignored.message);
+    return TK_ERR_FULL;
+}
+
+enum tk_err
+tk_wal_append(struct tk_wal *wal, uint64_t number, const struct tk_wal_record *records,
+              size_t count, struct tk_error *err)
+{
+    enum tk_err code = TK_OK;
+    if (wal->file == NULL) {
+        code = make_file(wal, number, err);
+        if (code != TK_OK)
+            return code == TK_ERR_FULL || code == TK_ERR_MEMORY ? code : TK_ERR_BUSY;
+    }
+    TK_ASSERT(wal->number == number);
+    tk_buf_clear(&wal->buf);
+    if (wal->length == 0)
+        put_file_header(wal);
+    for (size_t i = 0; i < count; i++)
+        put_record(wal, &records[i]);
+    if (wal->buf.status != TK_OK)
+        return tk_error_set(err, TK_ERR_MEMORY, "out of memory for a group of the log");
+    code = wal->env->write_at(wal->env, wal->file, wal->buf.ptr, wal->buf.len, wal->length, err);
+    if (code == TK_OK)
+        wal->length += wal->buf.len;
+    else
+        code = code == TK_ERR_FULL ? undo_write(wal, err) : TK_ERR_IO;
+    if (wal->buf.capacity > GROUP_KEEP)
+        tk_buf_release(&wal->buf);
+    return code;
+}
+
+enum tk_err
+tk_wal_sync(struct tk_wal *wal, struct tk_error *err)
+{
+    if (wal->file == NULL || wal->synced == wal->length)
+        return TK_OK;
+    if (wal->env->sync(wal->env, wal->file, err) != TK_OK)
+        return TK_ERR_IO;
+    /* A new file is only there once its directory is on disk too. */
+    if (wal->synced == 0 && wal->env->sync_dir(wal->env, wal->dir, err) != TK_OK)
+        return TK_ERR_IO;
+    wal->synced = wal->length;
+    return TK_OK;
+}
+
+/* The record at `at`; 0, or how many bytes it takes. */
+static size_t
+parse_record(tk_str file, size_t at, uint64_t number, struct record_header *ret_header)
+{
+    if (file.len - at < sizeof *ret_header)
+        return 0;
+    memcpy(ret_header, file.ptr + at, sizeof *ret_header);
+    if (memcmp(&ret_header->magic, RECORD_MAGIC, sizeof RECORD_MAGIC) != 0 ||
+        ret_header->crc != header_crc(ret_header) || ret_header->file_number != number ||
+        ret_header->body_size > file.len - at - sizeof *ret_header)
+        return 0;
+    tk_str body = {file.ptr + at + sizeof *ret_header, ret_header->body_size};
+    return tk_crc32c(0, body) == ret_header->body_crc ? sizeof *ret_header + body.len : 0;
+}
+
+/* The first whole record behind `at`, or the end of the file. */
+static size_t
+find_record(tk_str file, size_t at, uint64_t number)
+{
+    struct record_header header;
+    while (++at < file.len) {
+        const char *next = memchr(file.ptr + at, RECORD_MAGIC[0], file.len - at);
+        if (next == NULL)
+            return file.len;
+        at = (size_t)(next - file.ptr);
+        if (parse_record(file, at, number, &header) > 0)
+            return at;
+    }
+    return file.len;
+}
+
+/* Invariant (2): is there a record from `at` on that was written after byte `hole` was on disk? */
+static bool
+was_on_disk(tk_str file, size_t hole, size_t at, uint64_t number)
+{
+    struct record_header header;
+    while (at < file.len) {
+        size_t size = parse_record(file, at, number, &header);
+        if (size > 0 && header.synced > hole)
+            return true;
+        at = size > 0 ? at + size : find_record(file, at, number);
+    }
+    return false;
+}
+
+static bool
+file_header_ok(tk_str file, uint64_t number)
+{
+    struct file_header header;
+    if (file.len < sizeof header)
+        return false;
+    memcpy(&header, file.ptr, sizeof header);
+    return memcmp(header.magic, FILE_MAGIC, sizeof FILE_MAGIC) == 0 &&
+           header.version == TK_WAL_VERSION && header.number == number &&
+           header.crc == tk_crc32c(0, (tk_str){file.ptr, offsetof(struct file_header, crc)});
+}
+
+static struct tk_wal_record
+record_of(const struct record_header *header, const char *body)
+{
+    return (struct tk_wal_record){
+        .type = (enum tk_wal_type)header->type,
+        .project = header->project,
+        .format = (enum tk_format)header->format,
+        .encoding = (enum tk_encoding)header->encoding,
+        .time_nano = header->time_nano,
+        .body = {body, header->body_size},
+    };
+}
+
+static enum tk_err
+read_whole(struct tk_env *env, const char *path, char **ret_ptr, size_t *ret_len,
+           struct tk_error *err)
+{
+    tk_file *file;
+    uint64_t size;
+    char *bytes = NULL;
+    enum tk_err code = env->open(env, path, TK_OPEN_READ, &file, err);
+    if (code != TK_OK)
+        return code;
+    code = env->size(env, file, &size, err);
+    if (code != TK_OK)
+        goto out;
+    bytes = malloc(size + 1);
+    code = bytes == NULL ? tk_error_set(err, TK_ERR_MEMORY, "%s: out of memory", path)
+                         : env->read_at(env, file, bytes, size, 0, err);
+    if (code != TK_OK)
+        goto out;
+    *ret_ptr = bytes;
+    *ret_len = size;
+    bytes = NULL;
+out:
+    free(bytes);
+    env->close(env, file);
+    return code;
+}
+
+enum tk_err
+tk_wal_read(struct tk_env *env, const char *dir, uint64_t number,
+            enum tk_err (*each)(void *arg, const struct tk_wal_record *record,
+                                struct tk_error *err),
+            void (*report)(void *arg, const char *line), void *arg, struct tk_wal_read *ret_read,
+            struct tk_error *err)
+{
+    char path[TK_WAL_PATH_SIZE], line[TK_WAL_PATH_SIZE + 128];
+    char *bytes;
+    struct tk_wal_read read = {0};
+    struct record_header header;
+    tk_str file;
+    path_of(path, dir, number);
+    enum tk_err code = read_whole(env, path, &bytes, &file.len, err);
+    if (code != TK_OK)
+        return code;
+    file.ptr = bytes;
+    size_t at = file_header_ok(file, number) ? sizeof(struct file_header) : 0;
+    while (code == TK_OK && at < file.len) {
+        size_t size = at > 0 ? parse_record(file, at, number, &header) : 0;
+        if (size > 0) {
+            struct tk_wal_record record = record_of(&header, file.ptr + at + sizeof header);
+            code = each(arg, &record, err);
+            at += size;
+            read.records++;
+            continue;
+        }
+        size_t next = find_record(file, at, number);
+        if (was_on_disk(file, at, next, number)) {
+            read.damaged++;
+            (void)snprintf(line, sizeof line, "%s: bytes %zu to %zu are damaged", path, at, next);
+            if (report != NULL)
+                report(arg, line);
+        } else {
+            read.torn_bytes += next - at;
+        }
+        at = next;
+    }
+    free(bytes);
+    if (code == TK_OK)
+        *ret_read = read;
+    return code;
+}
+
+struct listing {
+    uint64_t *numbers;
+    size_t count, capacity;
+    bool failed;
+};
+
+/* "<digits>.log" */
+static bool
+add_listed(void *arg, const char *name)
+{
+    struct listing *listing = arg;
+    tk_str digits = tk_str_from(name);
+    uint64_t number;
+    if (!tk_str_ends_with(digits, TK_STR(".log")))
+        return true;
+    digits.len -= 4;
+    if (!tk_str_to_u64(digits, &number))
+        return true;
+    if (listing->count == listing->capacity) {
+        size_t capacity = listing->capacity > 0 ? listing->capacity * 2 : 16;
+        uint64_t *numbers = realloc(listing->numbers, capacity * sizeof *numbers);
+        listing->failed = numbers == NULL;
+        if (listing->failed)
+            return false;
+        listing->numbers = numbers;
+        listing->capacity = capacity;
+    }
+    listing->numbers[listing->count++] = number;
+    return true;
+}
+
+static int
+compare_numbers(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+    return (x > y) - (x < y);
+}
+
+enum tk_err
+tk_wal_list(struct tk_env *env, const char *dir, uint64_t **ret_numbers, size_t *ret_count,
+            struct tk_error *err)
+{
+    struct listing listing = {0};
+    enum tk_err code = env->list(env, dir, add_listed, &listing, err);
+    if (code == TK_ERR_NOT_FOUND)
+        code = TK_OK;
+    if (code == TK_OK && listing.failed)
+        code = tk_error_set(err, TK_ERR_MEMORY, "%s: out of memory", dir);
+    if (code != TK_OK) {
+        free(listing.numbers);
+        return code;
+    }
+    if (listing.count > 1)
+        qsort(listing.numbers, listing.count, sizeof *listing.numbers, compare_numbers);
+    *ret_numbers = listing.numbers;
+    *ret_count = listing.count;
+    return TK_OK;
+}
+
+enum tk_err
+tk_wal_remove(struct tk_env *env, const char *dir, uint64_t number, struct tk_error *err)
+{
+    char path[TK_WAL_PATH_SIZE];
+    path_of(path, dir, number);
+    return env->remove(env, path, err);
+}
