@@ -202,6 +202,17 @@ body_bytes(const struct tk_pending *group)
 }
 
 static enum tk_err
+sync_log(struct tk_embedded *store, struct tk_error *err)
+{
+    enum tk_err code = tk_wal_sync(&store->wal, err);
+    store->unsynced_since_nano = 0;
+    pthread_mutex_lock(&store->lock);
+    store->stats.log_syncs++;
+    pthread_mutex_unlock(&store->lock);
+    return code;
+}
+
+static enum tk_err
 write_group(struct tk_embedded *store, const struct tk_pending *group, struct tk_error *err)
 {
     struct tk_wal_record records[GROUP_RECORDS_MAX];
@@ -229,7 +240,7 @@ write_group(struct tk_embedded *store, const struct tk_pending *group, struct tk
             store->unsynced_since_nano = store->env->mono_nano(store->env);
         return TK_OK;
     }
-    return tk_wal_sync(&store->wal, err);
+    return sync_log(store, err);
 }
 
 /* What is on disk becomes visible. */
@@ -320,9 +331,9 @@ static void
 rotate(struct tk_embedded *store)
 {
     struct tk_error err;
-    if (store->failure.code == TK_OK && tk_wal_sync(&store->wal, &err) != TK_OK)
+    if (store->failure.code == TK_OK && store->unsynced_since_nano != 0 &&
+        sync_log(store, &err) != TK_OK)
         set_failure(store, &err);
-    store->unsynced_since_nano = 0;
     pthread_mutex_lock(&store->lock);
     uint64_t before = store->open->number;
     if (tk_generation_rotate(store) != TK_OK)
@@ -341,8 +352,7 @@ sync_late(struct tk_embedded *store, uint64_t now)
     struct tk_error err;
     if (store->unsynced_since_nano == 0 || now - store->unsynced_since_nano < SECOND_NANO)
         return;
-    store->unsynced_since_nano = 0;
-    if (tk_wal_sync(&store->wal, &err) != TK_OK)
+    if (sync_log(store, &err) != TK_OK)
         set_failure(store, &err);
 }
 
