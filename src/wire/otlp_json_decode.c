@@ -476,18 +476,25 @@ read_traces_data(struct tk_otlp_json *d)
     struct tk_json_body *body = &d->body;
     struct list_start start = start_list(d);
     tk_str name;
+    bool empty = true, known = false;
     bool good = tk_json_body_next(body) && tk_json_body_must_be_object(body);
     while (good && tk_json_body_member(body, &name)) {
+        empty = false;
         if (tk_json_body_name(name, names) < 0) {
             good = tk_json_body_skip(body);
             continue;
         }
+        known = true;
         restart_list(d, &start);
         if (tk_json_body_is_array(body))
             while (good && tk_json_body_element(body))
                 good = read_resource_spans(d);
     }
-    return good && body->code == TK_OK && tk_json_body_next(body); /* nothing behind it */
+    good = good && body->code == TK_OK && tk_json_body_next(body); /* nothing behind it */
+    /* Skipping what is unknown must not make a body of another kind an empty success. */
+    if (good && !empty && !known)
+        good = tk_json_body_fail(body, 0, "there is no resourceSpans: this is not OTLP");
+    return good;
 }
 
 enum tk_err
