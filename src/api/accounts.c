@@ -1,6 +1,6 @@
 /* accounts - projects and keys over HTTP.  An admin key manages its own project and no other; a
    session from a sign-in link, and --dev, manage all. */
-#include "api/json_body.h"
+#include "api/members.h"
 #include "api/private.h"
 
 static bool
@@ -69,8 +69,8 @@ tk_route_project_create(struct tk_call *call)
     struct tk_json_writer json;
     struct tk_buf body;
     tk_str name = TK_STR_NONE;
-    const struct tk_json_field fields[] = {{TK_STR("name"), &name, NULL}};
-    if (failed(call, tk_json_body_read(call, fields, 1, &err), &err) || !may_manage(call, name) ||
+    const struct tk_member fields[] = {{TK_STR("name"), &name, NULL}};
+    if (failed(call, tk_members_read(call, fields, 1, &err), &err) || !may_manage(call, name) ||
         failed(call, tk_account_project_create(call->api->options.account, name, &project, &err),
                &err))
         return;
@@ -168,8 +168,8 @@ tk_route_key_create(struct tk_call *call)
 {
     struct tk_error err = {0};
     tk_str project = tk_str_from(call->identity.project), kind = TK_STR_NONE, name = TK_STR("");
-    struct tk_str_list origins = {.count = 0};
-    const struct tk_json_field fields[] = {
+    struct tk_member_list origins = {.count = 0};
+    const struct tk_member fields[] = {
         {TK_STR("project"), &project, NULL},
         {TK_STR("kind"), &kind, NULL},
         {TK_STR("name"), &name, NULL},
@@ -179,7 +179,7 @@ tk_route_key_create(struct tk_call *call)
     char secret[TK_KEY_SIZE_MAX + 1];
     struct tk_json_writer json;
     struct tk_buf body;
-    if (failed(call, tk_json_body_read(call, fields, sizeof fields / sizeof *fields, &err), &err) ||
+    if (failed(call, tk_members_read(call, fields, sizeof fields / sizeof *fields, &err), &err) ||
         !may_manage(call, project))
         return;
     struct tk_key_request request = {

@@ -89,12 +89,12 @@ void tk_reply_header(struct tk_call *call, tk_str name, tk_str value);
 /* Answers.  Each ends the call: its memory may be gone when they return. */
 void tk_reply(struct tk_call *call, int status, tk_str content_type, struct tk_buf *body);
 void tk_reply_json(struct tk_call *call, int status, struct tk_buf *body);
-/* application/problem+json (RFC 9457); detail as printf. */
+/* An error, in the shape of the caller's protocol: application/problem+json (RFC 9457),
+   google.rpc.Status for ingest and gRPC.  429 and 503 carry Retry-After.  detail as printf. */
 void tk_reply_problem(struct tk_call *call, int status, const char *title, const char *detail, ...)
     TK_PRINTF(4, 5);
-/* In the shape of the caller's protocol: google.rpc.Status for ingest and gRPC. 429 and 503 carry
-   Retry-After. The same from an error of the floors below: INPUT 400, NOT_FOUND 404, EXISTS 409,
-   LIMIT 413, BUSY 429, FULL 503, the rest 500. */
+/* The same from an error of the floors below: INPUT 400, DENIED 403, NOT_FOUND 404, EXISTS 409,
+   LIMIT 413, UNSUPPORTED 415, BUSY 429, FULL 503, the rest 500. */
 void tk_reply_error(struct tk_call *call, enum tk_err code, const struct tk_error *err);
 
 /* The routes, one file each; listed in routes.c. */

@@ -210,6 +210,9 @@ tk_reply_error(struct tk_call *call, enum tk_err code, const struct tk_error *er
     case TK_ERR_LIMIT:
         tk_reply_problem(call, 413, "Too large", "%s", detail);
         break;
+    case TK_ERR_UNSUPPORTED:
+        tk_reply_problem(call, 415, "Unsupported media type", "%s", detail);
+        break;
     case TK_ERR_BUSY:
         tk_reply_problem(call, 429, "Busy", "%s", detail);
         break;

@@ -1,7 +1,7 @@
 /* session - signing in and out, and who one is.  The cookie is HttpOnly and SameSite=Strict. */
 #include "api/private.h"
 
-#include "api/json_body.h"
+#include "api/members.h"
 
 enum { SECONDS_PER_DAY = 86400 };
 
@@ -39,8 +39,8 @@ tk_route_session_create(struct tk_call *call)
     struct tk_identity identity;
     char session[TK_TOKEN_TEXT + 1];
     tk_str key = TK_STR_NONE;
-    const struct tk_json_field fields[] = {{TK_STR("key"), &key, NULL}};
-    enum tk_err result = tk_json_body_read(call, fields, 1, &err);
+    const struct tk_member fields[] = {{TK_STR("key"), &key, NULL}};
+    enum tk_err result = tk_members_read(call, fields, 1, &err);
     if (result != TK_OK) {
         tk_reply_error(call, result, &err);
         return;

@@ -1,5 +1,5 @@
-/* json_body - see json_body.h. */
-#include "api/json_body.h"
+/* members - see members.h. */
+#include "api/members.h"
 
 static bool
 is_json(const struct tk_request *request)
@@ -10,7 +10,7 @@ is_json(const struct tk_request *request)
 }
 
 static enum tk_err
-read_list(struct tk_json_reader *json, const struct tk_json_field *field, struct tk_error *err)
+read_list(struct tk_json_reader *json, const struct tk_member *field, struct tk_error *err)
 {
     struct tk_json_token token;
     for (;;) {
@@ -28,7 +28,7 @@ read_list(struct tk_json_reader *json, const struct tk_json_field *field, struct
 }
 
 static enum tk_err
-read_value(struct tk_json_reader *json, const struct tk_json_field *field, struct tk_error *err)
+read_value(struct tk_json_reader *json, const struct tk_member *field, struct tk_error *err)
 {
     struct tk_json_token token;
     enum tk_err result = tk_json_next(json, &token, err);
@@ -43,8 +43,8 @@ read_value(struct tk_json_reader *json, const struct tk_json_field *field, struc
     return TK_OK;
 }
 
-static const struct tk_json_field *
-find_field(const struct tk_json_field *fields, size_t field_count, tk_str name)
+static const struct tk_member *
+find_field(const struct tk_member *fields, size_t field_count, tk_str name)
 {
     for (size_t i = 0; i < field_count; i++)
         if (tk_str_eq(fields[i].name, name))
@@ -53,13 +53,13 @@ find_field(const struct tk_json_field *fields, size_t field_count, tk_str name)
 }
 
 enum tk_err
-tk_json_body_read(struct tk_call *call, const struct tk_json_field *fields, size_t field_count,
-                  struct tk_error *err)
+tk_members_read(struct tk_call *call, const struct tk_member *fields, size_t field_count,
+                struct tk_error *err)
 {
     struct tk_json_reader json;
     struct tk_json_token token;
     if (!is_json(call->request))
-        return tk_error_set(err, TK_ERR_INPUT, "the content type must be application/json");
+        return tk_error_set(err, TK_ERR_UNSUPPORTED, "the content type must be application/json");
     tk_json_reader_init(&json, call->request->body, &call->request->arena);
     enum tk_err result = tk_json_next(&json, &token, err);
     if (result == TK_OK && token.type != TK_JSON_OBJECT)
@@ -68,7 +68,7 @@ tk_json_body_read(struct tk_call *call, const struct tk_json_field *fields, size
         result = tk_json_next(&json, &token, err);
         if (result != TK_OK || token.type == TK_JSON_OBJECT_END)
             break;
-        const struct tk_json_field *field = find_field(fields, field_count, token.text);
+        const struct tk_member *field = find_field(fields, field_count, token.text);
         if (field == NULL)
             return tk_error_set(err, TK_ERR_INPUT, "byte %zu: unknown member `%.*s`", token.offset,
                                 TK_STR_ARG(token.text));
