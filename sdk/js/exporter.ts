@@ -8,7 +8,7 @@
  */
 
 import type { Log } from './log.js';
-import { ATTEMPTS_MAX, outcomeOf, retryDelay } from './retry.js';
+import { ATTEMPTS_MAX, outcomeOf, retryDelay, type Outcome } from './retry.js';
 import type { Span } from './span.js';
 
 export const QUEUE_MAX = 2_048;
@@ -62,6 +62,8 @@ export class Exporter {
   private _draining: Promise<void> | undefined;
   private _wake: (() => void) | undefined;
   private _hurried = false;
+  /** The last try failed, and the user was told. */
+  private _failing = false;
   private _sent = 0;
   private _dropped = 0;
   private _underWay = 0;
@@ -127,7 +129,9 @@ export class Exporter {
   private _drop(count: number, why: string): void {
     if (!count) return;
     this._dropped += count;
-    this._options.log.loud('dropped ' + why, `spans are being dropped: ${why}`);
+    const { log } = this._options;
+    if (this._failing) log.debug(`dropped ${count} spans: ${why}`);
+    else log.loud('dropped', `spans are being dropped: ${why}`);
   }
 
   /** Sends until the queue is empty; one run at a time. */
@@ -178,23 +182,36 @@ export class Exporter {
     });
   }
 
-  private _report(reply: Reply, outcome: 'delivered' | 'retry' | 'drop', count: number): void {
+  private _report(reply: Reply, outcome: Outcome, count: number): void {
+    if (outcome === 'delivered') this._reportDelivery(reply, count);
+    else this._reportFailure(reply);
+    this._failing = outcome !== 'delivered';
+  }
+
+  private _reportDelivery(reply: Reply, count: number): void {
     const { log, url } = this._options;
-    const said = reply.text.slice(0, 200);
-    if (outcome === 'delivered') {
-      const [rejected, message] = rejectedSpans(reply.text);
-      this._sent += count - rejected;
-      this._dropped += rejected;
-      log.debug(`exported ${count - rejected} spans to ${url}: ${reply.status}`);
-      if (rejected || message) {
-        log.loud('partial', `${url} rejected ${rejected} of ${count} spans: ${message}`);
-      }
-    } else if (reply.status === null) {
-      log.loud('unreachable', `no answer from ${url} (${said}); is the server running?`);
-    } else if (reply.status === 401 || reply.status === 403) {
-      log.loud('refused', `${url} refuses the API key (${reply.status} ${said})`);
-    } else {
-      log.loud(`status ${reply.status}`, `${url} answered ${reply.status} ${said}`);
+    const [rejected, message] = rejectedSpans(reply.text);
+    this._sent += count - rejected;
+    this._dropped += rejected;
+    log.debug(`exported ${count - rejected} spans to ${url}: ${reply.status}`);
+    if (rejected || message) {
+      log.loud('partial', `${url} rejected ${rejected} of ${count} spans: ${message}`);
     }
+  }
+
+  /** One line however long a failure lasts; that the key is wrong is worth another. */
+  private _reportFailure({ status, text }: Reply): void {
+    const { log, url } = this._options;
+    const said = text.slice(0, 200);
+    if (status === 401 || status === 403) {
+      log.loud('refused', `${url} refuses the API key (${status} ${said})`);
+      return;
+    }
+    const message =
+      status === null
+        ? `no answer from ${url} (${said}); is the server running?`
+        : `${url} answered ${status} ${said}`;
+    if (this._failing) log.debug(message);
+    else log.loud(`status ${status}`, message);
   }
 }

@@ -30,16 +30,18 @@ const live: Activity[] = [];
 let entered: Scope | undefined;
 let entries = 0;
 
+const waiting: (() => void)[] = [];
+let channel: MessageChannel | undefined;
+
 /** Calls back as soon as the microtasks of now are done. */
-const afterMicrotasks = ((): ((work: () => void) => void) => {
-  const waiting: (() => void)[] = [];
-  const { port1, port2 } = new MessageChannel();
-  port1.onmessage = () => waiting.shift()!();
-  return (work) => {
-    waiting.push(work);
-    port2.postMessage(0);
-  };
-})();
+function afterMicrotasks(work: () => void): void {
+  if (!channel) {
+    channel = new MessageChannel();
+    channel.port1.onmessage = () => waiting.shift()!();
+  }
+  waiting.push(work);
+  channel.port2.postMessage(0);
+}
 
 /** The scope of whatever runs now. */
 export function currentScope(): Scope | undefined {

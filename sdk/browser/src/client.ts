@@ -30,12 +30,13 @@ export interface Client {
 
 export const globalTags = new Attributes();
 
+/** On a server, where pages are rendered only, nothing is ever enabled. */
 export function makeClient(options: Options): Client {
   const log = makeLog(options.debug === true);
   const url = checkedUrl(options.endpoint, log);
   const sampleRate = checkedRate(options.sampleRate, log);
   const serviceName = options.serviceName || 'unknown_service:browser';
-  const on = options.enabled !== false;
+  const on = options.enabled !== false && typeof document === 'object';
   const enabled = on && Boolean(options.apiKey);
   const resource = {
     'service.name': serviceName,
@@ -44,7 +45,7 @@ export function makeClient(options: Options): Client {
     'telemetry.sdk.name': 'tracekit',
     'telemetry.sdk.language': 'webjs',
     'telemetry.sdk.version': TRACEKIT_VERSION,
-    'user_agent.original': navigator.userAgent,
+    'user_agent.original': globalThis.navigator?.userAgent,
   };
   const transport = makeTransport(url, options.apiKey ?? '');
   const encode = otlpEncoder(resource, { name: '@tracekit/browser', version: TRACEKIT_VERSION });

@@ -120,6 +120,7 @@ export function makeTraceKit(): TraceKitApi {
       const outer = currentScope();
       const span = getClient().tracer.start(name, { tags });
       if (!work) return span as T;
+      if (!getClient().enabled) return work(span);
       const scope = workScope(span, outer);
       onEnd(span, () => scope.close());
       const result = runSpan(span, (inner) => within(scope, inner), work);
@@ -128,8 +129,10 @@ export function makeTraceKit(): TraceKitApi {
 
     startTransaction({ name, tags }) {
       const span = getClient().tracer.start(name, { parent: null, tags });
-      const activity = new Activity(() => span, false);
-      onEnd(span, () => activity.close());
+      if (getClient().enabled) {
+        const activity = new Activity(() => span, false);
+        onEnd(span, () => activity.close());
+      }
       return span;
     },
 

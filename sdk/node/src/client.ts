@@ -93,7 +93,7 @@ export function init(options: Options = {}): void {
   void client?.exporter.shutdown(EXIT_FLUSH_MS);
   client = setUp(options);
   flushAtExit(
-    () => getClient().exporter.flush(EXIT_FLUSH_MS),
+    () => getClient().exporter.shutdown(EXIT_FLUSH_MS),
     () => getClient().exporter.stats().queued === 0,
   );
 }

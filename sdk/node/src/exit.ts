@@ -7,6 +7,7 @@ let installed = false;
 /**
  * Calls `flush` when the process runs out of work and on SIGTERM and SIGINT. What happens after
  * that is what would have happened without it: a signal nobody else listens to ends the process.
+ * The listener goes first, to see those that leave the list as they are called (`once`).
  */
 export function flushAtExit(flush: () => Promise<unknown>, isIdle: () => boolean): void {
   if (installed) return;
@@ -23,6 +24,6 @@ export function flushAtExit(flush: () => Promise<unknown>, isIdle: () => boolean
         process.kill(process.pid, signal);
       });
     };
-    process.on(signal, listener);
+    process.prependListener(signal, listener);
   }
 }

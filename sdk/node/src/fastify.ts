@@ -23,9 +23,10 @@ interface Fastify {
   ): unknown;
 }
 
-type Plugin = typeof plugin;
+/** Any Fastify's instance: the SDK depends on the package of none. */
+type Plugin = (fastify: unknown, options: object, done: () => void) => void;
 
-function plugin(fastify: Fastify, _options: object, done: () => void): void {
+function addHooks(fastify: Fastify): void {
   fastify.addHook('onRequest', (request, reply, next) => {
     serve(request.raw, reply.raw, () => request.routeOptions?.url, next);
   });
@@ -33,7 +34,6 @@ function plugin(fastify: Fastify, _options: object, done: () => void): void {
     serveFailed(request.raw, error);
     next();
   });
-  done();
 }
 
 /**
@@ -44,10 +44,12 @@ export function fastifyPlugin(): Plugin;
 export function fastifyPlugin(fastify: unknown, options: object, done: () => void): void;
 export function fastifyPlugin(
   fastify?: unknown,
-  options?: object,
+  _options?: object,
   done?: () => void,
 ): Plugin | void {
-  return fastify ? plugin(fastify as Fastify, options!, done!) : (fastifyPlugin as Plugin);
+  if (!fastify) return fastifyPlugin;
+  addHooks(fastify as Fastify);
+  done?.();
 }
 
 // Not a scope of its own: the hooks serve the routes of whoever registers it.

@@ -26,9 +26,15 @@ export function methodName(method: string): string {
   return METHODS.test(method) ? method : 'HTTP';
 }
 
+/** Express cuts the mount point off `url`. */
+function requestTarget(req: IncomingMessage & { originalUrl?: string }): string {
+  return req.originalUrl ?? req.url ?? '/';
+}
+
 function requestTags(req: IncomingMessage): Tags {
-  const [path, query] = (req.url ?? '/').split(/\?([^]*)/);
-  const host = /^(.*?)(?::(\d+))?$/.exec(req.headers.host ?? '');
+  const [path, query] = requestTarget(req).split(/\?([^]*)/);
+  const authority = req.headers.host ?? req.headers[':authority'];
+  const host = /^(.*?)(?::(\d+))?$/.exec(String(authority ?? ''));
   return {
     ...methodTags(req.method ?? 'GET'),
     'url.scheme': (req.socket as TLSSocket).encrypted ? 'https' : 'http',
