@@ -1,6 +1,6 @@
 // One trace: its summary, the waterfall, and the panel of the row that is open (`?span=`).
 
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useMemo, useState } from 'preact/hooks';
 import { ApiError, api, type Trace } from '../api';
 import { BrokenBadge } from '../components/broken-badge';
 import { CopyButton } from '../components/copy';
@@ -29,7 +29,8 @@ export function TracePage({ traceId }: { traceId: string }) {
   const [trace, setTrace] = useState<Trace | null>(null);
   const [error, setError] = useState<unknown>(null);
 
-  useEffect(() => {
+  // Not after the first paint, as an effect would be: the browser paints while the server answers.
+  useLayoutEffect(() => {
     let known: Trace | null = null;
     let failure: unknown = null;
     const ask = async (signal: AbortSignal) => {

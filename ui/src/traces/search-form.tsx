@@ -65,11 +65,11 @@ interface ServiceProps extends Props {
 }
 
 function ServiceChoice({ search, traces, onChoose }: ServiceProps) {
-  const [services, setServices] = useState<Service[]>([]);
-  const names = services.map((service) => service.name);
+  const [services, setServices] = useState<Service[] | null>(null);
+  const names = (services ?? []).map((service) => service.name);
   const unknown = traces
     .flatMap((trace) => trace.services.map(({ name }) => name))
-    .filter((name) => !names.includes(name))
+    .filter((name) => services !== null && !names.includes(name))
     .join('\n');
   useEffect(() => {
     // Without the list the filter is empty; what is wrong is reported where the traces are.

@@ -2,7 +2,7 @@
 // while the reader is further down, aims with the pointer, or has older pages open.
 
 import { signal } from '@preact/signals';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, api, type Summary, type TracePage } from '../api';
 import { poll } from '../poll';
 import { resolveTime, withService, type AskedQuery } from '../query';
@@ -74,7 +74,8 @@ export function useTraces(search: Search): TraceList {
     setWaiting(null);
   };
 
-  useEffect(() => {
+  // Not after the first paint, as an effect would be: the browser paints while the server answers.
+  useLayoutEffect(() => {
     if (shownId.current !== id) {
       shownId.current = id;
       shown.current = null;
