@@ -30,11 +30,27 @@ type transport struct {
 	sdk  *SDK // nil: the current span's, or the latest
 }
 
-func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+// plainTransport is for programs that make http.DefaultTransport a traced one.
+var plainTransport = http.DefaultTransport
+
+// next is what makes the requests. It is never a traced transport: one span is enough, and
+// http.DefaultTransport could be t itself.
+func (t *transport) next() http.RoundTripper {
 	base := t.base
 	if base == nil {
 		base = http.DefaultTransport
 	}
+	if traced, ok := base.(*transport); ok {
+		base = traced.base
+	}
+	if base == nil {
+		return plainTransport
+	}
+	return base
+}
+
+func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	base := t.next()
 	parent := spanFrom(r.Context())
 	sdk := t.sdk
 	if sdk == nil && parent != nil {

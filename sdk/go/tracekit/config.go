@@ -82,7 +82,7 @@ func complete(c Config) (config, error) {
 		os.Getenv("OTEL_EXPORTER_OTLP_HEADERS"))) {
 		out.headers[pair.key] = pair.value
 	}
-	out.APIKey = firstOf(c.APIKey, os.Getenv("TRACEKIT_API_KEY"))
+	out.APIKey = strings.TrimSpace(firstOf(c.APIKey, os.Getenv("TRACEKIT_API_KEY")))
 	if out.APIKey != "" {
 		out.headers["X-API-Key"] = out.APIKey
 	}
@@ -150,6 +150,14 @@ func tracesURL(endpoint string) (string, error) {
 	}
 	u.Path, u.RawPath = path, ""
 	return u.String(), nil
+}
+
+func redacted(endpoint string) string {
+	u, err := url.Parse(endpoint)
+	if err != nil {
+		return "the endpoint"
+	}
+	return u.Redacted()
 }
 
 func configuredRate(fromCode float64) float64 {

@@ -394,6 +394,22 @@ func TestTargetsDecideWhatCarriesTheTrace(t *testing.T) {
 	}
 }
 
+func TestADefaultTransportThatIsTracedIsTracedOnce(t *testing.T) {
+	server := newCollector(t)
+	sdk := server.sdk(t, Config{})
+	url, _ := echoServer(t)
+	before := http.DefaultTransport
+	defer func() { http.DefaultTransport = before }()
+	for _, base := range []http.RoundTripper{nil, before} {
+		http.DefaultTransport = Transport(base)
+		get(t, http.DefaultClient, url)
+		get(t, HTTPClient, url)
+	}
+	if n := len(server.flushed(t, sdk)); n != 4 {
+		t.Errorf("%d spans of four requests", n)
+	}
+}
+
 func TestAFailedRequestIsOnTheClientSpan(t *testing.T) {
 	server := newCollector(t)
 	sdk := server.sdk(t, Config{})

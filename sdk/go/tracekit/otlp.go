@@ -209,6 +209,10 @@ func appendReflected(b []byte, v reflect.Value, depth int) []byte {
 		if v.IsNil() {
 			return b
 		}
+		if depth < maxValueDepth {
+			return appendReflected(b, v.Elem(), depth+1)
+		}
+		return appendStringField(b, tagValueString, "...")
 	case reflect.Slice, reflect.Array, reflect.Map:
 		return appendCollection(b, v, depth)
 	}

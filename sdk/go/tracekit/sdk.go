@@ -38,7 +38,7 @@ func NewSDK(c Config) (*SDK, error) {
 	}
 	if s.config.debug {
 		log.Printf("tracekit: service %q, endpoint %s, sample rate %g, sending %t",
-			s.config.ServiceName, s.config.endpoint, s.config.sampleRate, s.exporter != nil)
+			s.config.ServiceName, redacted(s.config.endpoint), s.config.sampleRate, s.exporter != nil)
 	}
 	latest.Store(s)
 	return s, nil

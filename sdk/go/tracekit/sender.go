@@ -28,6 +28,7 @@ const (
 // sender posts batches to one server. It is used by the exporter's goroutine alone.
 type sender struct {
 	url      string
+	name     string // the URL without a password, for the log
 	headers  http.Header
 	resource []byte // the message Resource
 	scope    []byte // the message InstrumentationScope
@@ -49,14 +50,16 @@ func newSender(c config) *sender {
 	headers.Set("Content-Type", "application/x-protobuf")
 	headers.Set("Content-Encoding", "gzip")
 	headers.Set("User-Agent", "tracekit-go/"+Version)
-	transport := http.DefaultTransport.(*http.Transport).Clone()
 	zip, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level is a valid one
 	return &sender{
-		url: c.endpoint, headers: headers, debug: c.debug, gzip: zip,
+		url: c.endpoint, name: redacted(c.endpoint), headers: headers, debug: c.debug, gzip: zip,
 		resource: resourceMessage(c), scope: scopeMessage(),
 		client: &http.Client{
-			Transport: transport,
-			Timeout:   requestTimeout,
+			// Its own: http.DefaultTransport may be traced, or be anything.
+			Transport: &http.Transport{
+				Proxy: http.ProxyFromEnvironment, ForceAttemptHTTP2: true, IdleConnTimeout: time.Minute,
+			},
+			Timeout: requestTimeout,
 			// A redirect would carry the key to another host.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
@@ -165,7 +168,7 @@ func (s *sender) post(ctx context.Context) result {
 func (s *sender) report(r result) {
 	if r.outcome == delivered {
 		if s.debug && (s.failing || !s.answered) {
-			log.Printf("tracekit: %s takes our spans", s.url)
+			log.Printf("tracekit: %s takes our spans", s.name)
 		}
 		s.failing, s.answered = false, true
 		return
@@ -173,7 +176,7 @@ func (s *sender) report(r result) {
 	if !s.failing {
 		s.failing = true
 		log.Printf("tracekit: cannot send spans to %s: %v (the app goes on; spans are dropped "+
-			"when the queue is full)", s.url, r.err)
+			"when the queue is full)", s.name, r.err)
 	}
 }
 
@@ -183,7 +186,7 @@ func (s *sender) rejected(answer []byte) int {
 	n, message := partialSuccess(answer)
 	if (n > 0 || message != "") && !s.partial {
 		s.partial = true
-		log.Printf("tracekit: %s refused %d spans of a batch: %s", s.url, n, message)
+		log.Printf("tracekit: %s refused %d spans of a batch: %s", s.name, n, message)
 	}
 	if n < 0 || n > batchSpans {
 		return 0

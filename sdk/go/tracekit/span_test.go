@@ -16,6 +16,7 @@ func TestEveryKindOfTagKeepsItsType(t *testing.T) {
 	type plan string
 	var nilError *timeoutError
 	var nilPointer *int
+	seven := 7
 	cyclic := map[string]any{}
 	cyclic["self"] = cyclic
 	server := newCollector(t)
@@ -35,7 +36,8 @@ func TestEveryKindOfTagKeepsItsType(t *testing.T) {
 		{[2]int{1, 2}, []any{int64(1), int64(2)}}, {[]int{}, []any{}},
 		{map[string]any{"k": 1}, map[string]any{"k": int64(1)}},
 		{map[int]bool{7: true}, map[string]any{"7": true}},
-		{nil, nil}, {nilPointer, nil}, {struct{ A int }{1}, "{1}"},
+		{nil, nil}, {nilPointer, nil}, {&seven, int64(7)},
+		{struct{ A int }{1}, "{1}"}, {&struct{ A int }{1}, "{1}"},
 		{errors.New("broken"), "broken"}, {nilError, "<nil>"}, {time.Second, "1s"},
 		{time.Date(2026, 11, 23, 5, 0, 0, 0, time.UTC), "2026-11-23T05:00:00Z"},
 		{strings.Repeat("x", 1000), strings.Repeat("x", 1000)},

@@ -33,7 +33,9 @@ func (list targets) match(u *url.URL) bool {
 	if list == nil {
 		return true
 	}
-	location := (&url.URL{Scheme: u.Scheme, Host: u.Host, Path: u.Path, RawPath: u.RawPath}).String()
+	location := (&url.URL{
+		Scheme: u.Scheme, Host: resolvedHost(u), Path: u.Path, RawPath: u.RawPath,
+	}).String()
 	for _, target := range list {
 		switch t := target.(type) {
 		case string:
@@ -47,4 +49,16 @@ func (list targets) match(u *url.URL) bool {
 		}
 	}
 	return false
+}
+
+// resolvedHost is in lower case and without a port that the scheme implies, as browsers have it.
+func resolvedHost(u *url.URL) string {
+	host := strings.ToLower(u.Host)
+	switch u.Scheme {
+	case "http":
+		return strings.TrimSuffix(host, ":80")
+	case "https":
+		return strings.TrimSuffix(host, ":443")
+	}
+	return host
 }
