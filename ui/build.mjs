@@ -29,7 +29,7 @@ const writeIndex = {
       if (result.errors.length > 0) return;
       const url = { FAVICON: copyHashed('favicon.svg') };
       for (const [path, output] of Object.entries(result.metafile.outputs)) {
-        const name = '/' + relative(out, resolve(path)).replaceAll('\\', '/');
+        const name = '/' + relative(out, resolve(here, path)).replaceAll('\\', '/');
         if (output.entryPoint?.endsWith('boot.ts')) url.BOOT = name;
         if (output.entryPoint?.endsWith('main.tsx')) url.MAIN = name;
         if (path.endsWith('.css')) url.STYLE = name;

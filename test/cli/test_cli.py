@@ -117,7 +117,7 @@ class CannotStart(unittest.TestCase):
         (Path(self.dir.name) / "file").write_text("")
         done = run("serve", "--data", self.dir.name + "/file/data", "--listen", "127.0.0.1:0")
         self.assertEqual(done.returncode, 5)
-        self.assertIn("file/data", done.stderr)
+        self.assertIn(self.dir.name + "/file", done.stderr)
 
 
 class Accounts(unittest.TestCase):
