@@ -4,7 +4,7 @@
  * http2_abuse - private to net/: tells a busy HTTP/2 peer from a flooding one.
  *
  * Frames that cost us work and bring no request forward (PING, SETTINGS, PRIORITY, WINDOW_UPDATE,
- * RST_STREAM, CONTINUATION, unknown ones, tiny DATA) are paid for from a purse that fills with time
+ * RST_STREAM, CONTINUATION, tiny DATA) are paid for from a purse that fills with time
  * and with every answer and DATA frame we send, so that pings and window updates in proportion to
  * real work are free.  A second purse pays for the streams that we reset (MadeYouReset,
  * CVE-2025-8671); for those that the peer resets (CVE-2023-44487) nghttp2 has its own.

@@ -6,11 +6,12 @@
  */
 #include "net/listen.h"
 
+#include "base/bytes.h"
+
 #include <errno.h>
 #include <netdb.h>
 #include <netinet/in.h>
 #include <stdio.h>
-#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -25,7 +26,9 @@ resolve(const char *address, struct addrinfo **ret_info, struct tk_error *err)
         start = address + 1;
         len -= 2;
     }
-    if (colon == NULL || len >= sizeof host)
+    uint64_t port;
+    if (colon == NULL || len >= sizeof host || !tk_str_to_u64(tk_str_from(colon + 1), &port) ||
+        port > UINT16_MAX)
         return tk_error_set(err, TK_ERR_INPUT, "%s is not HOST:PORT", address);
     memcpy(host, start, len);
     host[len] = '\0';

@@ -55,6 +55,14 @@ sleep_and_echo(struct tk_request *request, void *arg)
 }
 
 static void
+sleep_and_greet(struct tk_request *request, void *arg)
+{
+    (void)arg;
+    usleep((useconds_t)number(request, TK_STR("ms"), 100) * 1000);
+    reply(request, 200, TK_STR("hello\n"));
+}
+
+static void
 show_headers(struct tk_request *request)
 {
     struct tk_buf body;
@@ -167,6 +175,8 @@ on_request(void *arg, struct tk_request *request)
         offload(request, echo);
     else if (tk_str_eq(path, TK_STR("/sleep")))
         offload(request, sleep_and_echo);
+    else if (tk_str_eq(path, TK_STR("/swallow")))
+        offload(request, sleep_and_greet);
     else if (tk_str_eq(path, TK_STR("/stream")))
         offload(request, stream);
     else if (tk_str_eq(path, TK_STR("/headers")))

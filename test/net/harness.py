@@ -26,7 +26,8 @@ class Server:
         )
         line = self.process.stdout.readline()
         if not line.startswith("ready "):
-            raise RuntimeError("the server did not start: " + self.process.stderr.read())
+            said = self.process.communicate(timeout=PATIENCE)[1]
+            raise RuntimeError("the server did not start: " + said)
         self.port = int(line.split()[1])
 
     def stop(self):
