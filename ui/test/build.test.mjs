@@ -17,7 +17,7 @@ test(
     const out = mkdtempSync(join(tmpdir(), 'tracekit-ui-'));
     try {
       const build = () => {
-        execFileSync(process.execPath, [join(ui, 'build.mjs'), '--out', out]);
+        execFileSync(process.execPath, [join(ui, 'build.mjs'), '--out', out], { cwd: tmpdir() });
         const names = readdirSync(join(out, 'assets'))
           .sort()
           .map((name) => join('assets', name));
