@@ -7,7 +7,7 @@ import { launch, startApi, startSite } from '../../js/test/support/chromium.mjs'
 import { startSink, until } from '../../js/test/support/sink.mjs';
 
 const dist = (name) => readFileSync(new URL(`../dist/${name}`, import.meta.url), 'utf8');
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 300_000 };
 const HTML = (head) => `<!doctype html><title>t</title>${head}
   <button id=load>Load <b>Users</b></button><button id=other aria-label="Save it">x</button>
   <button id=named data-tracekit-name="React Frontend">Load</button><p id=text>secret text</p>`;

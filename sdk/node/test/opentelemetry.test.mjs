@@ -9,7 +9,7 @@ import { TraceKit, tracekit } from '@tracekit/node';
 import express from 'express';
 import { close, listen, startSink, until } from '../../js/test/support/sink.mjs';
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 300_000 };
 const HOP = fileURLToPath(new URL('support/opentelemetry-hop.cjs', import.meta.url));
 
 let sink, hop, hopUrl, server, url;

@@ -8,7 +8,7 @@ import { TraceKit } from '@tracekit/node';
 import { block, skipped } from '../../js/test/support/seed.mjs';
 import { close, listen, startSink } from '../../js/test/support/sink.mjs';
 
-const TIMEOUT = { timeout: 60_000, skip: skipped };
+const TIMEOUT = { timeout: 300_000, skip: skipped };
 const TRACEPARENT = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 
 const require = createRequire(import.meta.url);

@@ -9,7 +9,7 @@ import express5 from 'express5';
 import Fastify from 'fastify';
 import { close, listen, readBody, startSink } from '../../js/test/support/sink.mjs';
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 300_000 };
 const CALLER = '4bf92f3577b34da6a3ce929d0e0e4736';
 const TRACEPARENT = `00-${CALLER}-00f067aa0ba902b7-01`;
 

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { launch, startApi } from '../../js/test/support/chromium.mjs';
 import { close, listen, startSink, until } from '../../js/test/support/sink.mjs';
 
-const TIMEOUT = { timeout: 90_000 };
+const TIMEOUT = { timeout: 300_000 };
 const example = (path) =>
   fileURLToPath(new URL(`../../../examples/three-services/${path}`, import.meta.url));
 

@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 import { launch, startSite } from '../../js/test/support/chromium.mjs';
 import { startSink } from '../../js/test/support/sink.mjs';
 
-const TIMEOUT = { timeout: 60_000 };
+const TIMEOUT = { timeout: 300_000 };
 const resolveDir = fileURLToPath(new URL('.', import.meta.url));
 
 async function bundle(contents) {

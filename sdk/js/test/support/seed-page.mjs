@@ -7,7 +7,7 @@ import { launch, startSite } from './chromium.mjs';
 import { block, skipped } from './seed.mjs';
 import { startSink, until } from './sink.mjs';
 
-const TIMEOUT = { timeout: 60_000, skip: skipped };
+const TIMEOUT = { timeout: 300_000, skip: skipped };
 const SENT = [
   'https://api.yourapp.com/users',
   'https://api.other.example/v1',
