@@ -73,7 +73,9 @@ class OpenApi(WithServer):
         if "$ref" in schema:
             schema = self.api["components"]["schemas"][schema["$ref"].rsplit("/", 1)[1]]
         for part in schema.get("allOf", []):
-            self.check(value, part, where)
+            part = self.api["components"]["schemas"][part["$ref"].rsplit("/", 1)[1]]
+            schema = {**part, **schema, "properties": {**part["properties"], **schema["properties"]},
+                      "required": part["required"] + schema["required"]}
         if value is None:
             self.assertTrue(schema.get("nullable"), where)
             return
@@ -87,7 +89,7 @@ class OpenApi(WithServer):
         for name in schema.get("required", []):
             self.assertIn(name, value, where)
         known = schema.get("properties")
-        if known is not None and "allOf" not in schema:
+        if known is not None:
             self.assertLessEqual(set(value), set(known), f"{where}: members that are not described")
             for name, inner in value.items():
                 self.check(inner, known[name], f"{where}.{name}")
