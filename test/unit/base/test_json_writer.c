@@ -1,0 +1,116 @@
+#include "base/json.h"
+#include "test.h"
+
+#include <float.h>
+#include <math.h>
+
+static struct tk_buf out;
+static struct tk_json_writer json;
+
+static int
+begin(void **state)
+{
+    (void)state;
+    tk_buf_init(&out, 1 << 16);
+    tk_json_writer_init(&json, &out);
+    return 0;
+}
+
+static int
+end(void **state)
+{
+    (void)state;
+    tk_buf_release(&out);
+    return 0;
+}
+
+static void
+commas_and_colons_come_by_themselves(void **state)
+{
+    (void)state;
+    tk_json_object(&json);
+    tk_json_key(&json, TK_STR("a"));
+    tk_json_array(&json);
+    tk_json_int(&json, -1);
+    tk_json_uint(&json, UINT64_MAX);
+    tk_json_object(&json);
+    tk_json_object_end(&json);
+    tk_json_null(&json);
+    tk_json_array_end(&json);
+    tk_json_key(&json, TK_STR("b"));
+    tk_json_bool(&json, true);
+    tk_json_key(&json, TK_STR("c"));
+    tk_json_raw(&json, TK_STR("[1]"));
+    tk_json_object_end(&json);
+    assert_text(tk_buf_str(&out), "{\"a\":[-1,18446744073709551615,{},null],\"b\":true,\"c\":[1]}");
+}
+
+static void
+strings_are_escaped_and_invalid_utf8_is_replaced(void **state)
+{
+    (void)state;
+    tk_json_array(&json);
+    tk_json_string(&json, TK_STR("\"\\/\b\f\n\r\t\x01\x7F\0z"));
+    tk_json_string(&json, TK_STR("\xF0\x9F\xA7\xB5\xFFok\xC3"));
+    tk_json_string(&json, TK_STR_NONE);
+    tk_json_array_end(&json);
+    assert_text(tk_buf_str(&out), "[\"\\\"\\\\/\\b\\f\\n\\r\\t\\u0001\x7F\\u0000z\","
+                                  "\"\xF0\x9F\xA7\xB5\xEF\xBF\xBDok\xEF\xBF\xBD\",\"\"]");
+}
+
+static void
+doubles_are_the_shortest_that_read_back_equal(void **state)
+{
+    static const double values[] = {
+        0.5,     3.0,  -0.0,    0.1,       1e300,  5e-324, DBL_MAX, DBL_MIN,
+        1.0 / 3, 1e22, 123456., 0.1 + 0.2, 2e-310, 1e15,   1e16,    440.20000000018626};
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        tk_buf_clear(&out);
+        tk_json_double(&json, values[i]);
+        tk_buf_append_char(&out, '\0');
+        double again = strtod(out.ptr, NULL);
+        assert_memory_equal(&again, &values[i], sizeof again);
+    }
+    tk_buf_clear(&out);
+    tk_json_array(&json);
+    tk_json_double(&json, 0.1);
+    tk_json_double(&json, -0.0);
+    tk_json_double(&json, 5e-324);
+    tk_json_double(&json, NAN);
+    tk_json_double(&json, -INFINITY);
+    tk_json_double(&json, INFINITY);
+    tk_json_array_end(&json);
+    assert_text(tk_buf_str(&out), "[0.1,-0,5e-324,\"NaN\",\"-Infinity\",\"Infinity\"]");
+}
+
+static void
+numbers_as_strings_bytes_as_base64_and_hex(void **state)
+{
+    (void)state;
+    tk_json_array(&json);
+    tk_json_int_string(&json, INT64_MIN);
+    tk_json_uint_string(&json, 0);
+    tk_json_base64(&json, TK_STR(""));
+    tk_json_base64(&json, TK_STR("f"));
+    tk_json_base64(&json, TK_STR("fo"));
+    tk_json_base64(&json, TK_STR("foo"));
+    tk_json_base64(&json, TK_STR("\xFF\xFE\xFD\xFC"));
+    tk_json_hex(&json, TK_STR("\x00\xAb"));
+    tk_json_array_end(&json);
+    assert_text(tk_buf_str(&out), "[\"-9223372036854775808\",\"0\",\"\",\"Zg==\",\"Zm8=\",\"Zm9v\","
+                                  "\"//79/A==\",\"00ab\"]");
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(commas_and_colons_come_by_themselves, begin, end),
+        cmocka_unit_test_setup_teardown(strings_are_escaped_and_invalid_utf8_is_replaced, begin,
+                                        end),
+        cmocka_unit_test_setup_teardown(doubles_are_the_shortest_that_read_back_equal, begin, end),
+        cmocka_unit_test_setup_teardown(numbers_as_strings_bytes_as_base64_and_hex, begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
