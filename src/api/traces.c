@@ -62,9 +62,10 @@ search(struct tk_call *call, const struct tk_search *search, struct tk_cursor *l
 }
 
 static void
-answer_list(struct tk_call *call, struct tk_search *terms, bool empty)
+answer_list(struct tk_call *call, const struct tk_search *terms, bool empty)
 {
     struct list list;
+    struct tk_search listing = *terms;
     struct tk_buf body;
     struct tk_cursor last;
     struct tk_error err = {.message = ""};
@@ -75,13 +76,13 @@ answer_list(struct tk_call *call, struct tk_search *terms, bool empty)
     tk_buf_init(&body, ANSWER_MAX);
     tk_arena_init(&list.arena, ARENA_CHUNK, ARENA_MAX);
     tk_json_writer_init(&list.json, &body);
-    terms->each = add_summary;
-    terms->arg = &list;
+    listing.each = add_summary;
+    listing.arg = &list;
     tk_json_object(&list.json);
     tk_json_key(&list.json, TK_STR("traces"));
     tk_json_array(&list.json);
     if (!empty)
-        result = search(call, terms, &last, &more, &err);
+        result = search(call, &listing, &last, &more, &err);
     tk_arena_release(&list.arena);
     if (result != TK_OK) {
         tk_buf_release(&body);

@@ -32,8 +32,8 @@ tk_ql_fail(struct tk_query_error *error, tk_str text, size_t byte, const char *e
     return TK_ERR_INPUT;
 }
 
-static bool
-is_space(char c)
+bool
+tk_ql_is_space(char c)
 {
     return c == ' ' || c == '\t' || c == '\n' || c == '\r';
 }
@@ -47,7 +47,7 @@ is_digit(char c)
 bool
 tk_ql_is_word_byte(char c)
 {
-    return !is_space(c) && c != '\0' && strchr("{}()=~!<>&|^,", c) == NULL;
+    return !tk_ql_is_space(c) && c != '\0' && strchr("{}()=~!<>&|^,", c) == NULL;
 }
 
 /* ---- numbers ---- */
@@ -246,7 +246,7 @@ read_digits(tk_str text, size_t at, size_t count, int base, uint32_t *ret_code)
         return false;
     memcpy(digits, text.ptr + at, count);
     digits[count] = '\0';
-    if (digits[0] == '-' || digits[0] == '+' || is_space(digits[0]) ||
+    if (digits[0] == '-' || digits[0] == '+' || tk_ql_is_space(digits[0]) ||
         (count > 1 && (digits[1] == 'x' || digits[1] == 'X')))
         return false;
     *ret_code = (uint32_t)strtoul(digits, &end, base);
@@ -423,7 +423,7 @@ enum tk_err
 tk_ql_next(struct tk_ql_lexer *lexer, struct tk_ql_token *ret_token)
 {
     tk_str text = lexer->text;
-    while (lexer->at < text.len && is_space(text.ptr[lexer->at]))
+    while (lexer->at < text.len && tk_ql_is_space(text.ptr[lexer->at]))
         lexer->at++;
     tk_str rest = {text.ptr + lexer->at, text.len - lexer->at};
     *ret_token = (struct tk_ql_token){.type = TK_QL_TOKEN_END, .raw = {rest.ptr, 0}};

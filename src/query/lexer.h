@@ -44,6 +44,7 @@ struct tk_ql_lexer {
 
 enum tk_err tk_ql_next(struct tk_ql_lexer *lexer, struct tk_ql_token *ret_token) TK_MUST_USE;
 
+bool tk_ql_is_space(char c);
 /* Does a word go on at this byte? */
 bool tk_ql_is_word_byte(char c);
 /* A number or duration as TraceQL writes it, without a sign; the whole of `text`. */

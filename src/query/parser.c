@@ -14,6 +14,7 @@
  * sense; an attribute's type is known only with the span.  Only "(" and "!" recurse, and `depth`
  * bounds them.
  */
+#include "base/assert.h"
 #include "query/lexer.h"
 #include "query/names.h"
 
@@ -103,6 +104,7 @@ parse_list(struct parser *parser, enum tk_ql_token_type separator, enum tk_ql_no
     enum tk_err result = parse_item(parser, &last);
     if (result != TK_OK)
         return result;
+    TK_ASSERT(last != NULL);
     while (parser->token.type == separator) {
         if ((result = advance(parser)) != TK_OK || (result = parse_item(parser, &item)) != TK_OK)
             return result;

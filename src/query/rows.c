@@ -10,6 +10,8 @@
  */
 #include "query/rows.h"
 
+#include "base/assert.h"
+
 #include <stdlib.h>
 
 struct visit {
@@ -230,6 +232,7 @@ static enum tk_err
 add_blocks(struct builder *b)
 {
     uint32_t height = sort_visits(b);
+    TK_ASSERT(b->visit_count > 0);
     uint32_t *stack = malloc(b->visit_count * sizeof *stack);
     enum tk_err result = TK_OK;
     if (stack == NULL)

@@ -39,16 +39,10 @@ struct word {
     bool value_quoted;
 };
 
-static bool
-is_space(char c)
-{
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
-}
-
 static void
 skip_spaces(struct translator *t)
 {
-    while (t->at < t->text.len && is_space(t->text.ptr[t->at]))
+    while (t->at < t->text.len && tk_ql_is_space(t->text.ptr[t->at]))
         t->at++;
 }
 
@@ -129,7 +123,7 @@ read_value(struct translator *t, struct word *word)
         return read_quoted(t, &word->value);
     }
     size_t begin = t->at;
-    while (t->at < t->text.len && !is_space(t->text.ptr[t->at]))
+    while (t->at < t->text.len && !tk_ql_is_space(t->text.ptr[t->at]))
         t->at++;
     word->value = (tk_str){t->text.ptr + begin, t->at - begin};
     return TK_OK;
@@ -154,7 +148,7 @@ read_word(struct translator *t, struct word *word)
     word->op = read_op(t);
     if (word->op != NULL)
         return read_value(t, word);
-    if (t->at < t->text.len && !is_space(t->text.ptr[t->at]))
+    if (t->at < t->text.len && !tk_ql_is_space(t->text.ptr[t->at]))
         return tk_ql_fail(t->error, t->text, t->at,
                           "a space or an operator; quote a text that holds such characters",
                           "unexpected \"%c\"", t->text.ptr[t->at]);

@@ -9,10 +9,9 @@
 static tk_str
 trim(tk_str text)
 {
-    static const char spaces[] = " \t\r\n";
-    while (text.len > 0 && memchr(spaces, text.ptr[0], 4) != NULL)
+    while (text.len > 0 && tk_ql_is_space(text.ptr[0]))
         text = (tk_str){text.ptr + 1, text.len - 1};
-    while (text.len > 0 && memchr(spaces, text.ptr[text.len - 1], 4) != NULL)
+    while (text.len > 0 && tk_ql_is_space(text.ptr[text.len - 1]))
         text.len--;
     return text;
 }
