@@ -100,24 +100,30 @@ parse_list(struct parser *parser, enum tk_ql_token_type separator, enum tk_ql_no
            enum tk_err (*parse_item)(struct parser *, struct tk_ql_node **),
            struct tk_ql_node **ret_node)
 {
-    struct tk_ql_node *list = NULL, *last = NULL, *item = NULL;
-    enum tk_err result = parse_item(parser, &last);
-    if (result != TK_OK)
-        return result;
-    TK_ASSERT(last != NULL);
-    while (parser->token.type == separator) {
-        if ((result = advance(parser)) != TK_OK || (result = parse_item(parser, &item)) != TK_OK)
+    struct tk_ql_node *first = NULL, *last = NULL;
+    enum tk_err result;
+    for (;;) {
+        struct tk_ql_node *item = NULL;
+        if ((result = parse_item(parser, &item)) != TK_OK)
             return result;
-        if (list == NULL) {
-            if ((result = new_node(parser, type, &list)) != TK_OK)
-                return result;
-            list->child = last;
-        }
-        last->next = item;
+        TK_ASSERT(item != NULL);
+        if (last == NULL)
+            first = item;
+        else
+            last->next = item;
         last = item;
+        if (parser->token.type != separator)
+            break;
+        if ((result = advance(parser)) != TK_OK)
+            return result;
     }
-    *ret_node = list != NULL ? list : last;
-    return TK_OK;
+    if (first == last) {
+        *ret_node = first;
+        return TK_OK;
+    }
+    if ((result = new_node(parser, type, ret_node)) == TK_OK)
+        (*ret_node)->child = first;
+    return result;
 }
 
 /* ---- operands ---- */
