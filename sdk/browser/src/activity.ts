@@ -9,8 +9,8 @@
  *   async function that awaited, and for what React renders from it. Two overlapping clicks
  *   therefore never mix.
  * - Elsewhere (timers) the youngest activity that is still at work is taken.
- * - An activity settles when nothing of it happened for SETTLE_MS and no request is open. It ends
- *   when its last step ended, so settling takes no part in its duration.
+ * - An activity settles when nothing of it happened for SETTLE_MS and no request or answer is
+ *   open. It ends when its last step ended, so settling takes no part in its duration.
  */
 
 import type { Span } from '../../js/span.js';
@@ -21,9 +21,12 @@ const LIFE_MS_MAX = 30_000;
 /** What can be entered. */
 export interface Scope {
   /** The span that children get as parent. */
-  span: () => Span;
+  span(): Span;
   /** Something of this scope was done just now. */
-  touch: () => void;
+  touch(): void;
+  /** Something that takes time began; must be followed by `closed`. */
+  opened(): void;
+  closed(): void;
 }
 
 const live: Activity[] = [];
@@ -112,7 +115,6 @@ export class Activity implements Scope {
     }
   }
 
-  /** A request began; it must be followed by `closed`. */
   opened(): void {
     this._open++;
     clearTimeout(this._settling);

@@ -8,14 +8,20 @@ const BODY_READERS = ['arrayBuffer', 'blob', 'formData', 'json', 'text'] as cons
 
 const scopes = new WeakMap<Response, Scope>();
 
-/** `await response.json()` goes on in the scope that made the request. */
+/** `await response.json()` belongs to the scope that made the request, and goes on in it. */
 function bindBodyReaders(): void {
   const prototype = Response.prototype;
   for (const name of BODY_READERS) {
     const read = prototype[name] as (this: Response) => Promise<unknown>;
     const bound = function (this: Response): Promise<unknown> {
       const scope = scopes.get(this);
-      return scope ? bindPromise(read.call(this), scope) : read.call(this);
+      const body = read.call(this);
+      if (!scope) return body;
+      scope.opened();
+      return bindPromise(
+        body.finally(() => scope.closed()),
+        scope,
+      );
     };
     Object.defineProperty(prototype, name, { value: bound, configurable: true, writable: true });
   }

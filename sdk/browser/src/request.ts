@@ -4,7 +4,7 @@ import { inject } from '../../js/propagation.js';
 import { redactUrl } from '../../js/redact.js';
 import type { Span } from '../../js/span.js';
 import { propagationTo, resolveUrl } from '../../js/targets.js';
-import { Activity, currentScope, type Scope } from './activity.js';
+import { currentScope, type Scope } from './activity.js';
 import type { Client } from './client.js';
 
 export interface TracedRequest {
@@ -40,7 +40,6 @@ export function traceRequest(client: Client, facts: RequestFacts): TracedRequest
   const url = resolveUrl(facts.url, document.baseURI);
   if (url?.href.startsWith(client.url)) return undefined;
   const scope = currentScope();
-  const activity = scope instanceof Activity ? scope : undefined;
   const span = client.tracer.start(`${facts.api} ${url ? url.pathname : facts.url}`, {
     kind: 'CLIENT',
     parent: scope?.span() ?? null,
@@ -60,7 +59,7 @@ export function traceRequest(client: Client, facts: RequestFacts): TracedRequest
       inject(span, (name, value) => headers.push([name, value]));
     }
   }
-  activity?.opened();
+  scope?.opened();
   return {
     span,
     scope,
@@ -70,7 +69,7 @@ export function traceRequest(client: Client, facts: RequestFacts): TracedRequest
       if (error) span.captureException(error);
       else if (status >= 400) span.setStatus('ERROR').setTag('error.type', String(status));
       span.end();
-      activity?.closed();
+      scope?.closed();
     },
   };
 }

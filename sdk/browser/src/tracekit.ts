@@ -53,15 +53,20 @@ function observeErrors(capture: (error: unknown) => void): void {
   addEventListener('unhandledrejection', (event) => capture(event.reason));
 }
 
-/** The scope of a span's own work. It keeps the activity around it from settling. */
-function workScope(span: Span, outer: Scope | undefined): Scope & { close: () => void } {
-  if (!outer) return new Activity(() => span, false);
-  const activity = outer instanceof Activity ? outer : undefined;
-  activity?.opened();
+/** The scope of a span's own work, which keeps the one around it from settling. */
+function workScope(span: Span, outer: Scope | undefined): Scope {
+  if (!outer) {
+    const activity = new Activity(() => span, false);
+    onEnd(span, () => activity.close());
+    return activity;
+  }
+  outer.opened();
+  onEnd(span, () => outer.closed());
   return {
     span: () => span,
     touch: () => outer.touch(),
-    close: () => activity?.closed(),
+    opened: () => outer.opened(),
+    closed: () => outer.closed(),
   };
 }
 
@@ -122,7 +127,6 @@ export function makeTraceKit(): TraceKitApi {
       if (!work) return span as T;
       if (!getClient().enabled) return work(span);
       const scope = workScope(span, outer);
-      onEnd(span, () => scope.close());
       const result = runSpan(span, (inner) => within(scope, inner), work);
       return result instanceof Promise ? (bindPromise(result, outer) as T) : result;
     },

@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, afterEach, before, beforeEach, describe, test } from 'node:test';
+import { gzipSync } from 'node:zlib';
 import { launch, startApi, startSite } from '../../js/test/support/chromium.mjs';
 import { startSink, until } from '../../js/test/support/sink.mjs';
 
@@ -109,6 +110,21 @@ describe('a click that leads to a request', TIMEOUT, () => {
     const { traceparent, tracestate } = api.headersOf('/api/users');
     assert.equal(traceparent, `00-${first.traceId}-${first.spanId}-03`);
     assert.equal(tracestate, 'ot=th:0');
+  });
+
+  test('lasts while an answer is read, however slow', async () => {
+    await open({ targets: `['${api.host}']` });
+    await onClick(
+      'load',
+      `await (await fetch(API + '/slow-body?body-delay=400')).json();
+       await fetch(API + '/then');`,
+    );
+    await page.click('#load');
+    const all = await spans(3);
+    const root = named(all, 'click Load Users');
+    const then = named(all, 'fetch /then');
+    assert.equal(then.parentSpanId, root.spanId);
+    assert.ok(BigInt(root.endTimeUnixNano) >= BigInt(then.endTimeUnixNano));
   });
 
   test('does not mix with another click under way', async () => {
@@ -427,6 +443,11 @@ describe('sampling', TIMEOUT, () => {
 });
 
 describe('packages', TIMEOUT, () => {
+  test('the whole bundle is at most 8 kB, minified and gzipped', () => {
+    const bytes = gzipSync(dist('index.js'), { level: 9 }).length;
+    assert.ok(bytes <= 8_000, `${bytes} bytes`);
+  });
+
   test('default, named and namespace import are one instance, shared with a second copy', async () => {
     await page.goto(site.url);
     const same = await page.evaluate(async () => {

@@ -23,7 +23,7 @@ export async function startSite(files) {
   });
 }
 
-/** Another origin: answers with CORS headers, as slowly as `?delay=` says (ms). */
+/** Another origin: CORS headers, answers as slow as `?delay=`, bodies as `?body-delay=` (ms). */
 export async function startApi() {
   return record(async (req, res) => {
     const { searchParams } = new URL(req.url, 'http://api');
@@ -31,9 +31,13 @@ export async function startApi() {
     res.setHeader('Access-Control-Allow-Headers', 'Content-Type, traceparent, tracestate');
     if (req.method === 'OPTIONS') return res.writeHead(204).end();
     await readBody(req);
-    await new Promise((resolve) => setTimeout(resolve, Number(searchParams.get('delay') ?? 0)));
+    const wait = (name) =>
+      new Promise((resolve) => setTimeout(resolve, Number(searchParams.get(name) ?? 0)));
+    await wait('delay');
     res.statusCode = Number(searchParams.get('status') ?? 200);
-    res.end('{"users":[]}');
+    res.write('{"users"');
+    await wait('body-delay');
+    res.end(':[]}');
   });
 }
 
