@@ -93,7 +93,8 @@ def build(preset):
 
 
 def ctest(preset, *options):
-    return ["ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "--no-tests=error", *options]
+    return ["ctest", "--test-dir", f"build/{preset}", "--output-on-failure", "--no-tests=error",
+            "--parallel", "3", *options]
 
 
 PYTHON = sys.executable
