@@ -17,6 +17,12 @@ enum { SWEEP_MS_MIN = 5, SWEEP_MS_MAX = 500, SWEEP_MS_DRAINING = 10, LISTEN_BACK
 
 static _Thread_local const struct tk_loop *current;
 
+void
+tk_loop_adopt(const struct tk_loop *loop)
+{
+    current = loop;
+}
+
 bool
 tk_loop_is_current(const struct tk_loop *loop)
 {
@@ -141,7 +147,7 @@ static void
 run(void *arg)
 {
     struct tk_loop *loop = arg;
-    current = loop;
+    tk_loop_adopt(loop);
     TK_ASSERT(uv_run(&loop->uv, UV_RUN_DEFAULT) == 0);
 }
 
@@ -187,7 +193,7 @@ tk_loop_release(struct tk_loop *loop)
     } else if (loop->scratch != NULL) { /* never ran: close by hand what it would have */
         drain(&loop->stop_mail);
         run(loop);
-        current = NULL;
+        tk_loop_adopt(NULL);
     }
     if (loop->scratch != NULL) {
         TK_ASSERT(uv_loop_close(&loop->uv) == 0);

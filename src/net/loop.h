@@ -76,6 +76,8 @@ void tk_loop_stop(struct tk_loop *loop, unsigned grace_ms);
 void tk_loop_release(struct tk_loop *loop); /* waits for the thread */
 /* There is a connection: see that deadlines are looked after. */
 void tk_loop_watch(struct tk_loop *loop);
+/* The calling thread is the loop's from now on. */
+void tk_loop_adopt(const struct tk_loop *loop);
 /* True on the loop's own thread. */
 bool tk_loop_is_current(const struct tk_loop *loop);
 /* "Mon, 02 Jan 2006 15:04:05 GMT" of now. */
