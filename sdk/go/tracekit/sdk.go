@@ -77,9 +77,9 @@ func (s *SDK) newSpan(
 	}
 	span.sc.SpanID = g.spanID()
 	generators.Put(g)
-	span.start = monotonic()
 	if s.exporter != nil && span.sc.Sampled() {
 		span.recording = recordings.Get().(*recording)
+		span.start = monotonic()
 	}
 	return span
 }
