@@ -11,8 +11,6 @@
 
 #include <stdio.h>
 
-enum { TRACES_PER_CLOCK_READ = 64 };
-
 void
 tk_cursor_format(const struct tk_cursor *cursor, char text[TK_CURSOR_TEXT + 1])
 {
@@ -82,9 +80,9 @@ filter(struct tk_store_scan *scan, const struct tk_search *search, struct tk_cur
     struct tk_store_trace trace;
     uint32_t found = 0;
     enum tk_err result;
-    for (uint64_t seen = 0;; seen++) {
+    for (;;) {
         bool matches = false;
-        if (search->deadline_nano != 0 && seen % TRACES_PER_CLOCK_READ == 0 &&
+        if (search->deadline_nano != 0 &&
             search->env->mono_nano(search->env) > search->deadline_nano)
             return tk_error_set(err, TK_ERR_TIMEOUT,
                                 "the search took too long; ask for a shorter span of time");

@@ -3,6 +3,7 @@
 #include "query/spans.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct tk_arena arena;
 
@@ -135,6 +136,136 @@ orphans_begin_blocks_of_their_own(void **state)
     tk_batch_free(trace);
 }
 
+/* ---- random traces against a plain model ---- */
+
+struct model {
+    const struct tk_batch *trace;
+    const struct tk_tree *tree;
+    const struct tk_row *row; /* the next one to be expected */
+};
+
+static tk_str
+service_at(const struct model *m, uint32_t position)
+{
+    return tk_batch_service(m->trace, m->tree->row[position]);
+}
+
+static bool
+begins_visit(const struct model *m, uint32_t position)
+{
+    uint32_t parent = m->tree->parent[position];
+    return parent == TK_NO_SPAN || !tk_str_eq(service_at(m, parent), service_at(m, position));
+}
+
+/* The span that begins the visit a span belongs to. */
+static uint32_t
+entry_of(const struct model *m, uint32_t position)
+{
+    while (!begins_visit(m, position))
+        position = m->tree->parent[position];
+    return position;
+}
+
+static uint64_t
+visit_start(const struct model *m, uint32_t entry)
+{
+    uint64_t start = UINT64_MAX;
+    for (uint32_t i = entry; i < m->tree->span_count; i++) {
+        if (entry_of(m, i) == entry && m->trace->start_nano[m->tree->row[i]] < start)
+            start = m->trace->start_nano[m->tree->row[i]];
+    }
+    return start;
+}
+
+static uint64_t
+visit_end(const struct model *m, uint32_t entry)
+{
+    uint64_t end = 0;
+    for (uint32_t i = entry; i < m->tree->span_count; i++) {
+        if (entry_of(m, i) == entry && m->trace->end_nano[m->tree->row[i]] > end)
+            end = m->trace->end_nano[m->tree->row[i]];
+    }
+    return end;
+}
+
+static void
+expect_block(struct model *m, uint32_t entry)
+{
+    const struct tk_row *row = m->row++;
+    bool folded = tk_str_eq(m->trace->name[m->tree->row[entry]], service_at(m, entry));
+    assert_int_equal(row->type, TK_ROW_SERVICE);
+    assert_int_equal(row->depth, 0);
+    assert_int_equal(row->span, folded ? entry : TK_NO_SPAN);
+    assert_true(tk_str_eq(row->name, service_at(m, entry)));
+    assert_int_equal(row->start_nano, visit_start(m, entry));
+    assert_int_equal(row->start_nano + row->duration_nano, visit_end(m, entry));
+    for (uint32_t i = entry; i < m->tree->span_count; i++) {
+        if (entry_of(m, i) != entry || (folded && i == entry))
+            continue;
+        row = m->row++;
+        assert_int_equal(row->type, TK_ROW_SPAN);
+        assert_int_equal(row->span, i);
+        assert_int_equal(row->depth, m->tree->depth[i] - m->tree->depth[entry] + (folded ? 0 : 1));
+    }
+}
+
+/* The blocks of the visits called from `caller`, by start; TK_NO_SPAN: those at the top. */
+static void
+expect_called(struct model *m, uint32_t caller)
+{
+    uint64_t behind_start = 0;
+    uint32_t behind = TK_NO_SPAN;
+    for (;;) {
+        uint32_t next = TK_NO_SPAN;
+        for (uint32_t i = 0; i < m->tree->span_count; i++) {
+            uint32_t parent = m->tree->parent[i];
+            uint64_t start = visit_start(m, i);
+            if (!begins_visit(m, i) ||
+                (parent == TK_NO_SPAN ? TK_NO_SPAN : entry_of(m, parent)) != caller)
+                continue;
+            if (behind != TK_NO_SPAN &&
+                (start < behind_start || (start == behind_start && i <= behind)))
+                continue;
+            if (next == TK_NO_SPAN || start < visit_start(m, next))
+                next = i;
+        }
+        if (next == TK_NO_SPAN)
+            return;
+        behind = next;
+        behind_start = visit_start(m, next);
+        expect_block(m, next);
+        expect_called(m, next);
+    }
+}
+
+static void
+random_traces_have_the_rows_of_the_model(void **state)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    (void)state;
+    for (unsigned seed = 1; seed <= 500; seed++) {
+        struct tk_batch *trace = new_batch();
+        struct tk_tree tree;
+        struct tk_trace_services services;
+        struct tk_rows rows;
+        uint32_t resource[3];
+        srand(seed);
+        for (int i = 0; i < 3; i++)
+            resource[i] = add_service(trace, names[i]);
+        for (uint32_t i = 1, count = 1 + (uint32_t)rand() % 20; i <= count; i++)
+            add_span(trace, resource[rand() % 3], i, i == 1 ? 0 : (unsigned)rand() % i,
+                     names[rand() % 3], (uint64_t)(rand() % 10), (uint64_t)(rand() % 10));
+        assert_int_equal(tk_tree_build(trace, &arena, &tree), TK_OK);
+        assert_int_equal(tk_trace_services(trace, &tree, &arena, &services), TK_OK);
+        assert_int_equal(tk_rows_build(trace, &tree, &services, false, &arena, &rows), TK_OK);
+        struct model m = {.trace = trace, .tree = &tree, .row = rows.row};
+        expect_called(&m, TK_NO_SPAN);
+        assert_int_equal(m.row - rows.row, rows.count);
+        tk_batch_free(trace);
+        tk_arena_clear(&arena);
+    }
+}
+
 static int
 setup(void **state)
 {
@@ -162,6 +293,7 @@ main(void)
         cmocka_unit_test_setup_teardown(every_visit_to_a_service_is_a_block_of_its_own, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(orphans_begin_blocks_of_their_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(random_traces_have_the_rows_of_the_model, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
