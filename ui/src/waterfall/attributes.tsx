@@ -1,5 +1,6 @@
 // A table of attributes: key, value, and a way to the traces that have the same.
 
+import { Fragment } from 'preact';
 import type { Attributes, Value } from '../api';
 import { attributeQuery } from '../query';
 import { href } from '../router';
@@ -19,7 +20,7 @@ export function AttributeTable({ attributes, scope }: Props) {
       {entries.map(([key, value]) => (
         <div class="attribute" key={key}>
           <dt>
-            <bdi>{key}</bdi>
+            <Name text={key} />
           </dt>
           <dd>
             <bdi class={`value value-${typeof value}`}>{formatValue(value)}</bdi>
@@ -28,6 +29,21 @@ export function AttributeTable({ attributes, scope }: Props) {
         </div>
       ))}
     </dl>
+  );
+}
+
+/** A key may be broken at its dots before it is broken anywhere. */
+function Name({ text }: { text: string }) {
+  const [first, ...rest] = text.split('.');
+  return (
+    <bdi>
+      {first}
+      {rest.map((part, i) => (
+        <Fragment key={i}>
+          <wbr />.{part}
+        </Fragment>
+      ))}
+    </bdi>
   );
 }
 
