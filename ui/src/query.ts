@@ -27,7 +27,9 @@ export function withService(typed: string, service: string): AskedQuery {
   const condition = `resource.service.name = ${quote(service)}`;
   if (!text) return { text: `{ ${condition} }`, offset: 0 };
   if (!text.startsWith('{')) {
-    return { text: `${text} service:${quote(service)}`, offset: -leading };
+    // In front, so that a word cut short does not take the filter for its value.
+    const before = `service:${quote(service)} `;
+    return { text: before + text, offset: before.length - leading };
   }
   if (closingBrace(text) === text.length - 1) {
     const inner = text.slice(1, -1);

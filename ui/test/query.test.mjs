@@ -18,7 +18,7 @@ test('the service filter becomes part of the query', () => {
   assert.equal(ask(' a=1 ', ''), 'a=1');
   assert.equal(ask('', 'api'), '{ resource.service.name = "api" }');
   assert.equal(ask('{ }', 'api'), '{ resource.service.name = "api" }');
-  assert.equal(ask('a=1', 'Node.js API'), 'a=1 service:"Node.js API"');
+  assert.equal(ask('a=', 'Node.js API'), 'service:"Node.js API" a=');
   assert.equal(
     ask('{ .a = 1 || .b = 2 }', 'api'),
     '{ resource.service.name = "api" && ( .a = 1 || .b = 2 ) }',
