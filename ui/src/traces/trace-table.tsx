@@ -47,7 +47,9 @@ function TraceRow({ trace, longest }: { trace: Summary; longest: number }) {
       <td class="t-name">
         <a class="row-link" href={href(`/traces/${trace.traceId}`)}>
           <bdi class="t-service">{trace.rootServiceName || 'unknown service'}</bdi>
-          <bdi class="t-operation">{trace.rootName || 'root not received'}</bdi>
+          {trace.rootName !== trace.rootServiceName && (
+            <bdi class="t-operation">{trace.rootName || 'root not received'}</bdi>
+          )}
         </a>
         {trace.broken && <BrokenBadge />}
       </td>
