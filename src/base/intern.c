@@ -3,6 +3,9 @@
  *
  * Open addressing with linear probing; a slot holds number + 1, 0 is free.  The table is at most
  * half full, hashes are kept beside the strings, so that growing and most misses touch no text.
+ *
+ * The strings of records from one piece of code come in one order again and again.  So each string
+ * remembers which one followed it, and that guess is tried before anything is hashed.
  */
 #include "base/intern.h"
 
@@ -25,6 +28,7 @@ tk_intern_release(struct tk_intern *table)
 {
     free(table->strings);
     free(table->_hashes);
+    free(table->_followers);
     free(table->_slots);
     tk_intern_init(table, table->limit);
 }
@@ -35,6 +39,7 @@ tk_intern_clear(struct tk_intern *table)
     if (table->count > 0)
         memset(table->_slots, 0, table->_slot_count * sizeof *table->_slots);
     table->count = 0;
+    table->_last = 0;
 }
 
 /* The slot where `string` is, or the free one where it belongs. */
@@ -82,38 +87,59 @@ grow_strings(struct tk_intern *table)
     if (hashes == NULL)
         return TK_ERR_MEMORY;
     table->_hashes = hashes;
+    uint32_t *followers = realloc(table->_followers, capacity * sizeof *followers);
+    if (followers == NULL)
+        return TK_ERR_MEMORY;
+    table->_followers = followers;
     table->_capacity = capacity;
     return TK_OK;
 }
 
-/* `arena` NULL: keep the view. */
+/* A string that is not there yet; `arena` NULL: keep the view. */
 static enum tk_err
-add(struct tk_intern *table, struct tk_arena *arena, tk_str string, uint32_t *ret_id)
+add_new(struct tk_intern *table, struct tk_arena *arena, tk_str string, uint64_t hash)
 {
-    uint64_t hash = tk_hash(string);
-    uint32_t *slot = table->_slot_count > 0 ? find_slot(table, string, hash) : NULL;
-    if (slot != NULL && *slot != 0) {
-        *ret_id = *slot - 1;
-        return TK_OK;
-    }
     if (table->count >= table->limit)
         return TK_ERR_LIMIT;
     if (table->count == table->_capacity && grow_strings(table) != TK_OK)
         return TK_ERR_MEMORY;
-    if (table->count >= table->_slot_count / 2) {
-        if (grow_slots(table) != TK_OK)
-            return TK_ERR_MEMORY;
-        slot = find_slot(table, string, hash);
-    }
+    if (table->count >= table->_slot_count / 2 && grow_slots(table) != TK_OK)
+        return TK_ERR_MEMORY;
     if (arena != NULL) {
         string = tk_arena_copy(arena, string);
         if (string.ptr == NULL)
             return TK_ERR_MEMORY;
     }
+    uint32_t *slot = find_slot(table, string, hash);
     table->strings[table->count] = string;
     table->_hashes[table->count] = hash;
-    *ret_id = table->count++;
-    *slot = table->count;
+    table->_followers[table->count] = 0;
+    *slot = ++table->count;
+    return TK_OK;
+}
+
+static enum tk_err
+add(struct tk_intern *table, struct tk_arena *arena, tk_str string, uint32_t *ret_id)
+{
+    uint32_t id;
+    if (table->count > 0) {
+        id = table->_followers[table->_last];
+        if (tk_str_eq(table->strings[id], string))
+            goto out;
+    }
+    uint64_t hash = tk_hash(string);
+    uint32_t slot = table->count > 0 ? *find_slot(table, string, hash) : 0;
+    if (slot == 0) {
+        enum tk_err code = add_new(table, arena, string, hash);
+        if (code != TK_OK)
+            return code;
+        slot = table->count;
+    }
+    id = slot - 1;
+    table->_followers[table->_last] = id;
+out:
+    table->_last = id;
+    *ret_id = id;
     return TK_OK;
 }
 

@@ -16,6 +16,8 @@ struct tk_intern {
     uint32_t _slot_count; /* power of two */
     uint32_t _capacity;
     uint64_t *_hashes;
+    uint32_t *_followers; /* [_capacity]; by number: which one was asked for next, last time */
+    uint32_t _last;       /* asked for */
 };
 
 void tk_intern_init(struct tk_intern *table, uint32_t limit);

@@ -97,7 +97,8 @@ tk_batch_memory(const struct tk_batch *batch)
            batch->_link_capacity * sizeof *batch->link +
            batch->_resource_capacity * sizeof *batch->resources +
            batch->_scope_capacity * sizeof *batch->scopes +
-           batch->keys._capacity * (sizeof *batch->keys.strings + sizeof *batch->keys._hashes) +
+           batch->keys._capacity * (sizeof *batch->keys.strings + sizeof *batch->keys._hashes +
+                                    sizeof *batch->keys._followers) +
            batch->keys._slot_count * sizeof *batch->keys._slots + batch->arena.used +
            malloc_usable_size(batch->_source);
 }
