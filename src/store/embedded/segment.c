@@ -16,7 +16,7 @@
 #include <stdlib.h>
 #include <zstd.h>
 
-enum { TABLE_PART = UINT32_MAX };
+#define TABLE_PART UINT32_MAX
 
 static atomic_uint_fast64_t last_serial;
 
