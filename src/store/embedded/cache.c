@@ -149,6 +149,15 @@ tk_cache_put(struct tk_cache *cache, struct tk_cache_key key, void *value, size_
     return item;
 }
 
+struct tk_cache_item *
+tk_cache_hold(struct tk_cache_item *item)
+{
+    pthread_mutex_lock(&item->_cache->_lock);
+    item->_references++;
+    pthread_mutex_unlock(&item->_cache->_lock);
+    return item;
+}
+
 void
 tk_cache_release(struct tk_cache_item *item)
 {

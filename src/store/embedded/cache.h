@@ -45,6 +45,8 @@ struct tk_cache_item *tk_cache_get(struct tk_cache *cache, struct tk_cache_key k
 /* Puts `value` there and holds it for the caller; NULL when memory ran out (the value is freed). */
 struct tk_cache_item *tk_cache_put(struct tk_cache *cache, struct tk_cache_key key, void *value,
                                    size_t bytes, void (*free_value)(void *value));
+/* Once more, for another holder. */
+struct tk_cache_item *tk_cache_hold(struct tk_cache_item *item);
 void tk_cache_release(struct tk_cache_item *item); /* NULL is fine */
 
 #endif

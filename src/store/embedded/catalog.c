@@ -37,7 +37,7 @@ tk_catalog_parse_name(const char *file, struct tk_segment_name *ret_name)
     rest.len -= 4;
     tk_str first = tk_str_split(&rest, '-');
     return tk_str_to_u64(first, &ret_name->first) && tk_str_to_u64(rest, &ret_name->last) &&
-           ret_name->first <= ret_name->last;
+           ret_name->first <= ret_name->last && ret_name->last <= TK_WAL_NUMBER_MAX;
 }
 
 /* Where the project is, or belongs. */

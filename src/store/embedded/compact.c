@@ -184,6 +184,7 @@ tk_compact_run(void *arg)
     struct tk_embedded *store = arg;
     struct tk_sources sources;
     struct tk_error err = {0};
+    (void)pthread_setname_np(pthread_self(), "tk-compact");
     (void)setpriority(PRIO_PROCESS, 0, 19); /* Linux: of this thread; ingest comes first */
     while (!atomic_load(&store->stop_compact)) {
         tk_sources_init(&sources);

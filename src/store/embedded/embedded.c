@@ -186,7 +186,9 @@ seal(struct tk_store *base, struct tk_error *err)
     pthread_mutex_lock(&store->lock);
     uint64_t target = store->open->number, attempts = store->seal_attempts;
     store->rotate = true;
+    store->retry_seal = true;
     pthread_cond_signal(&store->work);
+    pthread_cond_signal(&store->sealing);
     while (store->rotate || (store->oldest != store->open && store->oldest->number <= target)) {
         if (store->seal_failure.code != TK_OK && store->seal_attempts > attempts) {
             code = tk_error_set(err, store->seal_failure.code, "%s", store->seal_failure.message);

@@ -20,7 +20,8 @@
  *   (1) a span is acknowledged only when its log file is synced;
  *   (2) a log file is deleted only when each project in it has a synced segment that covers it;
  *   (3) replay leaves out the projects that have such a segment: what is there is there once;
- *   (4) generations are sealed in order, so a compacted segment covers no unsealed one;
+ *   (4) generations are sealed in order, so a compacted segment covers no unsealed one; and log
+ *       files are deleted in order, so that a drop is remembered as long as what it drops;
  *   (5) a segment whose log files another one covers too is a leftover, deleted at start.
  *
  * Locks: `lock` guards everything here that is not said to be otherwise, and is held for instants
@@ -76,6 +77,7 @@ struct tk_embedded {
 
     struct tk_pending *queue_head, **queue_tail;
     size_t queue_bytes;
+    uint64_t first_log;                  /* no log file before this one is left */
     struct tk_generation *oldest, *open; /* a list, oldest to open; the open one is the newest */
     size_t unsealed_bytes;
     uint64_t unsealed_log_bytes;
@@ -88,6 +90,7 @@ struct tk_embedded {
     bool full;               /* the last write did not fit; asked again when it matters */
     struct tk_error failure; /* code != TK_OK: nothing more can be appended */
     struct tk_error seal_failure;
+    bool retry_seal;        /* somebody waits: do not wait after a failure */
     uint64_t seal_attempts; /* ended ones, well or not */
     struct tk_store_stats stats;
 

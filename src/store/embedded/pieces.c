@@ -62,6 +62,25 @@ tk_pieces_hold(struct tk_pieces *pieces, struct tk_cache_item *block)
     return TK_OK;
 }
 
+static bool
+holds(const struct tk_pieces *pieces, const struct tk_cache_item *block)
+{
+    for (uint32_t i = pieces->_block_count; i > 0; i--)
+        if (pieces->_blocks[i - 1] == block)
+            return true;
+    return false;
+}
+
+enum tk_err
+tk_pieces_hold_all(struct tk_pieces *pieces, const struct tk_pieces *other)
+{
+    enum tk_err code = TK_OK;
+    for (uint32_t i = 0; i < other->_block_count && code == TK_OK; i++)
+        if (!holds(pieces, other->_blocks[i]))
+            code = tk_pieces_hold(pieces, tk_cache_hold(other->_blocks[i]));
+    return code;
+}
+
 static tk_span_id
 span_id_of(struct tk_piece piece)
 {

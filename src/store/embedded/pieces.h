@@ -50,6 +50,8 @@ enum tk_err tk_pieces_add(struct tk_pieces *pieces, const struct tk_batch *batch
                           uint32_t row) TK_MUST_USE;
 /* Takes over one reference of a block, to be let go in tk_pieces_clear (on failure: at once). */
 enum tk_err tk_pieces_hold(struct tk_pieces *pieces, struct tk_cache_item *block) TK_MUST_USE;
+/* Holds every block that `other` holds, too. */
+enum tk_err tk_pieces_hold_all(struct tk_pieces *pieces, const struct tk_pieces *other) TK_MUST_USE;
 
 /* One span per span id: the fuller one (store.h, contract 2).  Keeps the order of the rest. */
 enum tk_err tk_pieces_dedup(struct tk_pieces *pieces) TK_MUST_USE;

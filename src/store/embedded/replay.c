@@ -134,6 +134,9 @@ tk_replay(struct tk_embedded *store, uint64_t last_covered, struct tk_error *err
     size_t count = 0;
     uint64_t begin = store->env->mono_nano(store->env);
     enum tk_err code = tk_wal_list(store->env, store->log_dir, &numbers, &count, err);
+    pthread_mutex_lock(&store->lock);
+    store->first_log = count > 0 ? numbers[0] : last + 1;
+    pthread_mutex_unlock(&store->lock);
     for (size_t i = 0; i < count && code == TK_OK; i++) {
         struct replay replay = {store, numbers[i]};
         wait_for_memory(store);

@@ -107,6 +107,35 @@ next_buffer(struct tk_embedded *store, struct tk_generation *generation)
     return buffer;
 }
 
+/*
+ * Deletes the log files up to `last`, strictly in order, on disk too: a log file with the record of
+ * a drop must outlive the older ones, or replay would bring back what was dropped.  What cannot be
+ * deleted now is deleted with the next one; the next start knows that it is covered.
+ */
+static void
+remove_logs(struct tk_embedded *store, uint64_t last)
+{
+    struct tk_error err;
+    enum tk_err code = TK_OK;
+    pthread_mutex_lock(&store->lock);
+    uint64_t first = store->first_log;
+    pthread_mutex_unlock(&store->lock);
+    for (uint64_t number = first; number <= last && code == TK_OK; number++) {
+        code = tk_wal_remove(store->env, store->log_dir, number, &err);
+        if (code == TK_ERR_NOT_FOUND)
+            code = TK_OK;
+        if (code == TK_OK)
+            code = store->env->sync_dir(store->env, store->log_dir, &err);
+        if (code == TK_OK)
+            first = number + 1;
+    }
+    if (code != TK_OK)
+        tk_log(TK_LOG_WARNING, "store", "%s", err.message);
+    pthread_mutex_lock(&store->lock);
+    store->first_log = first;
+    pthread_mutex_unlock(&store->lock);
+}
+
 static enum tk_err
 seal_generation(struct tk_embedded *store, struct tk_generation *generation, struct tk_error *err)
 {
@@ -117,9 +146,7 @@ seal_generation(struct tk_embedded *store, struct tk_generation *generation, str
         if (code != TK_OK)
             return code;
     }
-    enum tk_err code = tk_wal_remove(store->env, store->log_dir, generation->number, err);
-    if (code != TK_OK && code != TK_ERR_NOT_FOUND) /* the next start knows that it is covered */
-        tk_log(TK_LOG_WARNING, "store", "%s", err->message);
+    remove_logs(store, generation->number);
     return TK_OK;
 }
 
@@ -140,9 +167,10 @@ wait_for_retry(struct tk_embedded *store)
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += RETRY_SECONDS;
     pthread_mutex_lock(&store->lock);
-    while (!store->stop &&
+    while (!store->stop && !store->retry_seal &&
            pthread_cond_timedwait(&store->sealing, &store->lock, &until) != ETIMEDOUT)
         continue;
+    store->retry_seal = false;
     pthread_mutex_unlock(&store->lock);
 }
 
@@ -173,6 +201,7 @@ void *
 tk_sealer_run(void *arg)
 {
     struct tk_embedded *store = arg;
+    (void)pthread_setname_np(pthread_self(), "tk-seal");
     for (;;) {
         pthread_mutex_lock(&store->lock);
         while (store->oldest == store->open && !store->stop)

@@ -38,6 +38,7 @@ struct tk_segment_writer {
 
     struct tk_batch *batch; /* of the block under construction */
     size_t batch_bytes;     /* about what it takes encoded */
+    struct tk_pieces held;  /* keeps alive what `batch` views */
     struct source *sources; /* open addressing by `from` */
     uint32_t source_count, source_slots;
     struct known *resources, *scopes; /* [resource_count], [scope_count] of `batch` */
@@ -64,6 +65,7 @@ tk_segment_writer_open(struct tk_env *env, const char *path, struct tk_segment_n
         return no_memory(err);
     writer->env = env;
     writer->source_slots = MAPS_MIN;
+    tk_pieces_init(&writer->held);
     tk_buf_init(&writer->raw, TK_SEGMENT_BLOCK_RAW_MAX);
     tk_buf_init(&writer->packed, SIZE_MAX / 2);
     tk_buf_init(&writer->index, UINT32_MAX);
@@ -109,6 +111,7 @@ tk_segment_writer_abort(struct tk_segment_writer *writer)
     if (writer->file != NULL)
         writer->env->close(writer->env, writer->file);
     tk_batch_free(writer->batch);
+    tk_pieces_release(&writer->held);
     ZSTD_freeCCtx(writer->zstd);
     tk_buf_release(&writer->raw);
     tk_buf_release(&writer->packed);
@@ -174,6 +177,7 @@ flush(struct tk_segment_writer *writer, struct tk_error *err)
     writer->footer.block_count++;
     forget_sources(writer);
     tk_batch_clear(writer->batch);
+    tk_pieces_clear(&writer->held);
     writer->batch_bytes = 0;
     return TK_OK;
 }
@@ -404,6 +408,8 @@ tk_segment_writer_add(struct tk_segment_writer *writer, const struct tk_trace_en
     enum tk_err code = TK_OK;
     for (uint32_t i = 0; i < pieces->count && code == TK_OK; i++)
         code = add_row(writer, pieces->piece[i].batch, pieces->piece[i].row, err);
+    if (code == TK_OK && tk_pieces_hold_all(&writer->held, pieces) != TK_OK)
+        code = no_memory(err);
     return code;
 }
 

@@ -346,7 +346,7 @@ add_listed(void *arg, const char *name)
     if (!tk_str_ends_with(digits, TK_STR(".log")))
         return true;
     digits.len -= 4;
-    if (!tk_str_to_u64(digits, &number))
+    if (!tk_str_to_u64(digits, &number) || number > TK_WAL_NUMBER_MAX)
         return true;
     if (listing->count == listing->capacity) {
         size_t capacity = listing->capacity > 0 ? listing->capacity * 2 : 16;

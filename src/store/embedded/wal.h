@@ -21,6 +21,9 @@ enum tk_wal_type {
     TK_WAL_DROP = 2,  /* everything of `project` before this record is void; no body */
 };
 
+/* A file's number; beyond it a name is nothing of ours. */
+static const uint64_t TK_WAL_NUMBER_MAX = (uint64_t)1 << 48;
+
 struct tk_wal_record {
     enum tk_wal_type type;
     uint32_t project;

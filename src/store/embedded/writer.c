@@ -88,7 +88,7 @@ tk_writer_ready(struct tk_store *base, struct tk_error *err)
     pthread_mutex_unlock(&store->lock);
     if (failure.code != TK_OK)
         return tk_error_set(err, failure.code, "%s", failure.message);
-    return check_full(store, 0, err);
+    return check_full(store, SPACE_MIN, err); /* room for more than the next small one */
 }
 
 /* Under `lock`.  One that is too large for the budget is taken when nothing else is there. */
@@ -371,6 +371,7 @@ void *
 tk_writer_run(void *arg)
 {
     struct tk_embedded *store = arg;
+    (void)pthread_setname_np(pthread_self(), "tk-log");
     for (;;) {
         pthread_mutex_lock(&store->lock);
         wait_for_work(store);

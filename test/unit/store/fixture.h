@@ -56,7 +56,8 @@ fx_attrs(struct tk_batch *batch, uint64_t seed, uint32_t more)
     struct tk_range range = {batch->attr_count, 0};
     fx_attr(batch, "http.route", fx_text("/users/:id"));
     fx_attr(batch, "empty", fx_text(""));
-    fx_attr(batch, "big", (struct tk_value){.type = TK_VALUE_INT, .i = INT64_MIN + (int64_t)(seed % 1000)});
+    fx_attr(batch, "big",
+            (struct tk_value){.type = TK_VALUE_INT, .i = INT64_MIN + (int64_t)(seed % 1000)});
     fx_attr(batch, "ratio", (struct tk_value){.type = TK_VALUE_DOUBLE, .d = 0.1 * (double)seed});
     fx_attr(batch, "yes", (struct tk_value){.type = TK_VALUE_BOOL, .b = seed % 2 == 0});
     fx_attr(batch, "nothing", (struct tk_value){.type = TK_VALUE_EMPTY});

@@ -1,0 +1,445 @@
+/*
+ * What only the embedded store promises: its files.  Who may open them, what a crash leaves behind,
+ * what damage does, and that files written by earlier versions keep opening (golden/).
+ */
+#include "store/fixture.h"
+
+#include "base/log.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/wait.h>
+
+static struct tk_store *
+open_at(const char *dir)
+{
+    struct tk_store *store;
+    struct tk_error err = {0};
+    struct tk_store_options options = {.dir = dir, .memory = 32 << 20};
+    if (tk_embedded_open(&options, &store, &err) != TK_OK)
+        fail_msg("open: %s", err.message);
+    return store;
+}
+
+static void
+seal(struct tk_store *store)
+{
+    struct tk_error err = {0};
+    if (tk_store_seal(store, &err) != TK_OK)
+        fail_msg("seal: %s", err.message);
+}
+
+static struct tk_store_stats
+stats_of(struct tk_store *store)
+{
+    struct tk_store_stats stats;
+    tk_store_get_stats(store, &stats);
+    return stats;
+}
+
+/* The only file of `dir`/`sub` that ends in `suffix`; freed by the caller. */
+static char *
+file_in(const char *dir, const char *sub, const char *suffix)
+{
+    char *path = NULL, *folder;
+    assert_true(asprintf(&folder, "%s/%s", dir, sub) > 0);
+    DIR *listing = opendir(folder);
+    assert_non_null(listing);
+    for (struct dirent *entry; (entry = readdir(listing)) != NULL;)
+        if (tk_str_ends_with(tk_str_from(entry->d_name), tk_str_from(suffix))) {
+            assert_null(path);
+            assert_true(asprintf(&path, "%s/%s", folder, entry->d_name) > 0);
+        }
+    (void)closedir(listing);
+    free(folder);
+    return path;
+}
+
+static char *
+read_file(const char *path, size_t *ret_len)
+{
+    FILE *file = fopen(path, "rb");
+    assert_non_null(file);
+    char *bytes = malloc(1 << 20);
+    *ret_len = fread(bytes, 1, 1 << 20, file);
+    (void)fclose(file);
+    return bytes;
+}
+
+static void
+write_file(const char *path, const char *bytes, size_t len)
+{
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    assert_int_equal(fwrite(bytes, 1, len, file), len);
+    assert_int_equal(fclose(file), 0);
+}
+
+static void
+flip_byte(const char *path, size_t offset)
+{
+    size_t len;
+    char *bytes = read_file(path, &len);
+    assert_true(offset < len);
+    bytes[offset] = (char)(bytes[offset] ^ 0x40);
+    write_file(path, bytes, len);
+    free(bytes);
+}
+
+/* Runs `work` in a process that is gone at its end without closing anything: a crash. */
+static void
+in_a_process_that_dies(void (*work)(const char *dir), const char *dir)
+{
+    int status;
+    pid_t child = fork();
+    assert_true(child >= 0);
+    if (child == 0) {
+        work(dir);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static struct tk_embedded_check
+run_check(const char *dir)
+{
+    struct tk_embedded_check result;
+    struct tk_error err = {0};
+    if (tk_embedded_check(NULL, dir, NULL, NULL, &result, &err) != TK_OK)
+        fail_msg("check: %s", err.message);
+    return result;
+}
+
+static bool
+is_well(const char *dir)
+{
+    struct tk_embedded_check result = run_check(dir);
+    return result.damaged_blocks + result.damaged_files == 0;
+}
+
+static struct tk_embedded_check
+check(const char *dir, bool expect_well)
+{
+    assert_int_equal(is_well(dir), expect_well);
+    return run_check(dir);
+}
+
+static void
+send_ten_and_die(const char *dir)
+{
+    struct tk_store *store = open_at(dir);
+    for (uint64_t i = 1; i <= 10; i++)
+        if (FX_SEND(store, 1, {.trace = i, .span = i, .start = 100 + i}) != TK_OK)
+            _exit(1);
+}
+
+static void
+the_log_is_replayed_after_a_crash(void **state)
+{
+    char *dir = fx_dir();
+    (void)state;
+    in_a_process_that_dies(send_ten_and_die, dir);
+    in_a_process_that_dies(send_ten_and_die, dir); /* retries after the restart */
+    check(dir, true);
+    struct tk_store *store = open_at(dir);
+    assert_in_range(stats_of(store).replayed_spans, 10, 20); /* the first ten may be sealed */
+    for (uint64_t i = 1; i <= 10; i++)
+        assert_int_equal(fx_span_count(store, 1, i), 1);
+    tk_store_close(store);
+    fx_remove_dir(dir);
+}
+
+static void
+a_torn_tail_of_the_log_is_cut_off_without_a_word(void **state)
+{
+    (void)state;
+    for (size_t cut = 1; cut < 700; cut += 37) {
+        char *dir = fx_dir();
+        size_t len;
+        in_a_process_that_dies(send_ten_and_die, dir);
+        char *path = file_in(dir, "log", ".log"), *bytes = read_file(path, &len);
+        write_file(path, bytes, len - cut);
+        check(dir, true);
+        struct tk_store *store = open_at(dir);
+        assert_int_equal(stats_of(store).replayed_spans, cut < len / 10 ? 9 : 8);
+        assert_int_equal(stats_of(store).damaged_blocks, 0);
+        tk_store_close(store);
+        free(bytes);
+        free(path);
+        fx_remove_dir(dir);
+    }
+}
+
+static void
+a_damaged_record_in_the_middle_of_the_log_is_counted_and_the_rest_is_replayed(void **state)
+{
+    (void)state;
+    for (size_t place = 0; place < 3; place++) {
+        static const size_t offsets[] = {32 + 10, 32 + 48 + 100, 5}; /* header, body, file header */
+        char *dir = fx_dir();
+        in_a_process_that_dies(send_ten_and_die, dir);
+        char *path = file_in(dir, "log", ".log");
+        flip_byte(path, offsets[place]);
+        check(dir, false);
+        struct tk_store *store = open_at(dir);
+        assert_int_equal(stats_of(store).replayed_spans, place == 2 ? 10 : 9);
+        assert_int_equal(stats_of(store).damaged_blocks, 1);
+        assert_int_equal(fx_span_count(store, 1, 10), 1);
+        tk_store_close(store);
+        free(path);
+        fx_remove_dir(dir);
+    }
+}
+
+static void
+a_log_file_that_its_segment_covers_adds_nothing(void **state)
+{
+    char *dir = fx_dir();
+    size_t len;
+    (void)state;
+    in_a_process_that_dies(send_ten_and_die, dir);
+    char *path = file_in(dir, "log", ".log"), *bytes = read_file(path, &len);
+    tk_store_close(open_at(dir)); /* sealed, and the log file is gone */
+    write_file(path, bytes, len); /* as if the crash had come before that */
+    struct tk_store *store = open_at(dir);
+    assert_int_equal(stats_of(store).replayed_spans, 0);
+    seal(store);
+    assert_int_equal(stats_of(store).segment_spans, 10);
+    assert_int_equal(access(path, F_OK), -1);
+    tk_store_close(store);
+    free(bytes);
+    free(path);
+    fx_remove_dir(dir);
+}
+
+static void
+leftovers_of_a_cut_short_sealing_are_removed(void **state)
+{
+    char *dir = fx_dir(), *path;
+    (void)state;
+    in_a_process_that_dies(send_ten_and_die, dir);
+    tk_store_close(open_at(dir));
+    assert_true(asprintf(&path, "%s/p1/00000009-00000009.tmp", dir) > 0);
+    write_file(path, "half", 4);
+    tk_store_close(open_at(dir));
+    assert_int_equal(access(path, F_OK), -1);
+    free(path);
+    fx_remove_dir(dir);
+}
+
+static void
+many_small_segments_become_one_and_leftovers_of_it_are_not_read_twice(void **state)
+{
+    char *dir = fx_dir(), *path, *kept = NULL;
+    size_t len = 0;
+    (void)state;
+    struct tk_store *store = open_at(dir);
+    for (uint64_t i = 1; i <= 8; i++) {
+        assert_int_equal(FX_SEND(store, 1, {.trace = 1 + i % 3, .span = i, .start = 100 + i},
+                                 {.trace = 7, .span = 77, .start = 50}),
+                         TK_OK);
+        seal(store);
+        if (i == 1) {
+            path = file_in(dir, "p1", ".seg");
+            kept = read_file(path, &len);
+        }
+    }
+    for (int wait = 0; wait < 3000 && stats_of(store).segments > 1; wait++)
+        usleep(10000);
+    assert_int_equal(stats_of(store).segments, 1);
+    assert_int_equal(stats_of(store).segment_spans, 9); /* the copies of span 77 are one */
+    tk_store_close(store);
+    write_file(path, kept, len); /* the crash came before it was deleted */
+    store = open_at(dir);
+    assert_int_equal(stats_of(store).segment_spans, 9);
+    assert_int_equal(access(path, F_OK), -1);
+    assert_int_equal(fx_span_count(store, 1, 7), 1);
+    for (uint64_t i = 1; i <= 3; i++)
+        assert_true(fx_span_count(store, 1, i) >= 2);
+    tk_store_close(store);
+    check(dir, true);
+    free(kept);
+    free(path);
+    fx_remove_dir(dir);
+}
+
+/* Two blocks: trace 1 fills the first and reaches into the second, trace 2 is in the second. */
+static void
+make_two_blocks(const char *dir)
+{
+    enum { COUNT = 2100 };
+    struct tk_store *store = open_at(dir);
+    struct fx_span *spans = calloc(COUNT, sizeof *spans);
+    for (uint64_t i = 0; i < COUNT; i++)
+        spans[i] = (struct fx_span){
+            .trace = i < 2090 ? 1 : 2, .span = i + 1, .start = i < 2090 ? 5000 + i : 10 + i};
+    assert_int_equal(fx_send(store, 1, spans, COUNT), TK_OK);
+    free(spans);
+    tk_store_close(store);
+}
+
+static void
+a_damaged_block_is_counted_once_and_the_rest_is_served(void **state)
+{
+    char *dir = fx_dir();
+    struct fx_scan scan;
+    (void)state;
+    make_two_blocks(dir);
+    assert_int_equal(check(dir, true).blocks, 2);
+    char *path = file_in(dir, "p1", ".seg");
+    flip_byte(path, 100);
+    assert_int_equal(check(dir, false).damaged_blocks, 1);
+    struct tk_store *store = open_at(dir);
+    for (int round = 0; round < 2; round++) {
+        fx_scan(store, 1, (struct tk_store_range){0}, 10, &scan);
+        assert_int_equal(scan.count, 2);
+        assert_true(scan.span_count < 2100 && scan.span_count > 10);
+        assert_int_equal(fx_span_count(store, 1, 2), 10);
+        assert_int_equal(stats_of(store).damaged_blocks, 1);
+    }
+    tk_store_close(store);
+    free(path);
+    fx_remove_dir(dir);
+}
+
+static void
+a_flipped_byte_anywhere_in_a_segment_is_never_served(void **state)
+{
+    char *dir = fx_dir();
+    size_t len;
+    (void)state;
+    struct tk_store *store = open_at(dir);
+    assert_int_equal(
+        FX_SEND(store, 1, {.trace = 1, .span = 1, .start = 5}, {.trace = 2, .span = 2, .start = 6}),
+        TK_OK);
+    tk_store_close(store);
+    char *path = file_in(dir, "p1", ".seg"), *bytes = read_file(path, &len);
+    struct fx_span spans[] = {{.trace = 1, .span = 1, .start = 5}};
+    struct tk_batch *sent = fx_batch(spans, 1);
+    for (size_t at = 0; at < len; at += 3) {
+        struct tk_store_view *view;
+        struct tk_error err;
+        bytes[at] ^= 0x10;
+        write_file(path, bytes, len);
+        bytes[at] ^= 0x10;
+        bool well = is_well(dir); /* zstd has bits that it does not care for */
+        store = open_at(dir);
+        struct tk_batch *found = tk_batch_new();
+        assert_int_equal(tk_store_view_open(store, 1, &view, &err), TK_OK);
+        enum tk_err code = tk_store_find(view, fx_trace_id(1), found, &err);
+        if (code == TK_OK)
+            fx_assert_same_spans(sent, found);
+        assert_true(code == TK_OK || !well);
+        tk_batch_free(found);
+        tk_store_view_close(view);
+        tk_store_close(store);
+    }
+    tk_batch_free(sent);
+    free(bytes);
+    free(path);
+    fx_remove_dir(dir);
+}
+
+static void
+a_second_process_is_told_who_has_the_directory(void **state)
+{
+    char *dir = fx_dir(), pid[32];
+    struct tk_store *second, *first = open_at(dir);
+    struct tk_error err = {0};
+    struct tk_store_options options = {.dir = dir};
+    (void)state;
+    assert_int_equal(tk_embedded_open(&options, &second, &err), TK_ERR_LOCKED);
+    (void)snprintf(pid, sizeof pid, "%ld", (long)getpid());
+    assert_non_null(strstr(err.message, pid));
+    check(dir, true); /* but looking is allowed */
+    tk_store_close(first);
+    tk_store_close(open_at(dir));
+    fx_remove_dir(dir);
+}
+
+static enum tk_err
+refuse_lock(struct tk_env *env, const char *path, tk_file **ret_file, struct tk_error *err)
+{
+    (void)env;
+    (void)ret_file;
+    return tk_error_set(err, TK_ERR_DENIED, "open %s: permission denied", path);
+}
+
+static void
+a_directory_that_cannot_be_written_is_refused(void **state)
+{
+    char *dir = fx_dir();
+    struct tk_env env = *tk_env_host();
+    struct tk_store *store;
+    struct tk_error err = {0};
+    struct tk_store_options options = {.env = &env, .dir = dir};
+    (void)state;
+    env.lock = refuse_lock; /* root may write everywhere, so permissions would prove nothing */
+    assert_int_equal(tk_embedded_open(&options, &store, &err), TK_ERR_DENIED);
+    assert_non_null(strstr(err.message, dir));
+    fx_remove_dir(dir);
+}
+
+static void
+missing_directories_are_made(void **state)
+{
+    char *dir = fx_dir(), *deep;
+    (void)state;
+    assert_true(asprintf(&deep, "%s/a/b/c", dir) > 0);
+    tk_store_close(open_at(deep));
+    assert_int_equal(access(deep, F_OK), 0);
+    free(deep);
+    fx_remove_dir(dir);
+}
+
+static void
+a_store_takes_far_more_than_its_memory(void **state)
+{
+    enum { COUNT = 500, ROUNDS = 200 };
+    char *dir = fx_dir();
+    struct tk_store *store;
+    struct tk_error err = {0};
+    struct tk_store_options options = {.dir = dir, .memory = 8 << 20};
+    struct fx_span spans[COUNT];
+    (void)state;
+    assert_int_equal(tk_embedded_open(&options, &store, &err), TK_OK);
+    for (uint64_t round = 0; round < ROUNDS; round++) {
+        for (uint64_t i = 0; i < COUNT; i++)
+            spans[i] = (struct fx_span){.trace = 1 + round * COUNT / 10 + i / 10,
+                                        .span = 1 + round * COUNT + i,
+                                        .start = 1000 + round * COUNT + i};
+        enum tk_err code;
+        while ((code = fx_send(store, 1, spans, COUNT)) == TK_ERR_BUSY)
+            usleep(1000);
+        assert_int_equal(code, TK_OK);
+        assert_true(stats_of(store).open_bytes <= 8 << 20);
+    }
+    for (uint64_t trace = 1; trace <= ROUNDS * COUNT / 10; trace += 97)
+        assert_int_equal(fx_span_count(store, 1, trace), 10);
+    tk_store_close(store);
+    check(dir, true);
+    fx_remove_dir(dir);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_log_is_replayed_after_a_crash),
+        cmocka_unit_test(a_torn_tail_of_the_log_is_cut_off_without_a_word),
+        cmocka_unit_test(
+            a_damaged_record_in_the_middle_of_the_log_is_counted_and_the_rest_is_replayed),
+        cmocka_unit_test(a_log_file_that_its_segment_covers_adds_nothing),
+        cmocka_unit_test(leftovers_of_a_cut_short_sealing_are_removed),
+        cmocka_unit_test(many_small_segments_become_one_and_leftovers_of_it_are_not_read_twice),
+        cmocka_unit_test(a_damaged_block_is_counted_once_and_the_rest_is_served),
+        cmocka_unit_test(a_flipped_byte_anywhere_in_a_segment_is_never_served),
+        cmocka_unit_test(a_second_process_is_told_who_has_the_directory),
+        cmocka_unit_test(a_directory_that_cannot_be_written_is_refused),
+        cmocka_unit_test(missing_directories_are_made),
+        cmocka_unit_test(a_store_takes_far_more_than_its_memory),
+    };
+    tk_log_set_level(TK_LOG_ERROR + 1);
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
