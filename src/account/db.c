@@ -132,7 +132,7 @@ tk_db_step(sqlite3_stmt *statement, struct tk_error *err)
 enum tk_err
 tk_db_run(sqlite3 *db, struct tk_error *err, const char *sql, const char *types, ...)
 {
-    sqlite3_stmt *statement;
+    sqlite3_stmt *statement = NULL;
     va_list args;
     va_start(args, types);
     enum tk_err result = prepare(db, &statement, err, sql, types, &args);

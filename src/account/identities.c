@@ -10,6 +10,7 @@
  */
 #include "account/private.h"
 
+#include "base/assert.h"
 #include "base/log.h"
 
 #include <stdatomic.h>
@@ -118,9 +119,11 @@ allocate(struct picture *picture, sqlite3 *db, struct tk_error *err)
         picture->projects = tk_arena_zalloc(arena, projects + 1, sizeof *picture->projects);
         if (picture->entries == NULL || picture->slots == NULL || picture->origins == NULL ||
             picture->sorted_origins == NULL || picture->projects == NULL)
-            result = tk_error_set(err, TK_ERR_MEMORY, "too many keys to hold in memory");
+            result = TK_ERR_MEMORY;
     }
     (void)sqlite3_finalize(row);
+    if (result == TK_ERR_MEMORY)
+        (void)tk_error_set(err, result, "too many keys to hold in memory");
     return result;
 }
 
@@ -146,7 +149,8 @@ load_entries(struct picture *picture, sqlite3 *db, bool sessions, struct tk_erro
     while ((result = tk_db_step(row, err)) == TK_OK) {
         tk_str hash = tk_db_text(row, 0), project = tk_db_text(row, 3);
         struct entry *entry = &picture->entries[picture->entry_count];
-        if (hash.len != sizeof entry->hash || project.len >= sizeof entry->identity.project)
+        if (hash.ptr == NULL || hash.len != sizeof entry->hash ||
+            project.len >= sizeof entry->identity.project)
             continue; /* not written by us */
         memcpy(entry->hash, hash.ptr, hash.len);
         if (project.len > 0)
@@ -291,6 +295,7 @@ reload_if_changed(struct tk_identities *identities, struct tk_error *err)
     result = load(identities, &fresh, err);
     if (result != TK_OK)
         return result;
+    TK_ASSERT(fresh != NULL);
     (void)pthread_rwlock_wrlock(&identities->picture_lock);
     if (old != NULL)
         carry_used(old, fresh);

@@ -107,17 +107,18 @@ read_origins(struct tk_account *account, struct tk_key *key, struct tk_arena *ar
              struct tk_error *err)
 {
     sqlite3_stmt *statement;
+    tk_str *origins = tk_arena_zalloc(arena, TK_ORIGINS_MAX, sizeof *origins);
+    if (origins == NULL)
+        return tk_error_set(err, TK_ERR_MEMORY, "too many keys to list");
     enum tk_err result = tk_db_prepare(account->db, &statement, err,
                                        "SELECT origin FROM origin WHERE key_id = ? ORDER BY origin",
                                        "i", (int64_t)key->id);
     if (result != TK_OK)
         return result;
-    key->origins = tk_arena_zalloc(arena, TK_ORIGINS_MAX, sizeof *key->origins);
-    if (key->origins == NULL)
-        result = tk_error_set(err, TK_ERR_MEMORY, "too many keys to list");
-    while (result == TK_OK && (result = tk_db_step(statement, err)) == TK_OK)
+    key->origins = origins;
+    while ((result = tk_db_step(statement, err)) == TK_OK)
         if (key->origin_count < TK_ORIGINS_MAX)
-            key->origins[key->origin_count++] = tk_db_text_copy(statement, 0, arena);
+            origins[key->origin_count++] = tk_db_text_copy(statement, 0, arena);
     (void)sqlite3_finalize(statement);
     return result == TK_ERR_END ? TK_OK : result;
 }

@@ -115,15 +115,15 @@ accept(struct ingest *ingest)
                  TK_STR("application/json"), &body);
 }
 
-/* What the store says when it keeps nothing: later, or not before somebody has looked. */
+/* What the store says when it keeps nothing.  A full disk is a resource that is exhausted, which
+   gRPC has a word for: the same as for 429. */
 static void
 refuse_store(struct ingest *ingest, enum tk_err result, const struct tk_error *err)
 {
     const char *detail = err->message[0] != '\0' ? err->message : tk_err_text(result);
-    if (result == TK_ERR_BUSY)
-        tk_reply_problem(ingest->call, 429, "Busy", "%s", detail);
-    else
-        tk_reply_problem(ingest->call, 503, "Not stored", "%s", detail);
+    bool full = result == TK_ERR_FULL && ingest->call->request->grpc;
+    tk_reply_problem(ingest->call, result == TK_ERR_BUSY || full ? 429 : 503, "Not stored", "%s",
+                     detail);
 }
 
 static void

@@ -48,21 +48,21 @@ static const char *const access_texts[] = {
 
 /* What a route may answer besides `answer`. */
 static const struct error_answer {
-    int status;
     const char *about;
+    int status;
     unsigned access; /* bits of enum tk_access */
 } error_answers[] = {
-    {400, "The body or a parameter is wrong; `detail` says where",
+    {"The body or a parameter is wrong; `detail` says where", 400,
      1 << TK_ACCESS_INGEST | 1 << TK_ACCESS_READ | 1 << TK_ACCESS_ADMIN},
-    {401, "No key, or an unknown or revoked one",
+    {"No key, or an unknown or revoked one", 401,
      1 << TK_ACCESS_INGEST | 1 << TK_ACCESS_READ | 1 << TK_ACCESS_ADMIN},
-    {403, "A key of the wrong kind, project or origin",
+    {"A key of the wrong kind, project or origin", 403,
      1 << TK_ACCESS_INGEST | 1 << TK_ACCESS_READ | 1 << TK_ACCESS_ADMIN},
-    {404, "Not found", 1 << TK_ACCESS_READ | 1 << TK_ACCESS_ADMIN},
-    {413, "Beyond --max-body after decompression", 1 << TK_ACCESS_INGEST},
-    {415, "Another content type or encoding", 1 << TK_ACCESS_INGEST},
-    {429, "Too much at once; after Retry-After seconds again", 1 << TK_ACCESS_INGEST},
-    {503, "Not now (disk full, too busy); after Retry-After seconds again",
+    {"Not found", 404, 1 << TK_ACCESS_READ | 1 << TK_ACCESS_ADMIN},
+    {"Beyond --max-body after decompression", 413, 1 << TK_ACCESS_INGEST},
+    {"Another content type or encoding", 415, 1 << TK_ACCESS_INGEST},
+    {"Too much at once; after Retry-After seconds again", 429, 1 << TK_ACCESS_INGEST},
+    {"Not now (disk full, too busy); after Retry-After seconds again", 503,
      1 << TK_ACCESS_INGEST | 1 << TK_ACCESS_READ | 1 << TK_ACCESS_ADMIN},
 };
 
