@@ -1,16 +1,12 @@
-/** Tags, as they are given and as OTLP/JSON writes them. */
+/**
+ * Tags, as they are given and as OTLP/JSON writes them. A tag is written when it is set: what
+ * happens to its value later does not change it, and nothing is left to do when spans leave.
+ */
 
-/** What a tag may hold. Other objects are kept as their JSON text, null and undefined not at all. */
+/** What a tag may hold. Other objects become their JSON text; null and undefined take it away. */
 export type TagValue = string | number | boolean | bigint | Date | readonly TagValue[] | object;
 
 export type Tags = Readonly<Record<string, TagValue | null | undefined>>;
-
-export type AnyValue =
-  | { stringValue: string }
-  | { boolValue: boolean }
-  | { intValue: string }
-  | { doubleValue: number | string }
-  | { arrayValue: { values: AnyValue[] } };
 
 /** Per span, per event and per array; what is beyond is dropped and, on spans, counted. */
 export const COUNT_MAX = 128;
@@ -18,15 +14,13 @@ export const COUNT_MAX = 128;
 const LENGTH_MAX = 32_768;
 const DEPTH_MAX = 8;
 
-/** Cuts the string and replaces lone surrogates, which are not Unicode. */
-function text(value: string): string {
-  const cut = value.length > LENGTH_MAX ? value.slice(0, LENGTH_MAX) : value;
-  return /[\ud800-\udfff]/.test(cut) ? cut.replace(/\p{Surrogate}/gu, '\ufffd') : cut;
-}
+/** ASCII that JSON writes as it is: nearly all there is. */
+const PLAIN = /^[ !#-[\]-~]*$/;
 
-function number(value: number): AnyValue {
-  if (Number.isSafeInteger(value)) return { intValue: String(value) };
-  return { doubleValue: Number.isFinite(value) ? value : String(value) };
+/** A string in JSON, cut, its lone surrogates replaced, since they are not Unicode. */
+export function jsonText(value: string): string {
+  if (value.length < 256 && PLAIN.test(value)) return `"${value}"`;
+  return JSON.stringify(value.slice(0, LENGTH_MAX).replace(/[\ud800-\udfff]/gu, '\ufffd'));
 }
 
 function objectText(value: object): string {
@@ -37,37 +31,45 @@ function objectText(value: object): string {
   }
 }
 
-/** Copies the value: what happens to it later does not change the tag. Never throws. */
-export function anyValue(value: TagValue | null | undefined, depth = 0): AnyValue {
+const stringValue = (text: string): string => `{"stringValue":${jsonText(text)}}`;
+const intValue = (value: number | bigint): string => `{"intValue":"${value}"}`;
+
+function numberValue(value: number): string {
+  if (Number.isSafeInteger(value)) return intValue(value);
+  return `{"doubleValue":${Number.isFinite(value) ? value : `"${value}"`}}`;
+}
+
+function arrayValue(values: readonly TagValue[], depth: number): string {
+  const items = values.slice(0, COUNT_MAX).map((item) => anyValue(item, depth + 1));
+  return `{"arrayValue":{"values":[${items}]}}`;
+}
+
+/** OTLP's AnyValue. Never throws. */
+function anyValue(value: TagValue | null | undefined, depth = 0): string {
   switch (typeof value) {
     case 'string':
-      return { stringValue: text(value) };
+      return stringValue(value);
     case 'boolean':
-      return { boolValue: value };
+      return `{"boolValue":${value}}`;
     case 'number':
-      return number(value);
+      return numberValue(value);
     case 'bigint':
-      return BigInt.asIntN(64, value) === value
-        ? { intValue: String(value) }
-        : { stringValue: text(String(value)) };
+      return BigInt.asIntN(64, value) === value ? intValue(value) : stringValue(String(value));
   }
-  if (Array.isArray(value) && depth < DEPTH_MAX) {
-    const items = value.slice(0, COUNT_MAX) as TagValue[];
-    return { arrayValue: { values: items.map((item) => anyValue(item, depth + 1)) } };
-  }
-  if (value instanceof Date && !isNaN(+value)) return { stringValue: value.toISOString() };
-  return { stringValue: text(objectText(value as object)) };
+  if (Array.isArray(value) && depth < DEPTH_MAX) return arrayValue(value, depth);
+  if (value instanceof Date && !isNaN(+value)) return stringValue(value.toISOString());
+  return stringValue(objectText(value as object));
 }
 
 /** Attributes in the order they were first set; setting one again replaces its value. */
 export class Attributes {
-  private readonly _values = new Map<string, AnyValue>();
+  private readonly _values = new Map<string, string>();
   /** How many found no room. */
   dropped = 0;
 
   set(key: string, value: TagValue | null | undefined): void {
-    if (value === null || value === undefined) return;
-    if (this._values.size >= COUNT_MAX && !this._values.has(key)) this.dropped++;
+    if (value === null || value === undefined) this._values.delete(key);
+    else if (this._values.size >= COUNT_MAX && !this._values.has(key)) this.dropped++;
     else this._values.set(key, anyValue(value));
   }
 
@@ -82,13 +84,12 @@ export class Attributes {
     }
   }
 
-  delete(key: string): void {
-    this._values.delete(key);
-  }
-
-  /** OTLP's list; nothing when empty, so that JSON leaves the member out. */
-  toJSON(): { key: string; value: AnyValue }[] | undefined {
-    if (!this._values.size) return undefined;
-    return Array.from(this._values, ([key, value]) => ({ key, value }));
+  /** OTLP's list in JSON, without its brackets; empty when there is nothing. */
+  json(): string {
+    let list = '';
+    for (const [key, value] of this._values) {
+      list += `${list && ','}{"key":${jsonText(key)},"value":${value}}`;
+    }
+    return list;
   }
 }

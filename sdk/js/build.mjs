@@ -1,5 +1,6 @@
 /**
- * Builds the JavaScript packages into their dist/: `node sdk/js/build.mjs [browser] [react] [node]`.
+ * Builds the JavaScript packages into their dist/: `node sdk/js/build.mjs [browser] [react]
+ * [node]`.
  *
  * The shared sources are bundled into each package, so that each installs alone. Types are emitted
  * twice, since TypeScript reads one file either as an ES module or as CommonJS.
@@ -74,6 +75,7 @@ async function buildPackage(name) {
       outfile: join(dist, outfile),
       bundle: true,
       define: { TRACEKIT_VERSION: JSON.stringify(version) },
+      tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
       logLevel: 'warning',
       ...settings,
       ...output,

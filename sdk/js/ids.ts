@@ -1,26 +1,20 @@
-/** Trace and span ids, drawn from a pool so that the system's generator is called rarely. */
+/** Trace and span ids, cut from a pool so that the system's generator is called rarely. */
 
 const POOL_BYTES = 2048;
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
-/** Fills the array with bytes from the system's cryptographic generator. */
-export type Random = (bytes: Uint8Array) => void;
+/** So many bytes from the system's cryptographic generator, in lower-case hexadecimal. */
+export type RandomHex = (bytes: number) => string;
 
-/** Returns a function that draws an id of so many bytes: lower-case hexadecimal, never zero. */
-export function idSource(random: Random): (bytes: 8 | 16) => string {
-  const pool = new Uint8Array(POOL_BYTES);
-  let next = POOL_BYTES;
+/** Returns a function that draws an id of so many bytes; never zero. */
+export function idSource(randomHex: RandomHex): (bytes: 8 | 16) => string {
+  let pool = '';
+  let next = 0;
   return function draw(bytes): string {
-    if (next + bytes > POOL_BYTES) {
-      random(pool);
+    if (next + bytes * 2 > pool.length) {
+      pool = randomHex(POOL_BYTES);
       next = 0;
     }
-    let id = '';
-    let any = 0;
-    for (const end = next + bytes; next < end; next++) {
-      any |= pool[next]!;
-      id += HEX[pool[next]!]!;
-    }
-    return any ? id : draw(bytes);
+    const id = pool.slice(next, (next += bytes * 2));
+    return /[^0]/.test(id) ? id : draw(bytes);
   };
 }

@@ -1,7 +1,10 @@
-/** Ended spans as an OTLP/JSON request body. */
+/**
+ * Ended spans as an OTLP/JSON request body, written as text at once. Members that hold OTLP's
+ * default value are left out.
+ */
 
-import { Attributes, type Tags } from './attributes.js';
-import type { Span, SpanKind, StatusCode } from './span.js';
+import { Attributes, jsonText, type Tags } from './attributes.js';
+import type { Span, SpanEvent, SpanKind, StatusCode } from './span.js';
 import { traceFlags } from './traceparent.js';
 
 const KINDS: Record<SpanKind, number> = {
@@ -20,44 +23,54 @@ export interface Scope {
   version: string;
 }
 
-const nanos = (micros: number): string => micros + '000';
+function flags(span: Span): number {
+  return traceFlags(span) | PARENT_REMOTE_IS_KNOWN | (span.parentIsRemote ? PARENT_IS_REMOTE : 0);
+}
 
-/** JSON leaves out what is undefined; members that hold OTLP's default value are. */
-function otlpSpan(span: Span): object {
+/** `,"name":[items]`, if there are any. */
+function list(name: string, items: string): string {
+  return items && `,"${name}":[${items}]`;
+}
+
+/** `,"name":value`, unless the value is what a reader takes for a missing one. */
+function member(name: string, value: string | number | undefined): string {
+  if (!value) return '';
+  return `,"${name}":${typeof value === 'string' ? jsonText(value) : value}`;
+}
+
+function otlpEvent({ name, micros, attributes }: SpanEvent): string {
+  return (
+    `{"timeUnixNano":"${micros}000","name":${jsonText(name)}` +
+    `${list('attributes', attributes.json())}}`
+  );
+}
+
+function otlpStatus(span: Span): string {
   const code = STATUS[span.status];
-  return {
-    traceId: span.traceId,
-    spanId: span.spanId,
-    traceState: span.tracestate || undefined,
-    parentSpanId: span.parentSpanId || undefined,
-    flags:
-      traceFlags(span) | PARENT_REMOTE_IS_KNOWN | (span.parentIsRemote ? PARENT_IS_REMOTE : 0),
-    name: span.name,
-    kind: KINDS[span.kind],
-    startTimeUnixNano: nanos(span.startMicros),
-    endTimeUnixNano: nanos(span.endMicros),
-    attributes: span.attributes,
-    droppedAttributesCount: span.attributes.dropped || undefined,
-    events: span.events.length
-      ? span.events.map(({ name, micros, attributes }) => ({
-          timeUnixNano: nanos(micros),
-          name,
-          attributes,
-        }))
-      : undefined,
-    droppedEventsCount: span.eventsDropped || undefined,
-    status: code ? { message: span.statusMessage, code } : undefined,
-  };
+  return code ? `,"status":{"code":${code}${member('message', span.statusMessage)}}` : '';
+}
+
+function otlpSpan(span: Span): string {
+  return (
+    `{"traceId":"${span.traceId}","spanId":"${span.spanId}","flags":${flags(span)}` +
+    member('traceState', span.tracestate) +
+    member('parentSpanId', span.parentSpanId) +
+    `,"name":${jsonText(span.name)},"kind":${KINDS[span.kind]}` +
+    `,"startTimeUnixNano":"${span.startMicros}000","endTimeUnixNano":"${span.endMicros}000"` +
+    list('attributes', span.attributes.json()) +
+    member('droppedAttributesCount', span.attributes.dropped) +
+    list('events', span.events.map(otlpEvent).join()) +
+    member('droppedEventsCount', span.eventsDropped) +
+    `${otlpStatus(span)}}`
+  );
 }
 
 /** Returns the function that encodes batches of one service. */
 export function otlpEncoder(resource: Tags, scope: Scope): (spans: readonly Span[]) => string {
   const attributes = new Attributes();
   attributes.setAll(resource);
-  return (spans) =>
-    JSON.stringify({
-      resourceSpans: [
-        { resource: { attributes }, scopeSpans: [{ scope, spans: spans.map(otlpSpan) }] },
-      ],
-    });
+  const head =
+    `{"resourceSpans":[{"resource":{"attributes":[${attributes.json()}]},` +
+    `"scopeSpans":[{"scope":${JSON.stringify(scope)},"spans":[`;
+  return (spans) => `${head}${spans.map(otlpSpan).join()}]}]}]}`;
 }

@@ -3,8 +3,9 @@
  * the semantic conventions for `url.full` and `url.query` name, with the cloud stores' other ones.
  */
 
-const SECRET =
-  /([?&](?:AWSAccessKeyId|Signature|sig|X-Goog-Signature|X-Amz-(?:Signature|Credential|Security-Token))=)[^&]*/gi;
+const NAMES =
+  'AWSAccessKeyId|Signature|sig|X-Goog-Signature|X-Amz-(?:Signature|Credential|Security-Token)';
+const SECRET = new RegExp(`([?&](?:${NAMES})=)[^&]*`, 'gi');
 
 /** Redacts a URL, or a query that begins with its question mark. */
 export function redactUrl(url: string): string {

@@ -88,7 +88,7 @@ export class Span implements SpanContext {
     if (origin.sink) this.attributes.setAll(origin.tags);
   }
 
-  /** Sets an attribute of this span. Numbers, booleans and lists keep their type. */
+  /** Sets an attribute, or with null takes it away. Numbers, booleans, lists keep their type. */
   setTag(key: string, value: TagValue | null | undefined): this {
     if (this._sink) this.attributes.set(key, value);
     return this;

@@ -1,8 +1,7 @@
 /** Starts spans: whose child, in which trace, sampled or not. */
 
-import type { Tags } from './attributes.js';
-import type { Attributes } from './attributes.js';
-import { idSource, type Random } from './ids.js';
+import type { Attributes, Tags } from './attributes.js';
+import { idSource, type RandomHex } from './ids.js';
 import { isSampled, rootTracestate, threshold } from './sampling.js';
 import { Span, type SpanKind } from './span.js';
 import type { SpanContext } from './traceparent.js';
@@ -17,7 +16,7 @@ export interface SpanOptions {
 }
 
 export interface TracerOptions {
-  random: Random;
+  randomHex: RandomHex;
   sampleRate: number;
   /** When false nothing is recorded, and this service is not seen in the traces it serves. */
   enabled: boolean;
@@ -42,7 +41,7 @@ export class Tracer {
 
   constructor(options: TracerOptions) {
     this._options = options;
-    this._draw = idSource(options.random);
+    this._draw = idSource(options.randomHex);
     this._limit = threshold(options.sampleRate);
   }
 

@@ -30,6 +30,11 @@ export interface Client {
 
 export const globalTags = new Attributes();
 
+function randomHex(bytes: number): string {
+  const random = crypto.getRandomValues(new Uint8Array(bytes));
+  return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}
+
 /** On a server, where pages are rendered only, nothing is ever enabled. */
 export function makeClient(options: Options): Client {
   const log = makeLog(options.debug === true);
@@ -51,7 +56,7 @@ export function makeClient(options: Options): Client {
   const encode = otlpEncoder(resource, { name: '@tracekit/browser', version: TRACEKIT_VERSION });
   const exporter = new Exporter({ url, enabled, log, encode, send: transport.send });
   const tracer = new Tracer({
-    random: (bytes) => void crypto.getRandomValues(bytes),
+    randomHex,
     sampleRate,
     enabled,
     current: () => currentScope()?.span(),

@@ -104,10 +104,7 @@ export function makeTraceKit(): TraceKitApi {
 
     currentSpan: () => currentScope()?.span(),
 
-    setTag(key, value) {
-      globalTags.delete(key);
-      globalTags.set(key, value);
-    },
+    setTag: (key, value) => globalTags.set(key, value),
 
     setUser(user) {
       api.setTag('user.id', user?.id);

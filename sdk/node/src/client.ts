@@ -1,7 +1,7 @@
 /** The SDK's state in this process: one set-up, one current span per chain of calls. */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomFillSync, randomUUID } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Attributes, type Tags } from '../../js/attributes.js';
 import { Exporter } from '../../js/exporter.js';
@@ -77,7 +77,7 @@ function setUp(code: Options): Client {
     send: makeSend(url, options.apiKey ?? ''),
   });
   const tracer = new Tracer({
-    random: (bytes) => void randomFillSync(bytes),
+    randomHex: (bytes) => randomBytes(bytes).toString('hex'),
     sampleRate,
     enabled,
     current: () => storage.getStore(),

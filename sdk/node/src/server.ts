@@ -76,8 +76,8 @@ function bindEmitter(emitter: NodeJS.EventEmitter, span: Span): void {
 
 /**
  * Runs `next` within the server span of this request, made when it has none yet: a child of the
- * caller its headers name. CORS preflights have none. The span ends with the response. `route` is asked then: the pattern
- * (`/users/:id`), never the path.
+ * caller its headers name. CORS preflights have none. The span ends with the response; `route` is
+ * asked then: the pattern (`/users/:id`), never the path.
  */
 export function serve(
   req: IncomingMessage,
