@@ -10,6 +10,9 @@
 
 static const size_t MEMORY_DEFAULT = 256u << 20, BODY_LIMIT_DEFAULT = 64u << 20;
 
+/* A larger open buffer seals into hardly better segments, and is memory that nobody asked for. */
+static const size_t SEAL_MAX = 32u << 20;
+
 /* How the budget is shared out. */
 enum { QUEUE_SHARE = 8, SEAL_SHARE = 6, UNSEALED_SHARE = 2, CACHE_SHARE = 8 };
 
@@ -87,7 +90,7 @@ new_store(const struct tk_store_options *options)
     store->fsync = options->fsync;
     store->body_limit = options->body_limit > 0 ? options->body_limit : BODY_LIMIT_DEFAULT;
     store->queue_max = memory / QUEUE_SHARE;
-    store->seal_bytes = memory / SEAL_SHARE;
+    store->seal_bytes = memory / SEAL_SHARE < SEAL_MAX ? memory / SEAL_SHARE : SEAL_MAX;
     store->unsealed_max = memory / UNSEALED_SHARE;
     store->queue_tail = &store->queue_head;
     init_sync(store);

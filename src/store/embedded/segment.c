@@ -26,9 +26,9 @@ corrupt(struct tk_segment *segment, uint32_t number, struct tk_error *err, const
     char line[256], what[32] = "trace table";
     if (number < segment->block_count)
         (void)snprintf(what, sizeof what, "block %u", number);
-    (void)snprintf(line, sizeof line, "segment %llu-%llu of project %u: %s is damaged: %s",
-                   (unsigned long long)segment->name.first, (unsigned long long)segment->name.last,
-                   segment->name.project, what, why);
+    (void)snprintf(line, sizeof line, "p%u/%08llu-%08llu.seg: %s is damaged: %s",
+                   segment->name.project, (unsigned long long)segment->name.first,
+                   (unsigned long long)segment->name.last, what, why);
     atomic_store(&segment->_any_damaged, true);
     if (atomic_exchange(&segment->_damaged[number], 1) == 0) {
         atomic_fetch_add(&segment->host->damaged_blocks, 1);
