@@ -40,6 +40,8 @@ bool
 tk_json_body_next(struct tk_json_body *body)
 {
     struct tk_error err;
+    if (body->code != TK_OK) /* the loops around the one that failed end here too */
+        return false;
     enum tk_err code = tk_json_next(&body->reader, &body->token, &err);
     if (code == TK_ERR_INPUT) {
         const char *text = strstr(err.message, ": "); /* "byte 17: ..." */

@@ -212,6 +212,9 @@ what_is_wrong_is_refused_with_byte_and_path(void **state)
         {SPAN(",\"events\":[{},{\"name\":[]}]"), SPAN_0 ".events[1].name: a string is expected"},
         {SPAN(",\"status\":[]"), SPAN_0 ".status: an object is expected"},
         {SPANS("{\"name\":\"cut"), SPAN_0 ".name"},
+        {"{\"resourceSpans\":[{},]}", "byte 21: resourceSpans[1]: a value is expected"},
+        {SPANS("{},"), "[1]: a value is expected"},
+        {SPAN(",\"attributes\":[{},]"), SPAN_0 ".attributes[1]: a value is expected"},
     };
     (void)state;
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
