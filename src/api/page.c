@@ -31,7 +31,8 @@ is_page_path(const struct tk_request *request)
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (tk_str_starts_with(request->path, tk_str_from(foreign[i])))
             return false;
-    return contains(tk_request_header(request, TK_STR("accept")), TK_STR("text/html"));
+    return tk_str_eq(request->path, TK_STR("/")) ||
+           contains(tk_request_header(request, TK_STR("accept")), TK_STR("text/html"));
 }
 
 /* RFC 9110 12.5.3, as browsers write it: gzip is there and not with q=0. */

@@ -135,6 +135,7 @@ class Page(WithServer):
             self.assertEqual(answer.header("cross-origin-opener-policy"), "same-origin")
             self.assertEqual(answer.header("cache-control"), "no-cache")
             bodies.add(answer.body)
+        bodies.add(self.server.get("/").body)
         self.assertEqual(len(bodies), 1)
 
     def assets(self):
