@@ -10,11 +10,16 @@
 
 static const size_t MEMORY_DEFAULT = 256u << 20, BODY_LIMIT_DEFAULT = 64u << 20;
 
-/* A larger open buffer seals into hardly better segments, and is memory that nobody asked for. */
-static const size_t SEAL_MAX = 32u << 20;
-
-/* How the budget is shared out. */
+/* How the budget is shared out, and how much of it is of use however large it is: a larger open
+   buffer seals into hardly better segments, and is memory that nobody asked for. */
 enum { QUEUE_SHARE = 8, SEAL_SHARE = 6, UNSEALED_SHARE = 2, CACHE_SHARE = 8 };
+static const size_t SEAL_MAX = 32u << 20, UNSEALED_MAX = 512u << 20, CACHE_MAX = 128u << 20;
+
+static size_t
+at_most(size_t value, size_t most)
+{
+    return value < most ? value : most;
+}
 
 static void
 report_damage(void *arg, const char *line)
@@ -89,12 +94,12 @@ new_store(const struct tk_store_options *options)
     store->env = options->env != NULL ? options->env : tk_env_host();
     store->fsync = options->fsync;
     store->body_limit = options->body_limit > 0 ? options->body_limit : BODY_LIMIT_DEFAULT;
-    store->queue_max = memory / QUEUE_SHARE;
-    store->seal_bytes = memory / SEAL_SHARE < SEAL_MAX ? memory / SEAL_SHARE : SEAL_MAX;
-    store->unsealed_max = memory / UNSEALED_SHARE;
+    store->queue_max = at_most(memory / QUEUE_SHARE, UNSEALED_MAX / 4);
+    store->seal_bytes = at_most(memory / SEAL_SHARE, SEAL_MAX);
+    store->unsealed_max = at_most(memory / UNSEALED_SHARE, UNSEALED_MAX);
     store->queue_tail = &store->queue_head;
     init_sync(store);
-    tk_cache_init(&store->cache, memory / CACHE_SHARE);
+    tk_cache_init(&store->cache, at_most(memory / CACHE_SHARE, CACHE_MAX));
     store->host = (struct tk_segment_host){
         .env = store->env, .cache = &store->cache, .report = report_damage};
     store->dir = strdup(options->dir);
