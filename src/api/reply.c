@@ -18,10 +18,14 @@ tk_reply_header(struct tk_call *call, tk_str name, tk_str value)
     call->headers[call->header_count++] = (struct tk_header){name, value};
 }
 
+/* What every answer carries. */
 static void
-respond(struct tk_call *call, struct tk_response *response)
+add_headers(struct tk_call *call, int status)
 {
     tk_reply_header(call, TK_STR("x-content-type-options"), TK_STR("nosniff"));
+    if (status == 429 || status == 503)
+        tk_reply_header(call, TK_STR("retry-after"),
+                        tk_arena_printf(&call->request->arena, "%d", TK_RETRY_AFTER_S));
     if (call->route == NULL || call->route->access == TK_ACCESS_INGEST)
         tk_reply_header(call, TK_STR("vary"), TK_STR("Origin"));
     if (call->cors_origin.len > 0) {
@@ -30,6 +34,12 @@ respond(struct tk_call *call, struct tk_response *response)
         tk_reply_header(call, TK_STR("access-control-allow-credentials"), TK_STR("true"));
         tk_reply_header(call, TK_STR("access-control-expose-headers"), TK_STR("retry-after"));
     }
+}
+
+static void
+respond(struct tk_call *call, struct tk_response *response)
+{
+    add_headers(call, response->status);
     response->headers = call->headers;
     response->header_count = call->header_count;
     tk_request_respond(call->request, response);
@@ -124,14 +134,11 @@ static void
 status_body(struct tk_request *request, int code, tk_str message, struct tk_buf *body,
             tk_str *ret_content_type)
 {
-    enum tk_format format = TK_FORMAT_OTLP_JSON;
-    if (tk_ingest_format(request, &format) && format == TK_FORMAT_OTLP_PROTOBUF) {
-        *ret_content_type = TK_STR("application/x-protobuf");
-    } else {
-        *ret_content_type = TK_STR("application/json");
-        format = TK_FORMAT_OTLP_JSON;
-    }
-    tk_otlp_status_encode(format, code, message, body);
+    enum tk_format format;
+    bool protobuf = tk_ingest_format(request, &format) && format == TK_FORMAT_OTLP_PROTOBUF;
+    *ret_content_type = protobuf ? TK_STR("application/x-protobuf") : TK_STR("application/json");
+    tk_otlp_status_encode(protobuf ? TK_FORMAT_OTLP_PROTOBUF : TK_FORMAT_OTLP_JSON, code, message,
+                          body);
 }
 
 static void
@@ -150,10 +157,14 @@ problem_body(int status, tk_str title, tk_str detail, struct tk_buf *body, tk_st
     tk_json_object_end(&json);
 }
 
-static bool
-is_ingest(const struct tk_call *call)
+static void
+error_body(const struct tk_call *call, int status, const char *title, const char *detail,
+           struct tk_buf *body, tk_str *ret_content_type)
 {
-    return call->route != NULL && call->route->access == TK_ACCESS_INGEST;
+    if (call->route != NULL && call->route->access == TK_ACCESS_INGEST)
+        status_body(call->request, grpc_code(status), tk_str_from(detail), body, ret_content_type);
+    else
+        problem_body(status, tk_str_from(title), tk_str_from(detail), body, ret_content_type);
 }
 
 void
@@ -167,19 +178,12 @@ tk_reply_problem(struct tk_call *call, int status, const char *title, const char
     (void)vsnprintf(text, sizeof text, detail, args);
     va_end(args);
 
-    bool retry = status == 429 || status == 503;
     if (call->request->grpc) {
-        refuse_grpc(call, grpc_code(status), retry, tk_str_from(text));
+        refuse_grpc(call, grpc_code(status), status == 429 || status == 503, tk_str_from(text));
         return;
     }
-    if (retry)
-        tk_reply_header(call, TK_STR("retry-after"),
-                        tk_arena_printf(&call->request->arena, "%d", TK_RETRY_AFTER_S));
     tk_buf_init(&body, TK_REPLY_SIZE_MAX);
-    if (is_ingest(call))
-        status_body(call->request, grpc_code(status), tk_str_from(text), &body, &content_type);
-    else
-        problem_body(status, tk_str_from(title), tk_str_from(text), &body, &content_type);
+    error_body(call, status, title, text, &body, &content_type);
     if (body.status != TK_OK) { /* out of memory: the status alone */
         tk_buf_release(&body);
         tk_reply_empty(call, status);
@@ -228,25 +232,25 @@ void
 tk_reply_refused(void *arg, struct tk_request *request, int status, const char *reason,
                  struct tk_response *response)
 {
-    struct tk_call *call = request->user; /* NULL: the head was not even complete */
+    struct tk_call *call = request->user;
     struct tk_buf body;
     tk_str content_type;
-    (void)arg;
+    if (call == NULL) { /* the head was not even complete */
+        call = tk_arena_zalloc(&request->arena, 1, sizeof *call);
+        if (call == NULL)
+            return;
+        call->api = arg;
+        call->request = request;
+    }
     tk_buf_init(&body, TK_REPLY_SIZE_MAX);
-    if (call != NULL && is_ingest(call))
-        status_body(request, grpc_code(status), tk_str_from(reason), &body, &content_type);
-    else
-        problem_body(status, tk_str_from(reason), tk_str_from(reason), &body, &content_type);
+    error_body(call, status, reason, reason, &body, &content_type);
     tk_str kept = tk_arena_copy(&request->arena, tk_buf_str(&body));
     if (body.status == TK_OK && kept.ptr != NULL) {
         response->content_type = content_type;
         response->body = kept;
     }
     tk_buf_release(&body);
-    if (call == NULL || call->cors_origin.len == 0)
-        return;
-    tk_reply_header(call, TK_STR("access-control-allow-origin"), call->cors_origin);
-    tk_reply_header(call, TK_STR("vary"), TK_STR("Origin"));
+    add_headers(call, status);
     response->headers = call->headers;
     response->header_count = call->header_count;
 }

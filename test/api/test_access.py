@@ -3,7 +3,7 @@
 import json
 import unittest
 
-from harness import TIMEOUT_S, Server, WithServer, command, json_request, new_key, new_trace_id, open_socket, wait_for
+from harness import Server, WithServer, command, json_request, new_key, new_trace_id, open_socket, wait_for
 
 ORIGIN = "https://app.example.com"
 ROUTES = {  # what is asked -> how
@@ -38,6 +38,14 @@ class KindsOfKeys(WithServer):
         self.problem(self.server.get("/api/v1/traces"), 401)
         self.problem(self.server.get("/api/v1/nothing"), 404)
         self.problem(self.server.ask("PUT", "/api/v1/keys"), 405)
+
+    def test_what_is_no_request_is_refused_as_a_problem_too(self):
+        with open_socket(self.server) as connection:
+            connection.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\nName : value\r\n\r\n")
+            head, _, body = connection.makefile("rb").read().partition(b"\r\n\r\n")
+        self.assertTrue(head.startswith(b"HTTP/1.1 400 "), head)
+        self.assertIn(b"application/problem+json", head)
+        self.assertEqual(json.loads(body)["status"], 400)
 
     def test_health_needs_no_key(self):
         for path in ("/healthz", "/readyz", "/metrics", "/api/v1/openapi.json"):
