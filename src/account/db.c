@@ -7,6 +7,7 @@ enum tk_err
 tk_db_error(sqlite3 *db, struct tk_error *err)
 {
     enum tk_err code;
+    int why = sqlite3_system_errno(db); /* "disk I/O error" alone helps nobody */
     switch (sqlite3_errcode(db) & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -34,8 +35,9 @@ tk_db_error(sqlite3 *db, struct tk_error *err)
         code = TK_ERR_IO;
     }
     const char *path = sqlite3_db_filename(db, "main");
-    return tk_error_set(err, code, "%s: %s", path != NULL ? path : "accounts.db",
-                        sqlite3_errmsg(db));
+    return tk_error_set(err, code, "%s: %s%s%s", path != NULL ? path : "accounts.db",
+                        sqlite3_errmsg(db), code == TK_ERR_IO && why != 0 ? ": " : "",
+                        code == TK_ERR_IO && why != 0 ? strerror(why) : "");
 }
 
 enum tk_err
