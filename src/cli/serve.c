@@ -124,7 +124,6 @@ open_parts(struct server *server, const struct config *config, struct tk_error *
         .dir = config->data,
         .fsync = fsync_mode(config->fsync),
         .memory = config->memory,
-        .body_limit = config->max_body,
     };
     enum tk_err result = tk_embedded_open(&store, &server->store, err);
     if (result == TK_OK)

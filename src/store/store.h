@@ -35,8 +35,7 @@ struct tk_store_options { /* zero means the default in brackets */
     struct tk_env *env;   /* [tk_env_host()] */
     const char *dir;      /* made when missing */
     enum tk_fsync fsync;
-    size_t memory;     /* budget in bytes of open buffers, queues and caches [256 MiB] */
-    size_t body_limit; /* of one body after decompression, for replay [64 MiB] */
+    size_t memory; /* budget in bytes of open buffers, queues and caches [256 MiB] */
 };
 
 /* What one request brought. */

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-static const size_t MEMORY_DEFAULT = 256u << 20, BODY_LIMIT_DEFAULT = 64u << 20;
+static const size_t MEMORY_DEFAULT = 256u << 20;
 
 /* How the budget is shared out, and how much of it is of use however large it is: a larger open
    buffer seals into hardly better segments, and is memory that nobody asked for. */
@@ -93,7 +93,6 @@ new_store(const struct tk_store_options *options)
     store->base.vtable = &tk_embedded_vtable;
     store->env = options->env != NULL ? options->env : tk_env_host();
     store->fsync = options->fsync;
-    store->body_limit = options->body_limit > 0 ? options->body_limit : BODY_LIMIT_DEFAULT;
     store->queue_max = at_most(memory / QUEUE_SHARE, UNSEALED_MAX / 4);
     store->seal_bytes = at_most(memory / SEAL_SHARE, SEAL_MAX);
     store->unsealed_max = at_most(memory / UNSEALED_SHARE, UNSEALED_MAX);

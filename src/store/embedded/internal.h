@@ -64,7 +64,6 @@ struct tk_embedded {
     char *dir, *log_dir;
     tk_file *lock_file;
     enum tk_fsync fsync;
-    size_t body_limit;
     size_t queue_max, seal_bytes, unsealed_max; /* bytes of memory */
     struct tk_cache cache;
     struct tk_segment_host host;
