@@ -62,7 +62,9 @@ struct tk_exchange {
     struct tk_exchange *prev, *next; /* of the connection */
     size_t header_capacity, head_size;
     bool head_done, head_too_large, body_done;
-    bool sending;      /* the answer was handed to nghttp2 */
+    bool expects_continue;
+    bool sending;      /* the answer is there ... */
+    bool held;         /* ... and waits for the request's end */
     bool length_known; /* content-length was said ... */
     uint64_t length;   /* ... and is this */
     uint64_t heard_ms; /* when the peer last sent something of it, or took of the answer */

@@ -15,8 +15,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-static struct tk_server *server;
+static struct tk_server *_Atomic server;
 static _Atomic int on_worker;
+static _Atomic bool stopping;
 
 static void
 reply(struct tk_request *request, int status, tk_str body)
@@ -52,6 +53,19 @@ sleep_and_echo(struct tk_request *request, void *arg)
     usleep((useconds_t)number(request, TK_STR("ms"), 100) * 1000);
     on_worker--;
     echo(request, arg);
+}
+
+/* Answers only once the server has begun to stop. */
+static void
+hold(struct tk_request *request, void *arg)
+{
+    (void)arg;
+    on_worker++;
+    while (!stopping)
+        usleep(10000);
+    usleep(500000);
+    on_worker--;
+    reply(request, 200, TK_STR("held\n"));
 }
 
 static void
@@ -175,6 +189,8 @@ on_request(void *arg, struct tk_request *request)
         offload(request, echo);
     else if (tk_str_eq(path, TK_STR("/sleep")))
         offload(request, sleep_and_echo);
+    else if (tk_str_eq(path, TK_STR("/hold")))
+        offload(request, hold);
     else if (tk_str_eq(path, TK_STR("/swallow")))
         offload(request, sleep_and_greet);
     else if (tk_str_eq(path, TK_STR("/stream")))
@@ -272,14 +288,17 @@ main(int argc, char **argv)
     sigaddset(&signals, SIGHUP);
     sigaddset(&signals, SIGPIPE);
     sigprocmask(SIG_BLOCK, &signals, NULL);
-    if (tk_server_start(&options, &handler, &server, &err) != TK_OK) {
+    struct tk_server *started;
+    if (tk_server_start(&options, &handler, &started, &err) != TK_OK) {
         (void)fprintf(stderr, "%s\n", err.message);
         return 5;
     }
+    server = started; /* the loops run already */
     printf("ready %d\n", tk_server_port(server, 0));
     (void)fflush(stdout);
     while (!wait_for_signal(&signals))
         ;
+    stopping = true;
     tk_server_stop(server, 3000);
     return 0;
 }

@@ -12,7 +12,7 @@ import subprocess
 import tempfile
 import unittest
 
-PATIENCE = 60  # seconds until something that must happen is given up on; never a measure
+PATIENCE = 120  # seconds until something that must happen is given up on; never a measure
 
 
 def tool(name):
