@@ -110,6 +110,7 @@ class Round:
             except (OSError, http.client.HTTPException):
                 with self.lock:
                     self.unanswered.append(spans)
+                connection.close()
                 return
             with self.lock:
                 if status == 200:

@@ -7,7 +7,7 @@
 #include "base/log.h"
 
 #include <dirent.h>
-#include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 static struct tk_store *
@@ -422,6 +422,81 @@ a_store_takes_far_more_than_its_memory(void **state)
     fx_remove_dir(dir);
 }
 
+/* What golden/v1 holds; it was written by make_golden() below, and must open forever. */
+static const struct fx_span golden_sealed[] = {
+    {.trace = 1, .span = 1, .start = 1700000000000000000, .end = 1700000000360000000, .attrs = 2},
+    {.trace = 1, .span = 2, .parent = 1, .start = 1700000000010000000, .name = ""},
+    {.trace = 2, .span = 3, .parent = 99, .start = 1700000001000000000},
+};
+static const struct fx_span golden_logged[] = {
+    {.trace = 3, .span = 4, .start = 1700000002000000000, .name = "late"},
+};
+
+static void
+make_golden(const char *dir)
+{
+    struct tk_store *store = open_at(dir);
+    if (fx_send(store, 1, golden_sealed, 3) != TK_OK)
+        _exit(1);
+    seal(store);
+    if (fx_send(store, 1, golden_logged, 1) != TK_OK)
+        _exit(1);
+}
+
+static char *
+golden_path(const char *file)
+{
+    char *path;
+    const char *source = getenv("TRACEKIT_SOURCE");
+    assert_true(asprintf(&path, "%s/test/unit/store/golden/v1/%s", source != NULL ? source : ".",
+                         file) > 0);
+    return path;
+}
+
+static void
+copy_golden(const char *dir, const char *folder, const char *file)
+{
+    char *from = golden_path(file), *to;
+    size_t len;
+    assert_true(asprintf(&to, "%s/%s", dir, folder) > 0);
+    assert_int_equal(mkdir(to, 0700), 0);
+    free(to);
+    assert_true(asprintf(&to, "%s/%s/%s", dir, folder, file) > 0);
+    char *bytes = read_file(from, &len);
+    write_file(to, bytes, len);
+    free(bytes);
+    free(to);
+    free(from);
+}
+
+static void
+assert_golden(struct tk_store *store, uint64_t trace, const struct fx_span *spans, size_t count)
+{
+    struct tk_batch *sent = fx_batch(spans, count), *found = fx_find(store, 1, trace);
+    assert_non_null(found);
+    fx_assert_same_spans(sent, found);
+    tk_batch_free(sent);
+    tk_batch_free(found);
+}
+
+static void
+files_of_version_1_open_and_hold_what_they_held(void **state)
+{
+    char *dir = fx_dir();
+    (void)state;
+    if (getenv("TRACEKIT_MAKE_GOLDEN") != NULL)
+        in_a_process_that_dies(make_golden, getenv("TRACEKIT_MAKE_GOLDEN"));
+    copy_golden(dir, "p1", "00000001-00000001.seg");
+    copy_golden(dir, "log", "00000002.log");
+    check(dir, true);
+    struct tk_store *store = open_at(dir);
+    assert_golden(store, 1, golden_sealed, 2);
+    assert_golden(store, 2, golden_sealed + 2, 1);
+    assert_golden(store, 3, golden_logged, 1);
+    tk_store_close(store);
+    fx_remove_dir(dir);
+}
+
 int
 main(void)
 {
@@ -438,6 +513,7 @@ main(void)
         cmocka_unit_test(a_second_process_is_told_who_has_the_directory),
         cmocka_unit_test(a_directory_that_cannot_be_written_is_refused),
         cmocka_unit_test(missing_directories_are_made),
+        cmocka_unit_test(files_of_version_1_open_and_hold_what_they_held),
         cmocka_unit_test(a_store_takes_far_more_than_its_memory),
     };
     tk_log_set_level(TK_LOG_ERROR + 1);
