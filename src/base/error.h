@@ -34,7 +34,7 @@
 
 enum tk_err {
     TK_OK = 0,
-#define X(name, number, text) TK_ERR_##name = number,
+#define X(name, number, text) TK_ERR_##name = (number),
     TK_ERR_LIST(X)
 #undef X
 };

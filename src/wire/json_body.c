@@ -162,7 +162,7 @@ format_path(const struct step *steps, uint32_t depth, char *path, size_t size)
 void
 tk_json_body_path(tk_str text, size_t offset, char *path, size_t size)
 {
-    struct step steps[TK_JSON_DEPTH_MAX + 1];
+    struct step steps[TK_JSON_DEPTH_MAX + 1] = {{.is_array = false}};
     struct tk_json_reader reader;
     struct tk_json_token token;
     uint32_t depth = 0;

@@ -44,9 +44,9 @@ tk_otlp_order_init(struct tk_otlp_order *order, const struct tk_batch *batch, st
     *order = (struct tk_otlp_order){.count = rows.count};
     struct ranks ranks = {.batch = batch};
     enum tk_err code = TK_ERR_MEMORY;
-    order->rows = malloc(((size_t)rows.count + 1) * sizeof *order->rows);
-    ranks.resource = malloc(((size_t)batch->resource_count + 1) * sizeof *ranks.resource);
-    ranks.scope = malloc(((size_t)batch->scope_count + 1) * sizeof *ranks.scope);
+    order->rows = calloc((size_t)rows.count + 1, sizeof *order->rows);
+    ranks.resource = calloc((size_t)batch->resource_count + 1, sizeof *ranks.resource);
+    ranks.scope = calloc((size_t)batch->scope_count + 1, sizeof *ranks.scope);
     if (order->rows == NULL || ranks.resource == NULL || ranks.scope == NULL) {
         tk_otlp_order_release(order);
         goto out;

@@ -224,9 +224,11 @@ static bool
 read_event_text(struct zipkin *z, tk_str text, struct tk_event *event)
 {
     struct tk_json_body body;
-    tk_str whole = tk_arena_printf(&z->batch->arena, "{%.*s}", TK_STR_ARG(text));
     tk_str name, key;
-    if (text.len == 0 || text.ptr[0] != '"' || whole.ptr == NULL)
+    if (text.len == 0 || text.ptr[0] != '"')
+        return false;
+    tk_str whole = tk_arena_printf(&z->batch->arena, "{%.*s}", TK_STR_ARG(text));
+    if (whole.ptr == NULL)
         return false;
     tk_json_body_init(&body, whole, &z->batch->arena);
     if (!tk_json_body_next(&body) || !tk_json_body_member(&body, &name) ||
