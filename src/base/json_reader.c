@@ -143,10 +143,36 @@ check_escape(const struct tk_json_reader *json, size_t at)
     return c > 0 && strchr("\"\\/bfnrt", c) != NULL ? at + 2 : 0;
 }
 
+/* Is any of the eight bytes a quote, a backslash or below 0x20?  (A borrow may also point at a byte
+   behind such a one; only whether there is any counts.) */
+static bool
+has_special(uint64_t bytes)
+{
+    const uint64_t ones = 0x0101010101010101u, tops = 0x8080808080808080u;
+    uint64_t quote = bytes ^ ones * '"', backslash = bytes ^ ones * '\\';
+    uint64_t found = ((quote - ones) & ~quote) | ((backslash - ones) & ~backslash) |
+                     ((bytes - ones * 0x20) & ~bytes);
+    return (found & tops) != 0;
+}
+
+/* Moves over bytes that stand for themselves, by eights. */
+static size_t
+skip_plain(const struct tk_json_reader *json, size_t at)
+{
+    uint64_t bytes;
+    while (json->input.len - at >= sizeof bytes) {
+        memcpy(&bytes, json->input.ptr + at, sizeof bytes);
+        if (has_special(bytes))
+            break;
+        at += sizeof bytes;
+    }
+    return at;
+}
+
 static enum tk_err
 read_string(struct tk_json_reader *json, tk_str *ret_text, struct tk_error *err)
 {
-    size_t begin = json->at + 1, at = begin, bad;
+    size_t begin = json->at + 1, at = skip_plain(json, begin), bad;
     bool escaped = false;
     for (;;) {
         int c = byte_at(json, at);
@@ -157,7 +183,7 @@ read_string(struct tk_json_reader *json, tk_str *ret_text, struct tk_error *err)
             if (behind == 0)
                 return fail(json, at, "bad escape in a string", err);
             escaped = true;
-            at = behind;
+            at = skip_plain(json, behind);
         } else if (c < 0x20) {
             return fail(json, at, "control character in a string", err);
         } else {
