@@ -94,23 +94,23 @@ status_of(struct tk_remote *remote, const struct tk_client_response *response)
 }
 
 static enum tk_exit
-send_request(struct tk_remote *remote, struct tk_client_request *request, tk_str url,
+send_request(struct tk_remote *remote, struct tk_client_request request, tk_str url,
              tk_str *ret_body)
 {
     const char *headers[HEADERS_MAX];
     struct tk_client_response response;
     struct tk_error err = {0};
-    for (size_t i = 0; i < request->header_count; i++)
-        headers[i] = request->headers[i];
+    for (size_t i = 0; i < request.header_count; i++)
+        headers[i] = request.headers[i];
     if (remote->api_key != NULL && remote->api_key[0] != '\0') {
         tk_str header = tk_arena_printf(remote->arena, "X-API-Key: %s", remote->api_key);
         if (header.ptr == NULL)
             return tk_cli_fail(TK_EXIT_CANNOT_START, remote->command, "out of memory");
-        headers[request->header_count++] = header.ptr;
+        headers[request.header_count++] = header.ptr;
     }
-    request->headers = headers;
-    request->url = url.ptr;
-    if (tk_client_send(remote->client, request, &response, &err) != TK_OK)
+    request.headers = headers;
+    request.url = url.ptr;
+    if (tk_client_send(remote->client, &request, &response, &err) != TK_OK)
         return tk_cli_fail(TK_EXIT_UNREACHABLE, remote->command, "%s", err.message);
     enum tk_exit status = status_of(remote, &response);
     if (status == TK_EXIT_GOOD)
@@ -134,7 +134,7 @@ tk_remote_get(struct tk_remote *remote, const struct tk_buf *path, const char *a
     struct tk_client_request request = {.headers = headers, .header_count = 1};
     if (url.ptr == NULL || header.ptr == NULL || url.len > URL_MAX)
         return tk_cli_fail(TK_EXIT_USAGE, remote->command, "the query is too long");
-    return send_request(remote, &request, url, ret_body);
+    return send_request(remote, request, url, ret_body);
 }
 
 enum tk_exit
@@ -148,7 +148,7 @@ tk_remote_post(struct tk_remote *remote, const char *content_type, tk_str body, 
         .method = "POST", .headers = headers, .header_count = 1, .body = body};
     if (url.ptr == NULL || header.ptr == NULL)
         return tk_cli_fail(TK_EXIT_CANNOT_START, remote->command, "out of memory");
-    return send_request(remote, &request, url, ret_body);
+    return send_request(remote, request, url, ret_body);
 }
 
 enum tk_exit

@@ -217,9 +217,8 @@ same_value(struct tk_value a, struct tk_value b)
     case TK_VALUE_BOOL:
         return a.b == b.b;
     case TK_VALUE_INT:
+    case TK_VALUE_DOUBLE: /* by its bits: NaN equals itself, and 0.0 is not -0.0 */
         return a.i == b.i;
-    case TK_VALUE_DOUBLE:
-        return memcmp(&a.d, &b.d, sizeof a.d) == 0;
     default:
         return true;
     }
