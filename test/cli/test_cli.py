@@ -92,6 +92,15 @@ class Words(unittest.TestCase):
         self.assertIn("127.0.0.1", done.stderr)
 
 
+class Size(unittest.TestCase):
+    def test_the_program_with_its_page_is_small(self):
+        if "release" not in BIN:
+            self.skipTest("sanitizers make it large: only the release build is what users run")
+        with tempfile.NamedTemporaryFile() as stripped:
+            subprocess.run(["strip", "-o", stripped.name, BIN], check=True)
+            self.assertLess(Path(stripped.name).stat().st_size, 8 << 20)
+
+
 class CannotStart(unittest.TestCase):
     def setUp(self):
         self.dir = tempfile.TemporaryDirectory()
