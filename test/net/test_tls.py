@@ -5,7 +5,7 @@ import signal
 import socket
 import unittest
 
-from harness import Http2, Reader, Server, TestCase, certificate, curl, drain, folder, tls
+from harness import PATIENCE, Http2, Reader, Server, TestCase, certificate, curl, drain, folder, tls
 
 
 class Tls(TestCase):
@@ -78,6 +78,7 @@ class Tls(TestCase):
         with tls(self.server) as plug:
             self.assertEqual(self.ask(plug).status, 200)
             raw = socket.socket(fileno=os.dup(plug.fileno()))
+            raw.settimeout(PATIENCE)
             raw.sendall(b"\x17\x03\x03\x00\x20" + bytes(32))
             drain(raw)
             raw.close()
