@@ -10,6 +10,7 @@
 #include "net/conn.h"
 #include "net/socket.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -147,6 +148,10 @@ static void
 run(void *arg)
 {
     struct tk_loop *loop = arg;
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGPIPE); /* libuv writes without MSG_NOSIGNAL; EPIPE tells enough */
+    (void)pthread_sigmask(SIG_BLOCK, &signals, NULL);
     tk_loop_adopt(loop);
     TK_ASSERT(uv_run(&loop->uv, UV_RUN_DEFAULT) == 0);
 }

@@ -11,6 +11,9 @@
  *
  * A request outlives its connection: when the peer goes away before the answer, the answer is
  * dropped, and the request is freed once it was responded to.
+ *
+ * Names of headers in answers may be of any case; Date, Content-Length and what belongs to the
+ * connection are the server's, and a header whose value holds CR, LF or NUL is left out.
  */
 #include "base/arena.h"
 
@@ -91,13 +94,16 @@ struct tk_server_handler {
      * larger one is answered 413 (gRPC RESOURCE_EXHAUSTED) by on_refused.  Or it answers at once
      * (401, 404 ...) by tk_request_respond() and returns TK_BODY_ANSWERED: the body is then read
      * and thrown away up to a small bound, else the connection is closed after the answer.
-     * `Expect: 100-continue` is answered after it returned a size.
+     * `Expect: 100-continue` is answered after it returned a size.  When the body never becomes
+     * complete, on_head is the last the handler hears of the request.
      */
     size_t (*on_head)(void *arg, struct tk_request *request);
     /* The request is complete. */
     void (*on_request)(void *arg, struct tk_request *request);
     /* The server itself refuses (400, 408, 413, 414, 431, 501, 503, 505): fill a body for it in the
-       shape of the API (problem+json), into request->arena. May be NULL: plain text is sent. */
+       shape of the API (problem+json), into request->arena. May be NULL: plain text is sent.
+       Not asked for gRPC calls: `reason` is their grpc-message. Connections over connections_max
+       get a bare 503, there is no request yet. */
     void (*on_refused)(void *arg, struct tk_request *request, int status, const char *reason,
                        struct tk_response *response);
 };

@@ -286,7 +286,6 @@ main(int argc, char **argv)
     sigemptyset(&signals);
     sigaddset(&signals, SIGTERM);
     sigaddset(&signals, SIGHUP);
-    sigaddset(&signals, SIGPIPE);
     sigprocmask(SIG_BLOCK, &signals, NULL);
     struct tk_server *started;
     if (tk_server_start(&options, &handler, &started, &err) != TK_OK) {
