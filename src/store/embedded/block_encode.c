@@ -26,6 +26,8 @@ struct encoder {
     const struct tk_batch *batch;
     struct tk_buf *out;
     struct tk_intern texts;
+    tk_str last; /* put, and its number: the next one of a column is often the same */
+    uint32_t last_id;
 
     struct tk_range *owners; /* [owner_count]: attribute ranges */
     uint32_t owner_count;
@@ -48,13 +50,21 @@ put_text(struct encoder *enc, tk_str text)
         tk_put_varint(enc->out, TK_BLOCK_TEXT_EMPTY);
         return;
     }
+    if (tk_str_eq(text, enc->last)) {
+        tk_put_varint(enc->out, (uint64_t)enc->last_id + TK_BLOCK_TEXT_KNOWN);
+        return;
+    }
     enum tk_err code = tk_intern_add(&enc->texts, text, &id);
-    if (code != TK_OK)
+    if (code != TK_OK) {
         enc->out->status = code;
-    else if (id == known)
+        return;
+    }
+    if (id == known)
         tk_put_varint(enc->out, TK_BLOCK_TEXT_NEW);
     else
         tk_put_varint(enc->out, (uint64_t)id + TK_BLOCK_TEXT_KNOWN);
+    enc->last = text;
+    enc->last_id = id;
 }
 
 static void

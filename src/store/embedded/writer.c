@@ -132,7 +132,9 @@ tk_writer_append(struct tk_store *base, const struct tk_store_append *append, st
     TK_ASSERT(append->batch == NULL || append->batch->span_count > 0);
     if (append->body.len > TK_WAL_BODY_MAX)
         return tk_error_set(err, TK_ERR_LIMIT, "a body of %zu bytes", append->body.len);
-    enum tk_err code = check_full(store, append->body.len, err);
+    enum tk_err code = TK_OK;
+    if (append->batch != NULL) /* a drop makes room: it may try */
+        code = check_full(store, append->body.len, err);
     if (code != TK_OK)
         return code;
     struct tk_pending *pending = malloc(sizeof *pending);
@@ -292,11 +294,11 @@ static void
 commit(struct tk_embedded *store, struct tk_pending *group)
 {
     struct tk_error err = {0};
-    uint64_t bytes_free;
+    uint64_t bytes = body_bytes(group), bytes_free = UINT64_MAX;
     enum tk_err code = store->failure.code;
     if (code != TK_OK)
         err = store->failure;
-    else if (!has_space(store, body_bytes(group), &bytes_free))
+    else if (bytes > 0 && !has_space(store, bytes, &bytes_free))
         code = no_space(store, &err);
     else
         code = write_group(store, group, &err);

@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #include <dirent.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 
@@ -422,6 +423,66 @@ a_store_takes_far_more_than_its_memory(void **state)
     fx_remove_dir(dir);
 }
 
+/* Leaves `left` bytes free on the file system of `path`. */
+static void
+fill_disk(const char *path, uint64_t left)
+{
+    static const char zeros[1 << 16];
+    uint64_t bytes_free = UINT64_MAX;
+    struct tk_error err;
+    FILE *file = fopen(path, "wb");
+    assert_non_null(file);
+    setbuf(file, NULL);
+    while (bytes_free > left) {
+        assert_int_equal(fwrite(zeros, 1, sizeof zeros, file), sizeof zeros);
+        assert_int_equal(tk_env_host()->free_space(tk_env_host(), path, &bytes_free, &err), TK_OK);
+    }
+    assert_int_equal(fclose(file), 0);
+}
+
+static void
+a_real_file_system_of_48_mib_fills_up_and_goes_on_when_there_is_room(void **state)
+{
+    char *dir = fx_dir(), *data, *filler;
+    struct tk_error err;
+    uint64_t sent = 0;
+    (void)state;
+    if (mount("tmpfs", dir, "tmpfs", 0, "size=48m") != 0) {
+        print_message("skipped: mounting a tmpfs is not permitted here\n");
+        fx_remove_dir(dir);
+        skip();
+    }
+    assert_true(asprintf(&data, "%s/data", dir) > 0 && asprintf(&filler, "%s/filler", dir) > 0);
+    struct tk_store *store = open_at(data);
+    assert_int_equal(FX_SEND(store, 1, {.trace = 9, .span = ++sent, .start = 7}), TK_OK);
+    fill_disk(filler, 3 << 20);
+    enum tk_err code = TK_OK;
+    for (int refused = 0; refused < 2;) { /* refused even after what there is was sealed */
+        code = FX_SEND(store, 1, {.trace = 9, .span = sent + 1, .start = 7, .attrs = 400});
+        sent += code == TK_OK;
+        refused = code == TK_OK ? 0 : refused + 1;
+        if (refused == 1) {
+            seal(store);
+            fill_disk(filler, 1 << 20);
+        }
+    }
+    assert_int_equal(code, TK_ERR_FULL);
+    assert_int_equal(tk_store_ready(store, &err), TK_ERR_FULL);
+    assert_int_equal(fx_span_count(store, 1, 9), sent);
+    assert_int_equal(remove(filler), 0);
+    assert_int_equal(tk_store_ready(store, &err), TK_OK);
+    assert_int_equal(FX_SEND(store, 1, {.trace = 9, .span = ++sent, .start = 7}), TK_OK);
+    tk_store_close(store);
+    store = open_at(data);
+    assert_int_equal(fx_span_count(store, 1, 9), sent);
+    tk_store_close(store);
+    check(data, true);
+    assert_int_equal(umount2(dir, MNT_DETACH), 0);
+    free(data);
+    free(filler);
+    fx_remove_dir(dir);
+}
+
 /* What golden/v1 holds; it was written by make_golden() below, and must open forever. */
 static const struct fx_span golden_sealed[] = {
     {.trace = 1, .span = 1, .start = 1700000000000000000, .end = 1700000000360000000, .attrs = 2},
@@ -513,6 +574,7 @@ main(void)
         cmocka_unit_test(a_second_process_is_told_who_has_the_directory),
         cmocka_unit_test(a_directory_that_cannot_be_written_is_refused),
         cmocka_unit_test(missing_directories_are_made),
+        cmocka_unit_test(a_real_file_system_of_48_mib_fills_up_and_goes_on_when_there_is_room),
         cmocka_unit_test(files_of_version_1_open_and_hold_what_they_held),
         cmocka_unit_test(a_store_takes_far_more_than_its_memory),
     };
