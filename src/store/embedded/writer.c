@@ -26,7 +26,8 @@ enum {
     GROUP_MAX = 4 << 20,     /* bytes of bodies in one group, so that no one waits for all others */
     GROUP_RECORDS_MAX = 512, /* the same */
     SPACE_MIN = 1 << 20,     /* bytes left free on the disk */
-    SEAL_SHARE = 8, /* the log takes at most this part of what is free, then it is sealed */
+    SEAL_SHARE = 8,   /* the log takes at most this part of what is free, then it is sealed */
+    LITTLE_SHARE = 8, /* of the budget: as good as nothing */
 };
 
 size_t
@@ -91,14 +92,15 @@ tk_writer_ready(struct tk_store *base, struct tk_error *err)
     return check_full(store, SPACE_MIN, err); /* room for more than the next small one */
 }
 
-/* Under `lock`.  One that is too large for the budget is taken when nothing else is there. */
+/* Under `lock`.  One that is too large for the budget is taken when hardly anything else is
+   there. */
 static bool
 has_room(const struct tk_embedded *store, size_t bytes)
 {
     if (store->queue_bytes > 0 && store->queue_bytes + bytes > store->queue_max)
         return false;
     size_t waiting = store->unsealed_bytes + store->queue_bytes;
-    return waiting == 0 || waiting + bytes <= store->unsealed_max;
+    return waiting <= store->unsealed_max / LITTLE_SHARE || waiting + bytes <= store->unsealed_max;
 }
 
 static enum tk_err
@@ -120,6 +122,10 @@ enqueue(struct tk_embedded *store, struct tk_pending *pending, struct tk_error *
     }
     if (code != TK_OK)
         store->stats.appends_refused++;
+    if (code == TK_ERR_BUSY && store->queue_bytes == 0 && store->oldest == store->open) {
+        store->rotate = true; /* nothing else would make room before it is old */
+        pthread_cond_signal(&store->work);
+    }
     pthread_mutex_unlock(&store->lock);
     return code;
 }
