@@ -5,7 +5,9 @@
 #include "net/http1.h"
 #include "net/http2.h"
 
-enum { LINGER_MS = 2000, LINGER_MAX = 4 << 20 };
+/* How long a connection that we have closed is still read: clients that send a refused body to its
+   end before they look for the answer must get there. */
+enum { LINGER_QUIET_MS = 2000, LINGER_MS = 30000, LINGER_MAX = 128 << 20 };
 
 void
 tk_conn_init(struct tk_conn *conn, struct tk_loop *loop)
@@ -110,6 +112,18 @@ tk_conn_buffer(struct tk_conn *conn, size_t *ret_size)
     return buffer;
 }
 
+static void
+linger(struct tk_conn *conn, size_t size)
+{
+    uint64_t left = conn->linger_end_ms - conn->loop->now_ms;
+    conn->lingered += size;
+    if (conn->lingered > LINGER_MAX)
+        tk_conn_close(conn);
+    else if (conn->lingering)
+        tk_conn_set_deadline(conn, TK_DEADLINE_LINGER,
+                             left < LINGER_QUIET_MS ? (unsigned)left : LINGER_QUIET_MS);
+}
+
 void
 tk_conn_received(struct tk_conn *conn, const char *bytes, size_t size)
 {
@@ -117,9 +131,7 @@ tk_conn_received(struct tk_conn *conn, const char *bytes, size_t size)
     if (conn->closed || size == 0)
         return;
     if (conn->finishing) {
-        conn->lingered += size;
-        if (conn->lingered > LINGER_MAX)
-            tk_conn_close(conn);
+        linger(conn, size);
         return;
     }
     if (conn->speaks == TK_CONN_SNIFFING && !sniff(conn, (tk_str){bytes, size}))
@@ -179,7 +191,8 @@ tk_conn_settle(struct tk_conn *conn)
     conn->transport->shutdown(conn);
     if (conn->paused)
         conn->transport->pause(conn, false);
-    tk_conn_set_deadline(conn, TK_DEADLINE_LINGER, LINGER_MS);
+    conn->linger_end_ms = conn->loop->now_ms + LINGER_MS;
+    linger(conn, 0);
 }
 
 void
@@ -232,9 +245,12 @@ tk_conn_check_deadlines(struct tk_conn *conn)
         tk_conn_close(conn); /* the peer reads nothing */
         return;
     }
+    bool passed = conn->deadline != TK_DEADLINE_NONE && now >= conn->deadline_ms;
     if (conn->speaks == TK_CONN_HTTP2 && !conn->finishing)
         tk_http2_check_deadlines(conn->http2);
-    if (conn->deadline != TK_DEADLINE_NONE && now >= conn->deadline_ms && !conn->closed) {
+    else if (!passed)
+        return; /* idle connections cost no more than this */
+    if (passed && !conn->closed) {
         enum tk_deadline deadline = conn->deadline;
         conn->deadline = TK_DEADLINE_NONE;
         if (deadline == TK_DEADLINE_LINGER || conn->speaks == TK_CONN_SNIFFING)

@@ -59,6 +59,7 @@ struct tk_conn {
     uint64_t write_deadline_ms; /* output is waiting and must have moved by then; 0: none waits */
     size_t sniffed;             /* bytes of the HTTP/2 preface seen */
     size_t lingered;            /* bytes thrown away */
+    uint64_t linger_end_ms;
 };
 
 /* `transport`, `loopback` and `tls` are set by the caller; the rest is zero. */

@@ -31,6 +31,7 @@ enum {
     DISCARD_MAX = 128 << 20, /* of a body whose answer is out: then the stream is reset */
     CONTINUATIONS_MAX = 8,
     ACKS_MAX = 256,
+    QUEUE_MAX = 2000, /* frames waiting for a peer that does not read */
     HEADERS_MAX = 256,
 };
 
@@ -304,7 +305,8 @@ static int
 on_begin_frame(nghttp2_session *session, const nghttp2_frame_hd *frame, void *user)
 {
     struct tk_http2 *http2 = user;
-    (void)session;
+    if (nghttp2_session_get_outbound_queue_size(session) > QUEUE_MAX)
+        return NGHTTP2_ERR_CALLBACK_FAILURE;
     if (frame->type != NGHTTP2_CONTINUATION) {
         http2->in_headers = frame->type == NGHTTP2_HEADERS;
         http2->in_headers_ms = http2->conn->loop->now_ms;

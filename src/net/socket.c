@@ -93,7 +93,9 @@ flush(struct tk_conn *conn)
     struct tk_output *queue = socket->tls != NULL ? &socket->wire : &conn->out;
     while (!socket->writing && !conn->closed) {
         struct iovec views[VIEWS_MAX];
-        if (socket->tls != NULL && !tk_tls_encrypt(socket->tls, &conn->out, queue, WIRE_MAX)) {
+        /* Beyond WIRE_MAX only answers to the peer's key updates pile up: it floods, unread. */
+        if (socket->tls != NULL && (!tk_tls_encrypt(socket->tls, &conn->out, queue, WIRE_MAX) ||
+                                    queue->size > 2 * WIRE_MAX)) {
             tk_conn_close(conn);
             break;
         }
@@ -163,6 +165,8 @@ decrypt(struct socket *socket, tk_str records)
 {
     struct tk_conn *conn = &socket->conn;
     enum tk_tls_state state = tk_tls_feed(socket->tls, records, &socket->wire);
+    if (socket->wire.size > 2 * WIRE_MAX)
+        state = TK_TLS_FAILED;
     while (state == TK_TLS_OPEN && !conn->closed) {
         size_t size, room;
         if (conn->speaks == TK_CONN_SNIFFING && tk_tls_chose_http2(socket->tls))

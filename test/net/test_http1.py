@@ -179,6 +179,12 @@ class Http1(TestCase):
             answer = Reader(plug).answer()
             self.assertEqual((answer.status, answer.headers[b"connection"]), (401, b"close"))
 
+    def test_a_refusal_reaches_a_client_that_sends_a_hundred_megabytes_before_it_looks(self):
+        with self.server.connect() as plug:
+            plug.sendall(b"POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n")
+            plug.sendall(bytes(100_000_000))
+            self.assertEqual(Reader(plug).answer().status, 413)
+
     def test_headers_arrive_in_order_in_lower_case_and_trimmed(self):
         raw = b"GET http://example.org/headers?a=b HTTP/1.1\r\nHost: a\r\nX-One:  \t1 \t\r\nx-TWO:\r\nX-One: 2\r\n\r\n"
         self.assertEqual(

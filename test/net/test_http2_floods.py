@@ -257,6 +257,22 @@ class Memory(TestCase):
                 self.assertLess(self.server.resident() - before, 150 * MEBI)
         self.assert_serves()
 
+    def test_a_peer_that_makes_us_refuse_streams_and_never_reads_is_cut_off(self):
+        before = self.server.resident()
+        block = b"\x82\x84\x86\x01\x01a"  # GET / http, by HPACK's static table
+        with self.server.connect() as plug:
+            client = Http2(plug)
+            for n in range(128):
+                client.send(frame(HEADERS, END_HEADERS, 2 * n + 1, block))
+            for n in range(128, 300_000, 1000):
+                raw = [frame(HEADERS, END_HEADERS, 2 * m + 1, block) for m in range(n, n + 1000)]
+                if not client.send(b"".join(raw)):
+                    break
+            if not sanitized():
+                self.assertLess(self.server.resident() - before, 30 * MEBI)
+            self.assert_serves()
+        self.eventually("it is gone", lambda: self.server.stats()["connections_open"] == 1)
+
     def test_a_peer_that_pings_and_never_reads_is_cut_off(self):
         with self.server.connect() as plug:
             client = Http2(plug)
