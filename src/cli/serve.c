@@ -14,6 +14,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 enum {
@@ -115,6 +116,17 @@ log_level(const char *text)
     while (strcmp(text, names[level]) != 0)
         level++;
     return level;
+}
+
+/* Every connection is an open file; the usual limit of 1024 is for programs that select(). */
+static void
+raise_file_limit(void)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) != 0)
+        return;
+    files.rlim_cur = files.rlim_max;
+    (void)setrlimit(RLIMIT_NOFILE, &files);
 }
 
 static enum tk_err
@@ -251,6 +263,7 @@ tk_cli_serve(int argc, char **argv)
     (void)sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread is started */
 
+    raise_file_limit();
     enum tk_err result = open_parts(&server, &config, &err);
     if (result == TK_OK) {
         tk_str host = url_host(config.listen.items[0]);
