@@ -52,7 +52,7 @@ fx_attr(struct tk_batch *batch, const char *key, struct tk_value value)
 static inline struct tk_range
 fx_attrs(struct tk_batch *batch, uint64_t seed, uint32_t more)
 {
-    static char numbers[512][24];
+    static _Thread_local char numbers[512][24];
     struct tk_range range = {batch->attr_count, 0};
     fx_attr(batch, "http.route", fx_text("/users/:id"));
     fx_attr(batch, "empty", fx_text(""));

@@ -388,6 +388,82 @@ stats_count_what_was_appended_and_where_it_lies(void **state)
     end_home(&home);
 }
 
+enum { WRITERS = 3, SENDS = 60, SPANS = 40 };
+
+struct writer {
+    struct home *home;
+    uint64_t number;
+    _Atomic uint64_t acknowledged; /* how many of its requests */
+    pthread_t thread;
+};
+
+/* Request k of a writer: SPANS spans of two traces, the second shared with the request before. */
+static uint64_t
+trace_of(const struct writer *writer, uint64_t request)
+{
+    return 1 + writer->number * 1000 + request;
+}
+
+static void *
+write_all(void *arg)
+{
+    struct writer *writer = arg;
+    struct fx_span spans[SPANS];
+    for (uint64_t k = 0; k < SENDS; k++) {
+        for (uint64_t i = 0; i < SPANS; i++)
+            spans[i] = (struct fx_span){.trace = trace_of(writer, i % 2 == 0 ? k : k + 1),
+                                        .span = 1 + k * SPANS + i,
+                                        .start = 1000 + 100 * k + i,
+                                        .attrs = 20};
+        enum tk_err code;
+        while ((code = fx_send(writer->home->store, 1, spans, SPANS)) == TK_ERR_BUSY)
+            usleep(1000);
+        assert_int_equal(code, TK_OK);
+        writer->acknowledged = k + 1;
+    }
+    return NULL;
+}
+
+static void
+writers_readers_and_sealing_at_once_lose_and_double_nothing(void **state)
+{
+    struct home home = {.dir = fx_dir(), .memory = 2 << 20}; /* seals and compacts all the time */
+    struct writer writers[WRITERS];
+    struct fx_scan scan;
+    bool busy = true;
+    (void)state;
+    open_home(&home);
+    for (uint64_t w = 0; w < WRITERS; w++) {
+        writers[w].home = &home;
+        writers[w].number = w;
+        writers[w].acknowledged = 0;
+        assert_int_equal(pthread_create(&writers[w].thread, NULL, write_all, &writers[w]), 0);
+    }
+    while (busy) {
+        busy = false;
+        for (uint64_t w = 0; w < WRITERS; w++) {
+            uint64_t done = writers[w].acknowledged;
+            busy = busy || done < SENDS;
+            if (done > 1) /* that trace is whole: both of its requests are acknowledged */
+                assert_int_equal(fx_span_count(home.store, 1, trace_of(&writers[w], done - 1)),
+                                 SPANS);
+        }
+        fx_scan(home.store, 1, (struct tk_store_range){0}, 50, &scan);
+        for (uint32_t i = 1; i < scan.count; i++)
+            assert_true(scan.start[i - 1] > scan.start[i] ||
+                        (scan.start[i - 1] == scan.start[i] && scan.trace[i - 1] < scan.trace[i]));
+    }
+    for (uint64_t w = 0; w < WRITERS; w++)
+        pthread_join(writers[w].thread, NULL);
+    for (int round = 0; round < 2; round++) {
+        fx_scan(home.store, 1, (struct tk_store_range){0}, 4096, &scan);
+        assert_int_equal(scan.count, WRITERS * (SENDS + 1));
+        assert_int_equal(scan.span_count, WRITERS * SENDS * SPANS);
+        reopen(&home);
+    }
+    end_home(&home);
+}
+
 int
 main(void)
 {
@@ -405,6 +481,7 @@ main(void)
         cmocka_unit_test(a_trace_longer_than_a_block_is_only_a_long_one),
         cmocka_unit_test(nothing_of_another_project_is_ever_yielded),
         cmocka_unit_test(a_dropped_project_is_gone_and_stays_gone),
+        cmocka_unit_test(writers_readers_and_sealing_at_once_lose_and_double_nothing),
         cmocka_unit_test(stats_count_what_was_appended_and_where_it_lies),
     };
     int failed = 0;

@@ -240,7 +240,7 @@ a_full_disk_refuses_spans_and_takes_them_again_when_there_is_room(void **state)
     }
     assert_int_equal(code, TK_ERR_FULL);
     assert_int_equal(tk_store_ready(run.store, &err), TK_ERR_FULL);
-    assert_int_equal(fx_span_count(run.store, 1, 99), sent); /* reading goes on */
+    assert_int_equal(fx_span_count(run.store, 1, 99), sent);    /* reading goes on */
     assert_int_equal(tk_store_drop(run.store, 7, &err), TK_OK); /* and so does making room */
     pthread_mutex_lock(&run.disk->lock);
     run.disk->space = 64 << 20;
