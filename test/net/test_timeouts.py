@@ -3,7 +3,7 @@
 import time
 import unittest
 
-from harness import (DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, SETTINGS, Reader, Server,
+from harness import (DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, PREFACE, Reader,
                      TestCase, drain, frame, head, http2)  # fmt: skip
 
 
