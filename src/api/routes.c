@@ -75,35 +75,6 @@ const struct tk_route tk_routes[] = {
 };
 const size_t tk_route_count = sizeof tk_routes / sizeof *tk_routes;
 
-static int
-hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    c = (char)(c | 0x20);
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
-}
-
-/* A path segment: unlike in a query, '+' is a plus. */
-static tk_str
-decode_segment(tk_str text, struct tk_arena *arena)
-{
-    char *out = tk_arena_alloc(arena, text.len + 1);
-    size_t len = 0;
-    if (out == NULL)
-        return TK_STR_NONE;
-    for (size_t i = 0; i < text.len; i++) {
-        char c = text.ptr[i];
-        if (c == '%' && i + 2 < text.len && hex_digit(text.ptr[i + 1]) >= 0 &&
-            hex_digit(text.ptr[i + 2]) >= 0) {
-            c = (char)(hex_digit(text.ptr[i + 1]) << 4 | hex_digit(text.ptr[i + 2]));
-            i += 2;
-        }
-        out[len++] = c;
-    }
-    return (tk_str){out, len};
-}
-
 /* Does `path` fit `pattern`?  args are the raw segments. */
 static bool
 path_fits(const char *pattern, tk_str path, tk_str args[TK_PATH_ARGS_MAX])
@@ -145,7 +116,7 @@ tk_route_find(tk_str method, tk_str path, struct tk_arena *arena, tk_str args[TK
         if (!method_fits(route->method, method) || !path_fits(route->path, path, raw))
             continue;
         for (size_t k = 0; k < TK_PATH_ARGS_MAX; k++)
-            args[k] = raw[k].len > 0 ? decode_segment(raw[k], arena) : TK_STR_NONE;
+            args[k] = raw[k].len > 0 ? tk_percent_decode(arena, raw[k], false) : TK_STR_NONE;
         return route;
     }
     return NULL;

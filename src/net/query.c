@@ -10,9 +10,8 @@ hex_digit(char c)
     return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-/* As forms encode it: '+' is a space.  A '%' that no two hexadecimal digits follow stays. */
-static tk_str
-decode(struct tk_arena *arena, tk_str text)
+tk_str
+tk_percent_decode(struct tk_arena *arena, tk_str text, bool plus_is_space)
 {
     char *out = tk_arena_alloc(arena, text.len + 1);
     size_t len = 0;
@@ -20,7 +19,7 @@ decode(struct tk_arena *arena, tk_str text)
         return TK_STR_NONE;
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
-        if (c == '+') {
+        if (c == '+' && plus_is_space) {
             c = ' ';
         } else if (c == '%' && i + 2 < text.len && hex_digit(text.ptr[i + 1]) >= 0 &&
                    hex_digit(text.ptr[i + 2]) >= 0) {
@@ -40,9 +39,9 @@ tk_request_param(struct tk_request *request, tk_str name)
     while (rest.len > 0) {
         tk_str value = tk_str_split(&rest, '&');
         tk_str key = tk_str_split(&value, '=');
-        key = decode(&request->arena, key);
+        key = tk_percent_decode(&request->arena, key, true);
         if (key.ptr != NULL && tk_str_eq(key, name))
-            return decode(&request->arena, value);
+            return tk_percent_decode(&request->arena, value, true);
     }
     return TK_STR_NONE;
 }

@@ -50,6 +50,9 @@ struct tk_request {
 tk_str tk_request_header(const struct tk_request *request, tk_str name);
 /* The value of a query parameter, percent-decoded into the arena; ptr NULL when absent. */
 tk_str tk_request_param(struct tk_request *request, tk_str name);
+/* Percent-decoded into the arena; a '%' that no two hexadecimal digits follow stays.  In a query,
+   as forms encode it, '+' is a space; in a path it is a plus. */
+tk_str tk_percent_decode(struct tk_arena *arena, tk_str text, bool plus_is_space);
 /* Takes the body's malloc'ed block over; the view stays valid until the caller frees it. NULL when
    the body is empty. */
 void *tk_request_take_body(struct tk_request *request);
