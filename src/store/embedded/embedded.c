@@ -13,7 +13,7 @@ static const size_t MEMORY_DEFAULT = 256u << 20;
 /* How the budget is shared out, and how much of it is of use however large it is: a larger open
    buffer seals into hardly better segments, and is memory that nobody asked for. */
 enum { QUEUE_SHARE = 8, SEAL_SHARE = 6, UNSEALED_SHARE = 2, CACHE_SHARE = 8 };
-static const size_t SEAL_MAX = 32u << 20, UNSEALED_MAX = 512u << 20, CACHE_MAX = 128u << 20;
+static const size_t SEAL_MAX = 32u << 20, UNSEALED_MAX = 192u << 20, CACHE_MAX = 128u << 20;
 
 static size_t
 at_most(size_t value, size_t most)

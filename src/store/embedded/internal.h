@@ -152,6 +152,9 @@ size_t tk_writer_cost(const struct tk_batch *batch);
 /* sealer.c, compact.c */
 void *tk_sealer_run(void *store);
 void *tk_compact_run(void *store);
+/* Waits while half the memory for what is unsealed is taken, unless sealing fails: whoever sends
+   and waits for the answer slows down to what disk and cores can do, before anybody is refused. */
+void tk_sealer_catch_up(struct tk_embedded *store);
 /* Writes what `sources` hold into a new segment file, unpublished.  *stop ends it early with
    TK_ERR_BUSY. */
 enum tk_err tk_sealer_write(struct tk_embedded *store, const struct tk_sources *sources,

@@ -100,17 +100,6 @@ replay_record(void *arg, const struct tk_wal_record *record, struct tk_error *er
     return replay_spans(replay, record, err);
 }
 
-/* Lets the sealer catch up, unless it cannot. */
-static void
-wait_for_memory(struct tk_embedded *store)
-{
-    pthread_mutex_lock(&store->lock);
-    while (store->oldest != store->open && store->unsealed_bytes > store->unsealed_max / 2 &&
-           store->seal_failure.code == TK_OK)
-        pthread_cond_wait(&store->sealed, &store->lock);
-    pthread_mutex_unlock(&store->lock);
-}
-
 static enum tk_err
 replay_file(struct replay *replay, struct tk_error *err)
 {
@@ -140,7 +129,7 @@ tk_replay(struct tk_embedded *store, uint64_t last_covered, struct tk_error *err
     pthread_mutex_unlock(&store->lock);
     for (size_t i = 0; i < count && code == TK_OK; i++) {
         struct replay replay = {store, numbers[i]};
-        wait_for_memory(store);
+        tk_sealer_catch_up(store);
         code = replay_file(&replay, err);
         if (numbers[i] > last)
             last = numbers[i];

@@ -50,6 +50,16 @@ tk_sealer_write(struct tk_embedded *store, const struct tk_sources *sources,
     return code;
 }
 
+void
+tk_sealer_catch_up(struct tk_embedded *store)
+{
+    pthread_mutex_lock(&store->lock);
+    while (store->oldest != store->open && store->unsealed_bytes > store->unsealed_max / 2 &&
+           store->seal_failure.code == TK_OK && !store->stop)
+        (void)pthread_cond_wait(&store->sealed, &store->lock);
+    pthread_mutex_unlock(&store->lock);
+}
+
 /* Gives the segment its name and puts it in the place of the buffer, unless that was dropped in
    the meantime. */
 static enum tk_err

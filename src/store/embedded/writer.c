@@ -388,8 +388,10 @@ tk_writer_run(void *arg)
         pthread_mutex_unlock(&store->lock);
         if (stop)
             return NULL;
-        if (group != NULL)
+        if (group != NULL) {
+            tk_sealer_catch_up(store);
             commit(store, group);
+        }
         uint64_t now = store->env->mono_nano(store->env);
         pthread_mutex_lock(&store->lock);
         bool due = is_rotation_due(store, now);
