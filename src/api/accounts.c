@@ -1,5 +1,6 @@
 /* accounts - projects and keys over HTTP.  An admin key manages its own project and no other; a
    session from a sign-in link, and --dev, manage all. */
+#include "account/account_json.h"
 #include "api/members.h"
 #include "api/private.h"
 
@@ -22,19 +23,6 @@ may_manage(struct tk_call *call, tk_str project)
     return false;
 }
 
-static void
-write_project(struct tk_json_writer *json, const struct tk_project *project)
-{
-    tk_json_object(json);
-    tk_json_key(json, TK_STR("id"));
-    tk_json_uint(json, project->id);
-    tk_json_key(json, TK_STR("name"));
-    tk_json_string(json, project->name);
-    tk_json_key(json, TK_STR("createdUnixNano"));
-    tk_json_uint_string(json, project->created_nano);
-    tk_json_object_end(json);
-}
-
 void
 tk_route_projects(struct tk_call *call)
 {
@@ -55,7 +43,7 @@ tk_route_projects(struct tk_call *call)
     tk_json_array(&json);
     for (size_t i = 0; i < count; i++)
         if (call->identity.all_projects || projects[i].id == call->identity.project_id)
-            write_project(&json, &projects[i]);
+            tk_project_json(&json, &projects[i]);
     tk_json_array_end(&json);
     tk_json_object_end(&json);
     tk_reply_json(call, 200, &body);
@@ -76,7 +64,7 @@ tk_route_project_create(struct tk_call *call)
         return;
     tk_buf_init(&body, TK_REPLY_SIZE_MAX);
     tk_json_writer_init(&json, &body);
-    write_project(&json, &project);
+    tk_project_json(&json, &project);
     tk_reply_json(call, 201, &body);
 }
 
@@ -100,42 +88,6 @@ tk_route_project_delete(struct tk_call *call)
     tk_reply_empty(call, 204);
 }
 
-/* `secret` is not empty in the one answer that shows it. */
-static void
-write_key(struct tk_json_writer *json, const struct tk_key *key, tk_str secret)
-{
-    tk_json_object(json);
-    tk_json_key(json, TK_STR("id"));
-    tk_json_uint(json, key->id);
-    tk_json_key(json, TK_STR("project"));
-    tk_json_string(json, key->project);
-    tk_json_key(json, TK_STR("kind"));
-    tk_json_string(json, tk_str_from(tk_key_kind_text(key->kind)));
-    tk_json_key(json, TK_STR("name"));
-    tk_json_string(json, key->name);
-    tk_json_key(json, TK_STR("prefix"));
-    tk_json_string(json, key->prefix);
-    tk_json_key(json, TK_STR("origins"));
-    tk_json_array(json);
-    for (size_t i = 0; i < key->origin_count; i++)
-        tk_json_string(json, key->origins[i]);
-    tk_json_array_end(json);
-    tk_json_key(json, TK_STR("createdUnixNano"));
-    tk_json_uint_string(json, key->created_nano);
-    tk_json_key(json, TK_STR("lastUsedUnixNano"));
-    if (key->last_used_nano != 0)
-        tk_json_uint_string(json, key->last_used_nano);
-    else
-        tk_json_null(json);
-    tk_json_key(json, TK_STR("revoked"));
-    tk_json_bool(json, key->revoked);
-    if (secret.len > 0) {
-        tk_json_key(json, TK_STR("key"));
-        tk_json_string(json, secret);
-    }
-    tk_json_object_end(json);
-}
-
 void
 tk_route_keys(struct tk_call *call)
 {
@@ -157,7 +109,7 @@ tk_route_keys(struct tk_call *call)
     tk_json_key(&json, TK_STR("keys"));
     tk_json_array(&json);
     for (size_t i = 0; i < count; i++)
-        write_key(&json, &keys[i], TK_STR_NONE);
+        tk_key_json(&json, &keys[i], TK_STR_NONE);
     tk_json_array_end(&json);
     tk_json_object_end(&json);
     tk_reply_json(call, 200, &body);
@@ -197,7 +149,7 @@ tk_route_key_create(struct tk_call *call)
         return;
     tk_buf_init(&body, TK_REPLY_SIZE_MAX);
     tk_json_writer_init(&json, &body);
-    write_key(&json, &key, tk_str_from(secret));
+    tk_key_json(&json, &key, tk_str_from(secret));
     tk_reply_json(call, 201, &body);
 }
 

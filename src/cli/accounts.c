@@ -1,8 +1,7 @@
 /*
  * project, key, signin - the accounts of a data directory, beside a running server or without one.
  */
-#include "account/account.h"
-#include "base/json.h"
+#include "account/account_json.h"
 #include "cli/cli.h"
 
 #include <stdio.h>
@@ -73,16 +72,8 @@ list_projects(struct tk_account *account, bool json, struct tk_arena *arena, str
     tk_json_object(&out);
     tk_json_key(&out, TK_STR("projects"));
     tk_json_array(&out);
-    for (size_t i = 0; i < count; i++) {
-        tk_json_object(&out);
-        tk_json_key(&out, TK_STR("id"));
-        tk_json_uint(&out, projects[i].id);
-        tk_json_key(&out, TK_STR("name"));
-        tk_json_string(&out, projects[i].name);
-        tk_json_key(&out, TK_STR("createdUnixNano"));
-        tk_json_uint_string(&out, projects[i].created_nano);
-        tk_json_object_end(&out);
-    }
+    for (size_t i = 0; i < count; i++)
+        tk_project_json(&out, &projects[i]);
     tk_json_array_end(&out);
     tk_json_object_end(&out);
     print_buf(&text);
@@ -144,34 +135,6 @@ struct key_options {
     bool json;
 };
 
-static void
-write_key_json(struct tk_json_writer *out, const struct tk_key *key)
-{
-    tk_json_object(out);
-    tk_json_key(out, TK_STR("id"));
-    tk_json_uint(out, key->id);
-    tk_json_key(out, TK_STR("project"));
-    tk_json_string(out, key->project);
-    tk_json_key(out, TK_STR("kind"));
-    tk_json_string(out, tk_str_from(tk_key_kind_text(key->kind)));
-    tk_json_key(out, TK_STR("name"));
-    tk_json_string(out, key->name);
-    tk_json_key(out, TK_STR("prefix"));
-    tk_json_string(out, key->prefix);
-    tk_json_key(out, TK_STR("origins"));
-    tk_json_array(out);
-    for (size_t i = 0; i < key->origin_count; i++)
-        tk_json_string(out, key->origins[i]);
-    tk_json_array_end(out);
-    tk_json_key(out, TK_STR("createdUnixNano"));
-    tk_json_uint_string(out, key->created_nano);
-    tk_json_key(out, TK_STR("lastUsedUnixNano"));
-    tk_json_uint_string(out, key->last_used_nano);
-    tk_json_key(out, TK_STR("revoked"));
-    tk_json_bool(out, key->revoked);
-    tk_json_object_end(out);
-}
-
 static enum tk_err
 list_keys(struct tk_account *account, const struct key_options *given, struct tk_arena *arena,
           struct tk_error *err)
@@ -196,7 +159,7 @@ list_keys(struct tk_account *account, const struct key_options *given, struct tk
         tk_json_key(&out, TK_STR("keys"));
         tk_json_array(&out);
         for (size_t i = 0; i < count; i++)
-            write_key_json(&out, &keys[i]);
+            tk_key_json(&out, &keys[i], TK_STR_NONE);
         tk_json_array_end(&out);
         tk_json_object_end(&out);
         print_buf(&text);
