@@ -21,6 +21,7 @@ enum {
     STOP_GRACE_MS = 5000, /* of the ten seconds that a stop may take, the rest is for sealing */
     MEMORY_MIN = 64 << 20,
     BODY_MAX_LIMIT = 1 << 30,
+    CONNECTIONS_MAX = 10000,
 };
 
 struct config {
@@ -118,15 +119,19 @@ log_level(const char *text)
     return level;
 }
 
-/* Every connection is an open file; the usual limit of 1024 is for programs that select(). */
-static void
-raise_file_limit(void)
+/* Every connection is an open file; the usual limit of 1024 is for programs that select().  Half of
+   what is allowed is for connections: with no file left, libuv would try to accept for ever. */
+static unsigned
+raise_connections_max(void)
 {
     struct rlimit files;
     if (getrlimit(RLIMIT_NOFILE, &files) != 0)
-        return;
+        return CONNECTIONS_MAX;
+    rlim_t allowed = files.rlim_cur;
     files.rlim_cur = files.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &files);
+    if (setrlimit(RLIMIT_NOFILE, &files) == 0)
+        allowed = files.rlim_max;
+    return allowed / 2 < CONNECTIONS_MAX ? (unsigned)(allowed / 2) : CONNECTIONS_MAX;
 }
 
 static enum tk_err
@@ -156,6 +161,7 @@ open_parts(struct server *server, const struct config *config, struct tk_error *
         .listen = config->listen.items,
         .listen_count = config->listen.count,
         .threads = (unsigned)config->threads,
+        .connections_max = raise_connections_max(),
         .tls_cert = config->tls_cert,
         .tls_key = config->tls_key,
     };
@@ -263,7 +269,6 @@ tk_cli_serve(int argc, char **argv)
     (void)sigaddset(&signals, SIGHUP);
     (void)pthread_sigmask(SIG_BLOCK, &signals, NULL); /* before any thread is started */
 
-    raise_file_limit();
     enum tk_err result = open_parts(&server, &config, &err);
     if (result == TK_OK) {
         tk_str host = url_host(config.listen.items[0]);

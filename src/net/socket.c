@@ -238,8 +238,12 @@ turn_away(struct socket *socket)
     struct tk_conn *conn = &socket->conn;
     static const char answer[] = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
                                  "Retry-After: 1\r\nConnection: close\r\n\r\n";
+    const struct tk_shared *shared = conn->loop->shared;
+    unsigned told_max = shared->options.connections_max / 2; /* they are open files too */
+    if (told_max > REFUSED_MAX)
+        told_max = REFUSED_MAX;
     tk_count(&conn->loop->counters.refused_total, 1);
-    if (conn->tls || atomic_load(&conn->loop->shared->lingering) > REFUSED_MAX ||
+    if (conn->tls || atomic_load(&shared->lingering) > told_max ||
         tk_output_copy(&conn->out, (tk_str){answer, sizeof answer - 1}) != TK_OK) {
         tk_conn_close(conn);
         return;
