@@ -7,10 +7,13 @@ import contextlib
 import os
 import resource
 import select
+import shlex
 import signal
 import unittest
+import unittest.mock
+from pathlib import Path
 
-from faults import DEADLINE_S, FaultTest, Server, eventually, folder, new_trace_id, request, span
+from faults import DEADLINE_S, FaultTest, Server, eventually, folder, harness, new_trace_id, request, span
 from wire import (CONTINUATION, DATA, END_HEADERS, GOAWAY, HEADERS, PING, PREFACE, RST_STREAM, SETTINGS,
                   Http2, Reader, certificate, drain, frame, head, literal, tls)
 
@@ -162,6 +165,20 @@ class TooMany(unittest.TestCase):
             return (server.send_otlp(request(span(trace_id))).status == 200 and server.span_count(trace_id) == 1)
         except OSError:
             return False
+
+    def test_a_server_that_may_open_few_files_turns_the_surplus_away_and_serves_on(self):
+        with folder() as path:
+            limited = Path(path) / "tracekit"
+            limited.write_text(f'#!/bin/sh\nulimit -n 200\nexec {shlex.quote(harness.BINARY)} "$@"\n')
+            limited.chmod(0o755)
+            with unittest.mock.patch.object(harness, "BINARY", str(limited)):
+                server = self.start(1024)
+            with self.connections(server, 300) as plugs:
+                answers = [drain(plug)[:12] for plug in
+                           eventually("the surplus is turned away", lambda: self.readable(plugs, 200))]
+            self.assertLessEqual(set(answers), {b"HTTP/1.1 503", b""})  # the last of a crowd hear nothing
+            self.assertIn(b"HTTP/1.1 503", answers)
+            eventually("it serves again", lambda: self.serves(server))
 
     def test_idle_connections_beyond_the_usual_limit_of_files_keep_nobody_out(self):
         server = self.start(1024)
