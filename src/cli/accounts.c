@@ -3,6 +3,7 @@
  */
 #include "account/account_json.h"
 #include "cli/cli.h"
+#include "store/embedded/embedded.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -80,6 +81,33 @@ list_projects(struct tk_account *account, bool json, struct tk_arena *arena, str
     return TK_OK;
 }
 
+/* Its keys go at once.  Its spans too, unless a server has the directory open. */
+static enum tk_err
+delete_project(struct tk_account *account, const char *data, tk_str name, struct tk_error *err)
+{
+    struct tk_store_options options = {.dir = data};
+    struct tk_store *store = NULL;
+    uint32_t id;
+    enum tk_err result = tk_account_project_find(account, name, &id);
+    if (result != TK_OK)
+        return tk_error_set(err, result, "there is no project `%.*s`", TK_STR_ARG(name));
+    result = tk_account_project_delete(account, name, err);
+    if (result != TK_OK)
+        return result;
+    result = tk_embedded_open(&options, &store, err);
+    if (result == TK_ERR_LOCKED) {
+        (void)fprintf(stderr,
+                      "its keys are revoked; its spans, which nobody can reach now, stay on disk: "
+                      "%s (delete a project through the server to remove both)\n",
+                      err->message);
+        return TK_OK;
+    }
+    if (result == TK_OK)
+        result = tk_store_drop(store, id, err);
+    tk_store_close(store);
+    return result;
+}
+
 enum tk_exit
 tk_cli_project(int argc, char **argv)
 {
@@ -96,7 +124,8 @@ tk_cli_project(int argc, char **argv)
         .usage = "tracekit project create NAME | list | delete NAME  [options]",
         .about = "A project is a tenant: its keys, spans and searches never meet another's.\n"
                  "Works beside a running server and without one. Deleting a project revokes its\n"
-                 "keys; its spans go when the server next starts.",
+                 "keys and removes its spans; beside a running server only the API and the page\n"
+                 "can remove the spans.",
         .positional_min = 1,
         .positional_max = 2,
     };
@@ -117,7 +146,7 @@ tk_cli_project(int argc, char **argv)
     else if (result == TK_OK && strcmp(verb, "create") == 0 && name != NULL)
         result = tk_account_project_create(account, tk_str_from(name), &project, &err);
     else if (result == TK_OK && strcmp(verb, "delete") == 0 && name != NULL)
-        result = tk_account_project_delete(account, tk_str_from(name), &err);
+        result = delete_project(account, data, tk_str_from(name), &err);
     else if (result == TK_OK)
         status = tk_cli_fail(TK_EXIT_USAGE, "project", "usage: %s", usage.usage);
     if (result != TK_OK)

@@ -174,6 +174,27 @@ class Accounts(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, "a revoked key is still taken")
             time.sleep(0.1)
 
+    def test_a_deleted_project_takes_its_spans_along(self):
+        def segments():
+            return len(list(Path(self.data).rglob("*.seg")))
+
+        server = Server(self.data, "--dev")
+        server.post(otlp())
+        beside = run("project", "delete", "default", "--data", self.data)
+        self.assertEqual(beside.returncode, 0)
+        self.assertIn("its spans", beside.stderr)
+        server.stop()
+        self.assertEqual(segments(), 1)
+        self.assertEqual(run("project", "create", "shop", "--data", self.data).returncode, 0)
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            file.write(json.dumps(otlp()).encode())
+            file.flush()
+            done = run("import", file.name, "--data", self.data, "--project", "shop")
+            self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertEqual(segments(), 2)
+        self.assertEqual(run("project", "delete", "shop", "--data", self.data).returncode, 0)
+        self.assertEqual(segments(), 1)
+
     def test_a_project_that_is_there_or_not_there_is_said(self):
         self.assertEqual(run("project", "create", "Bad Name", "--data", self.data).returncode, 2)
         self.assertEqual(run("project", "create", "a", "--data", self.data).returncode, 0)
