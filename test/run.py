@@ -112,7 +112,7 @@ SUITES = [
     Suite("tsan", "the same under TSan", read_ctest,
           build("tsan") + [TSAN + ctest("tsan", "-LE", "crash")]),
     Suite("lint", "formatters, linters and type checkers of every language", read_plain,
-          build("release") + [[PYTHON, "tools/lint.py"]]),
+          build("release") + [["node", "sdk/js/build.mjs"], [PYTHON, "tools/lint.py"]]),
     Suite("page", "the page, in a real browser", read_node, [["npm", "test", "-w", "ui"]]),
     Suite("js", "the browser, React and Node SDKs", read_node,
           [["node", "sdk/js/build.mjs"]] +

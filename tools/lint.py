@@ -41,7 +41,9 @@ def type_check(workspace):
 
 
 def gofmt():
-    ok, text = run(["gofmt", "-l", "sdk/go", "examples/three-services/go"])
+    """Beside the go command's library: not every Go puts it on the path."""
+    _, goroot = run(["go", "env", "GOROOT"])
+    ok, text = run([f"{goroot.strip()}/bin/gofmt", "-l", "sdk/go", "examples/three-services/go"])
     return ok and not text.strip(), text
 
 
