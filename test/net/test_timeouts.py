@@ -90,6 +90,7 @@ class Timeouts(TestCase):
 
     def test_a_peer_that_reads_nothing_is_let_go(self):
         with self.server.connect() as plug:
+            self.eventually("it is open", lambda: self.server.stats()["connections_open"] == 2)
             plug.sendall(b"GET /big?size=50000000 HTTP/1.1\r\nHost: a\r\n\r\n")
             self.eventually("it is closed", lambda: self.server.stats()["connections_open"] == 1)
             self.assertLess(len(drain(plug)), 50_000_000)
