@@ -29,7 +29,7 @@ def captured(what, folder):
             (folder / body.name).write_bytes(body.read_bytes())
 
 
-def fuzz(binary, seconds):
+def fuzz(binary, seconds, seed):
     what = binary.name.removeprefix("fuzz_")
     corpus = ROOT / "build" / "fuzz-corpus" / what
     findings = ROOT / "build" / "fuzz-findings"
@@ -37,7 +37,7 @@ def fuzz(binary, seconds):
     findings.mkdir(parents=True, exist_ok=True)
     captured(what, corpus)
     seeds = ROOT / "test" / "fuzz" / "corpus" / what
-    command = [str(binary), f"-max_total_time={seconds}", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1",
+    command = [str(binary), f"-max_total_time={seconds}", f"-seed={seed}", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1",
                f"-artifact_prefix={findings}/{what}-", str(corpus)] + ([str(seeds)] if seeds.is_dir() else [])
     done = subprocess.run(command, capture_output=True, text=True, errors="replace", cwd=BUILD)
     return what, done.returncode, done.stderr
@@ -47,6 +47,7 @@ def main():
     parser = argparse.ArgumentParser(prog="./dev fuzz", description=__doc__)
     parser.add_argument("targets", nargs="*", metavar="TARGET", help="only these, as in fuzz_TARGET")
     parser.add_argument("--seconds", type=int, default=600, help="for each target [600]")
+    parser.add_argument("--seed", type=int, default=0, help="where chance begins; 0: by the clock [0]")
     options = parser.parse_args()
     subprocess.run(["cmake", "--preset", "fuzz", "-Wno-dev"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     subprocess.run(["cmake", "--build", "build/fuzz"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
@@ -57,7 +58,7 @@ def main():
         parser.error("no such target")
     passed = failed = 0
     with ThreadPoolExecutor(2) as pool:
-        for what, status, text in pool.map(lambda binary: fuzz(binary, options.seconds), binaries):
+        for what, status, text in pool.map(lambda binary: fuzz(binary, options.seconds, options.seed), binaries):
             runs = [line.split()[-1] for line in text.splitlines() if "number_of_executed_units" in line]
             print(f"{what}: {'ok' if status == 0 else 'FAILED'}, {runs[0] if runs else '?'} runs", flush=True)
             if status == 0:

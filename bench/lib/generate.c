@@ -25,8 +25,7 @@ static const char *const methods[] = {"GET", "GET", "GET", "POST", "PUT", "DELET
 static const char *const tables[] = {"users", "orders", "order_items", "products", "sessions"};
 static const char *const topics[] = {"order.created", "payment.settled", "mail.requested"};
 static const char *const agents[] = {
-    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/126.0 "
-    "Safari/537.36",
+    "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
     "okhttp/4.12.0",
 };
@@ -192,7 +191,7 @@ begin(struct tk_generate *generate, const struct span *parent, uint32_t service,
     batch->start_nano[span.row] = span.start_nano;
     batch->end_nano[span.row] = span.end_nano;
     batch->name[span.row] = name;
-    batch->kind[span.row] = kind;
+    batch->kind[span.row] = (int32_t)kind;
     batch->scope[span.row] = scope;
     batch->flags[span.row] = parent != NULL && kind == TK_KIND_SERVER ? 0x301 : 0x101;
     batch->resource[span.row] = resource;
