@@ -46,6 +46,16 @@ tk_batch_new(void)
     return batch;
 }
 
+static void
+forget_shapes(struct tk_batch *batch)
+{
+    free(batch->shape);
+    free(batch->shapes);
+    batch->shape = NULL;
+    batch->shapes = NULL;
+    batch->shape_count = 0;
+}
+
 void
 tk_batch_free(struct tk_batch *batch)
 {
@@ -60,6 +70,7 @@ tk_batch_free(struct tk_batch *batch)
     free(batch->link);
     free(batch->resources);
     free(batch->scopes);
+    forget_shapes(batch);
     tk_intern_release(&batch->keys);
     tk_arena_release(&batch->arena);
     free(batch->_source);
@@ -71,6 +82,7 @@ tk_batch_clear(struct tk_batch *batch)
 {
     batch->span_count = batch->attr_count = batch->event_count = batch->link_count = 0;
     batch->resource_count = batch->scope_count = 0;
+    forget_shapes(batch);
     tk_intern_clear(&batch->keys);
     tk_arena_clear(&batch->arena);
     free(batch->_source);
@@ -96,7 +108,8 @@ tk_batch_memory(const struct tk_batch *batch)
            batch->_event_capacity * sizeof *batch->event +
            batch->_link_capacity * sizeof *batch->link +
            batch->_resource_capacity * sizeof *batch->resources +
-           batch->_scope_capacity * sizeof *batch->scopes +
+           batch->_scope_capacity * sizeof *batch->scopes + malloc_usable_size(batch->shape) +
+           malloc_usable_size(batch->shapes) +
            batch->keys._capacity * (sizeof *batch->keys.strings + sizeof *batch->keys._hashes +
                                     sizeof *batch->keys._followers) +
            batch->keys._slot_count * sizeof *batch->keys._slots + batch->arena.used +

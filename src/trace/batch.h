@@ -139,6 +139,12 @@ struct tk_batch {
     struct tk_scope *scopes;
     struct tk_intern keys; /* attribute keys by number */
 
+    /* Spans from one piece of code carry the same keys with the same types: their shape.  NULL
+       until tk_batch_find_shapes(); all that tk_wire_decode() yields has it. */
+    uint32_t *shape; /* [span_count]; into shapes */
+    uint32_t shape_count;
+    struct tk_range *shapes; /* attributes of the first span of each: keys and types are there */
+
     struct tk_arena arena; /* text that is not a view of the source */
 
     /* private */
@@ -178,6 +184,13 @@ struct tk_batch_mark {
 };
 struct tk_batch_mark tk_batch_mark(const struct tk_batch *batch);
 void tk_batch_rewind(struct tk_batch *batch, struct tk_batch_mark mark);
+
+/*
+ * Numbers the shapes; for a batch to which nothing is added any more.  Spans with equal numbers
+ * have equal attribute keys and value types in equal order; spans that are equal in these may,
+ * rarely, have different numbers.
+ */
+enum tk_err tk_batch_find_shapes(struct tk_batch *batch) TK_MUST_USE;
 
 /*
  * Copies row `row` of `from` with everything it refers to behind the rows of `to`.  Text is viewed,

@@ -41,6 +41,8 @@ tk_wire_decode(enum tk_format format, enum tk_encoding encoding, tk_str body, vo
         plain.ptr = own;
     }
     enum tk_err code = decode(format, plain, batch, &rejected, err);
+    if (code == TK_OK)
+        code = tk_batch_find_shapes(batch);
     if (code != TK_OK) {
         tk_batch_clear(batch);
         free(own);

@@ -140,6 +140,71 @@ columns_grow_keep_what_they_hold_and_stop_at_the_limit(void **state)
     tk_batch_free(batch);
 }
 
+/* A span whose attribute keys are the letters of `keys`, the last one of `type`. */
+static void
+add_shaped(struct tk_batch *batch, const char *keys, uint8_t type)
+{
+    uint32_t row, count = (uint32_t)strlen(keys);
+    assert_int_equal(tk_batch_add_span(batch, &row), TK_OK);
+    batch->attrs[row] = (struct tk_range){batch->attr_count, count};
+    for (uint32_t i = 0; i < count; i++) {
+        static const char letters[] = "abcdefghijklmnopqrstuvwxyz";
+        struct tk_value value = {.type = i + 1 == count ? type : TK_VALUE_INT, .i = row};
+        tk_str key = {letters + (keys[i] - 'a'), 1};
+        assert_int_equal(tk_batch_add_attr(batch, key, value), TK_OK);
+    }
+}
+
+static void
+spans_with_the_same_keys_and_types_have_one_shape(void **state)
+{
+    struct tk_batch *batch = tk_batch_new();
+    (void)state;
+    assert_int_equal(tk_batch_find_shapes(batch), TK_OK);
+    assert_int_equal(batch->shape_count, 0);
+    for (int i = 0; i < 2; i++) {
+        add_shaped(batch, "", TK_VALUE_INT);
+        add_shaped(batch, "abc", TK_VALUE_INT);
+        add_shaped(batch, "abc", TK_VALUE_BOOL);
+        add_shaped(batch, "ab", TK_VALUE_INT);
+    }
+    for (int again = 0; again < 2; again++) {
+        assert_int_equal(tk_batch_find_shapes(batch), TK_OK);
+        assert_int_equal(batch->shape_count, 4);
+        for (uint32_t row = 0; row < 8; row++) {
+            assert_int_equal(batch->shape[row], row % 4);
+            assert_memory_equal(&batch->shapes[row % 4], &batch->attrs[row % 4],
+                                sizeof *batch->shapes);
+        }
+    }
+    tk_batch_clear(batch);
+    assert_null(batch->shape);
+    tk_batch_free(batch);
+}
+
+static void
+no_number_of_shapes_makes_unequal_spans_equal(void **state)
+{
+    struct tk_batch *batch = tk_batch_new();
+    (void)state;
+    for (uint32_t i = 0; i < 20000; i++) { /* far more than the table has slots */
+        uint32_t n = i % 9973;
+        char keys[] = {(char)('a' + n % 26), (char)('a' + n / 26 % 26), (char)('a' + n / 676), 0};
+        add_shaped(batch, keys, TK_VALUE_STRING);
+    }
+    assert_int_equal(tk_batch_find_shapes(batch), TK_OK);
+    for (uint32_t row = 0; row < batch->span_count; row++) {
+        struct tk_range own = batch->attrs[row], first = batch->shapes[batch->shape[row]];
+        assert_int_equal(own.count, first.count);
+        for (uint32_t i = 0; i < own.count; i++) {
+            assert_int_equal(batch->attr_key[own.begin + i], batch->attr_key[first.begin + i]);
+            assert_int_equal(batch->attr_value[own.begin + i].type,
+                             batch->attr_value[first.begin + i].type);
+        }
+    }
+    tk_batch_free(batch);
+}
+
 static void
 a_span_without_a_service_name_is_of_an_unknown_service(void **state)
 {
@@ -165,6 +230,8 @@ main(void)
         cmocka_unit_test(a_span_is_copied_with_all_it_refers_to),
         cmocka_unit_test(a_refused_span_leaves_nothing_behind),
         cmocka_unit_test(columns_grow_keep_what_they_hold_and_stop_at_the_limit),
+        cmocka_unit_test(spans_with_the_same_keys_and_types_have_one_shape),
+        cmocka_unit_test(no_number_of_shapes_makes_unequal_spans_equal),
         cmocka_unit_test(a_span_without_a_service_name_is_of_an_unknown_service),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

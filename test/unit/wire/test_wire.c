@@ -31,6 +31,8 @@ a_batch_owns_what_it_looks_into(void **state)
             free(body);
         }
         assert_text(batch->name[0], "GET");
+        assert_int_equal(batch->shape[0], 0);
+        assert_int_equal(batch->shape_count, 1);
         tk_batch_clear(batch);
     }
     tk_batch_free(batch);
