@@ -4,7 +4,8 @@
  * wire - one door to all decoders: a body as it came, into a span batch.
  *
  * tk_wire_decode() undoes the content encoding, decodes the format and leaves a batch that owns
- * whatever its views look into, with shapes.  It is what ingest calls, and what replay of the log calls again.
+ * whatever its views look into and whose shapes are numbered.  It is what ingest calls, and what
+ * replay of the log calls again.
  *
  * A body that cannot be decoded is TK_ERR_INPUT with the place in the message ("byte 123:
  * resource_spans[0].scope_spans[2].spans[17].name: invalid UTF-8", or the JSON path); beyond
