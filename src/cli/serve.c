@@ -20,6 +20,7 @@
 enum {
     STOP_GRACE_MS = 5000, /* of the ten seconds that a stop may take, the rest is for sealing */
     MEMORY_MIN = 64 << 20,
+    DISK_MIN = 4 << 20,
     BODY_MAX_LIMIT = 1 << 30,
     CONNECTIONS_MAX = 10000,
 };
@@ -29,6 +30,7 @@ struct config {
     struct tk_option_list listen;
     bool dev;
     uint64_t memory;
+    struct tk_store_limits limits;
     uint64_t max_body;
     const char *fsync;
     const char *tls_cert, *tls_key;
@@ -65,6 +67,11 @@ parse(struct config *config, int argc, char **argv, struct tk_arena *arena,
          "no key is needed from this machine (loopback); for development", NULL, NULL},
         {"memory", TK_OPTION_SIZE, &config->memory, "SIZE",
          "budget for buffers and caches, at least 64MiB [a quarter of the machine]", NULL, NULL},
+        {"disk", TK_OPTION_SIZE, &config->limits.disk_bytes, "SIZE",
+         "most that spans may take on disk, at least 4MiB; then the oldest go [all there is]", NULL,
+         NULL},
+        {"retention", TK_OPTION_DURATION, &config->limits.retention_nano, "TIME",
+         "spans go when they are older, like 15d [never, but see --disk]", NULL, NULL},
         {"max-body", TK_OPTION_SIZE, &config->max_body, "SIZE",
          "largest request body after decompression [64MiB]", NULL, NULL},
         {"fsync", TK_OPTION_CHOICE, &config->fsync, "always|group|async",
@@ -88,6 +95,10 @@ parse(struct config *config, int argc, char **argv, struct tk_arena *arena,
         return false;
     if (config->memory < MEMORY_MIN) {
         *ret_status = tk_cli_fail(TK_EXIT_USAGE, "serve", "--memory: at least 64MiB");
+        return false;
+    }
+    if (config->limits.disk_bytes != 0 && config->limits.disk_bytes < DISK_MIN) {
+        *ret_status = tk_cli_fail(TK_EXIT_USAGE, "serve", "--disk: at least 4MiB");
         return false;
     }
     if (config->max_body == 0 || config->max_body > BODY_MAX_LIMIT) {
@@ -145,6 +156,8 @@ open_parts(struct server *server, const struct config *config, struct tk_error *
     enum tk_err result = tk_embedded_open(&store, &server->store, err);
     if (result == TK_OK)
         result = tk_account_open(tk_env_host(), config->data, &server->account, err);
+    if (result == TK_OK)
+        result = tk_store_set_limits(server->store, 0, &config->limits, err);
     if (result != TK_OK)
         return result;
     struct tk_api_options api = {

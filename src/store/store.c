@@ -19,6 +19,13 @@ tk_store_drop(struct tk_store *store, uint32_t project, struct tk_error *err)
     return store->vtable->drop(store, project, err);
 }
 
+enum tk_err
+tk_store_set_limits(struct tk_store *store, uint32_t project, const struct tk_store_limits *limits,
+                    struct tk_error *err)
+{
+    return store->vtable->set_limits(store, project, limits, err);
+}
+
 void
 tk_store_get_stats(struct tk_store *store, struct tk_store_stats *ret_stats)
 {

@@ -31,6 +31,16 @@ enum tk_fsync {
     TK_FSYNC_ASYNC,  /* acknowledge after the write, fsync within a second */
 };
 
+/*
+ * What is kept; 0: not given.  Age and cap are kept by dropping whole segments, so an age is
+ * exceeded by up to the time that one segment spans.  What is not sealed yet is never dropped.
+ */
+static const uint64_t TK_STORE_UNLIMITED = UINT64_MAX;
+struct tk_store_limits {
+    uint64_t retention_nano; /* a segment goes when its newest span ended longer ago than this */
+    uint64_t disk_bytes;     /* beyond it the segments with the oldest data go */
+};
+
 struct tk_store_options { /* zero means the default in brackets */
     struct tk_env *env;   /* [tk_env_host()] */
     const char *dir;      /* made when missing */
@@ -50,11 +60,17 @@ struct tk_store_append {
     void *arg;
 };
 
+struct tk_store_gone {
+    uint64_t segments, spans, bytes;
+};
+
 struct tk_store_stats {
     uint64_t spans_appended, bytes_appended, appends_refused;
     uint64_t log_bytes, log_syncs, open_spans, open_bytes;
     uint64_t segments, segment_spans, segment_bytes, damaged_blocks;
-    uint64_t replayed_spans, replay_nano; /* of this start */
+    uint64_t replayed_spans, replay_nano;  /* of this start */
+    struct tk_store_gone expired, evicted; /* dropped for their age; for the cap on the disk */
+    uint64_t oldest_nano;                  /* earliest start in a segment; 0: there is none */
 };
 
 enum tk_err tk_store_append(struct tk_store *store, const struct tk_store_append *append,
@@ -64,6 +80,16 @@ enum tk_err tk_store_seal(struct tk_store *store, struct tk_error *err) TK_MUST_
 /* Deletes all data of a project. */
 enum tk_err tk_store_drop(struct tk_store *store, uint32_t project,
                           struct tk_error *err) TK_MUST_USE;
+/*
+ * What holds for this project from now on; its cap counts its segments.  Project 0 is the store:
+ * its cap counts the log and all projects, its age is that of every project that has none of its
+ * own (TK_STORE_UNLIMITED: not even the store's).  Returns once what is too much is gone.  A store
+ * remembers no limits: after it was opened say the projects' first, so that the store's age does
+ * not take what a project keeps for longer.
+ */
+enum tk_err tk_store_set_limits(struct tk_store *store, uint32_t project,
+                                const struct tk_store_limits *limits,
+                                struct tk_error *err) TK_MUST_USE;
 void tk_store_get_stats(struct tk_store *store, struct tk_store_stats *ret_stats);
 /* TK_OK, or why nothing can be appended now (TK_ERR_FULL, TK_ERR_IO). */
 enum tk_err tk_store_ready(struct tk_store *store, struct tk_error *err) TK_MUST_USE;
@@ -110,6 +136,8 @@ struct tk_store_vtable {
     enum tk_err (*append)(struct tk_store *, const struct tk_store_append *, struct tk_error *);
     enum tk_err (*seal)(struct tk_store *, struct tk_error *);
     enum tk_err (*drop)(struct tk_store *, uint32_t, struct tk_error *);
+    enum tk_err (*set_limits)(struct tk_store *, uint32_t, const struct tk_store_limits *,
+                              struct tk_error *);
     void (*get_stats)(struct tk_store *, struct tk_store_stats *);
     enum tk_err (*ready)(struct tk_store *, struct tk_error *);
     void (*close)(struct tk_store *);

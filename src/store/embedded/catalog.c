@@ -63,8 +63,8 @@ tk_catalog_find(struct tk_embedded *store, uint32_t project)
     return there ? &store->projects[at] : NULL;
 }
 
-static struct tk_project *
-find_or_add(struct tk_embedded *store, uint32_t id)
+struct tk_project *
+tk_catalog_add(struct tk_embedded *store, uint32_t id)
 {
     struct tk_project *project = tk_catalog_find(store, id);
     if (project != NULL)
@@ -106,7 +106,7 @@ tk_catalog_covers(struct tk_embedded *store, uint32_t project, uint64_t number)
 enum tk_err
 tk_catalog_install(struct tk_embedded *store, struct tk_segment *segment)
 {
-    struct tk_project *project = find_or_add(store, segment->name.project);
+    struct tk_project *project = tk_catalog_add(store, segment->name.project);
     if (project == NULL)
         return TK_ERR_MEMORY;
     if (project->count == project->capacity) {
@@ -185,6 +185,19 @@ tk_catalog_remove_file(struct tk_embedded *store, struct tk_segment_name name, s
     return code == TK_ERR_NOT_FOUND ? TK_OK : code;
 }
 
+void
+tk_catalog_forget(struct tk_embedded *store, struct tk_segment *segment)
+{
+    struct tk_project *project = tk_catalog_find(store, segment->name.project);
+    uint32_t at = 0;
+    while (project->segments[at] != segment)
+        at++;
+    project->count--;
+    memmove(&project->segments[at], &project->segments[at + 1],
+            (project->count - at) * sizeof *project->segments);
+    tk_segment_unref(segment);
+}
+
 enum tk_err
 tk_catalog_drop(struct tk_embedded *store, uint32_t id, uint64_t before, struct tk_error *err)
 {
@@ -196,10 +209,7 @@ tk_catalog_drop(struct tk_embedded *store, uint32_t id, uint64_t before, struct 
         code = tk_catalog_remove_file(store, project->segments[0]->name, err);
         if (code != TK_OK)
             break;
-        tk_segment_unref(project->segments[0]);
-        project->count--;
-        memmove(&project->segments[0], &project->segments[1],
-                project->count * sizeof *project->segments);
+        tk_catalog_forget(store, project->segments[0]);
     }
     pthread_mutex_unlock(&store->lock);
     if (code != TK_OK || project == NULL)
@@ -299,7 +309,7 @@ load_segment(struct tk_embedded *store, struct tk_segment_name name, struct tk_e
     path_of(store, name, "seg", path);
     enum tk_err code = tk_segment_open(&store->host, path, name, &segment, err);
     if (code == TK_ERR_CORRUPT || code == TK_ERR_IO) {
-        struct tk_project *project = find_or_add(store, name.project);
+        struct tk_project *project = tk_catalog_add(store, name.project);
         if (project == NULL)
             return TK_ERR_MEMORY;
         project->damaged = true;
@@ -334,7 +344,9 @@ load_project(struct tk_embedded *store, uint32_t project, uint64_t *last, struct
             code = load_segment(store, names.name[i], err);
     }
     free(names.name);
-    return code;
+    /* A name may be given again, to other spans, once nothing is left of what had it: so a power
+       cut must not bring back what this start did not find. */
+    return code == TK_OK ? env->sync_dir(env, dir, err) : code;
 }
 
 enum tk_err

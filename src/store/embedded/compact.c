@@ -23,6 +23,7 @@ enum {
     ROWS_MAX = 1 << 20,     /* of a segment; half of that is not compacted any more */
     TRACES_MAX = 256 << 10, /* the same: a trace table is read at once */
     LEVEL_DONE = 99,
+    RETENTION_SECONDS = 60,
 };
 
 static unsigned
@@ -148,6 +149,16 @@ mark_damaged(struct tk_embedded *store, uint32_t id)
     pthread_mutex_unlock(&store->lock);
 }
 
+/* What is written is no larger than what it is made of. */
+static bool
+reserve(struct tk_embedded *store, const struct tk_sources *sources)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < sources->count; i++)
+        bytes += sources->source[i].segment->size;
+    return tk_retention_reserve(store, bytes);
+}
+
 static enum tk_err
 compact(struct tk_embedded *store, const struct tk_sources *sources, struct tk_error *err)
 {
@@ -165,13 +176,13 @@ compact(struct tk_embedded *store, const struct tk_sources *sources, struct tk_e
     return swap_in(store, sources, name, err);
 }
 
-/* Waits until a segment came, or after a failure until it is worth another attempt. */
+/* Waits until a segment came, or until it is time to look at the ages again. */
 static void
-wait_for_growth(struct tk_embedded *store, bool failed)
+wait_for_growth(struct tk_embedded *store)
 {
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += failed ? 60 : 3600;
+    until.tv_sec += RETENTION_SECONDS; /* also how long a failure is left alone */
     pthread_mutex_lock(&store->lock);
     if (!atomic_load(&store->stop_compact))
         (void)pthread_cond_timedwait(&store->grown, &store->lock, &until);
@@ -187,18 +198,21 @@ tk_compact_run(void *arg)
     (void)pthread_setname_np(pthread_self(), "tk-compact");
     (void)setpriority(PRIO_PROCESS, 0, 19); /* Linux: of this thread; ingest comes first */
     while (!atomic_load(&store->stop_compact)) {
+        if (tk_retention_run(store, &err) != TK_OK)
+            TK_LOG_EVERY_MS(60000, TK_LOG_WARNING, "store", "cannot drop: %s", err.message);
         tk_sources_init(&sources);
         pthread_mutex_lock(&store->lock);
         enum tk_err code = pick(store, &sources);
         pthread_mutex_unlock(&store->lock);
-        bool idle = sources.count == 0;
+        bool idle = sources.count == 0 || !reserve(store, &sources);
         if (code == TK_OK && !idle)
             code = compact(store, &sources, &err);
+        (void)tk_retention_reserve(store, 0);
         tk_sources_release(&sources);
         if (code != TK_OK && code != TK_ERR_BUSY)
             tk_log(TK_LOG_WARNING, "store", "cannot compact: %s", err.message);
         if (idle || code != TK_OK)
-            wait_for_growth(store, code != TK_OK);
+            wait_for_growth(store);
     }
     return NULL;
 }

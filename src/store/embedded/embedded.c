@@ -125,6 +125,8 @@ open_dirs(struct tk_embedded *store, struct tk_error *err)
     code = env->lock(env, path, &store->lock_file, err);
     if (code == TK_OK)
         code = env->make_dir(env, store->log_dir, err);
+    if (code == TK_OK)
+        code = env->sync_dir(env, store->log_dir, err); /* as in catalog.c: names come again */
     return code == TK_OK ? env->sync_dir(env, store->dir, err) : code;
 }
 
@@ -252,6 +254,7 @@ static void
 get_stats(struct tk_store *base, struct tk_store_stats *ret_stats)
 {
     struct tk_embedded *store = (struct tk_embedded *)base;
+    uint64_t oldest = UINT64_MAX;
     pthread_mutex_lock(&store->lock);
     *ret_stats = store->stats;
     ret_stats->open_bytes = store->unsealed_bytes;
@@ -263,8 +266,11 @@ get_stats(struct tk_store *base, struct tk_store_stats *ret_stats)
         for (uint32_t i = 0; i < project->count; i++) {
             ret_stats->segment_spans += project->segments[i]->row_count;
             ret_stats->segment_bytes += project->segments[i]->size;
+            if (oldest > project->segments[i]->start_min)
+                oldest = project->segments[i]->start_min;
         }
     }
+    ret_stats->oldest_nano = ret_stats->segments > 0 ? oldest : 0;
     ret_stats->damaged_blocks = atomic_load(&store->host.damaged_blocks);
     pthread_mutex_unlock(&store->lock);
 }
@@ -284,6 +290,7 @@ const struct tk_store_vtable tk_embedded_vtable = {
     .append = tk_writer_append,
     .seal = seal,
     .drop = drop,
+    .set_limits = tk_retention_set_limits,
     .get_stats = get_stats,
     .ready = tk_writer_ready,
     .close = close_store,

@@ -8,6 +8,7 @@
  *   writer.c    the log-writer thread: queue -> log -> sync -> open buffer -> done
  *   sealer.c    the sealing thread: oldest sealed-off generation -> segments -> log file deleted
  *   compact.c   the compaction thread: many small neighbouring segments -> one
+ *   retention.c what goes when: age, and the cap on the disk
  *   catalog.c   which segments there are, and how one becomes visible or goes away
  *   view.c      pictures, finding, scanning
  *   check.c     verifies a directory
@@ -26,7 +27,7 @@
  *
  * Locks: `lock` guards everything here that is not said to be otherwise, and is held for instants
  * only.  `files_lock` serializes whatever adds or removes segment files (sealing, compaction,
- * drop); it is taken before `lock`, never after.
+ * retention, drop); it is taken before `lock`, never after.
  */
 #include "store/embedded/embedded.h"
 #include "store/embedded/merge.h"
@@ -49,6 +50,7 @@ struct tk_project {
     uint32_t id;
     struct tk_segment **segments; /* [count], by first log file */
     uint32_t count, capacity;
+    struct tk_store_limits limits; /* its own */
     bool damaged; /* a file of it could not be opened: nothing is compacted across the hole */
 };
 
@@ -64,6 +66,7 @@ struct tk_embedded {
     char *dir, *log_dir;
     tk_file *lock_file;
     enum tk_fsync fsync;
+    struct tk_store_limits limits;              /* for all projects together */
     size_t queue_max, seal_bytes, unsealed_max; /* bytes of memory */
     struct tk_cache cache;
     struct tk_segment_host host;
@@ -86,8 +89,9 @@ struct tk_embedded {
     bool rotate; /* close the open generation off now */
     bool stop;   /* writer, sealer: finish and end */
     atomic_bool stop_compact;
-    bool full;               /* the last write did not fit; asked again when it matters */
-    struct tk_error failure; /* code != TK_OK: nothing more can be appended */
+    uint64_t compacting_bytes; /* of segments that are being rewritten: as much comes on top */
+    bool full;                 /* the last write did not fit; asked again when it matters */
+    struct tk_error failure;   /* code != TK_OK: nothing more can be appended */
     struct tk_error seal_failure;
     bool retry_seal;        /* somebody waits: do not wait after a failure */
     uint64_t seal_attempts; /* ended ones, well or not */
@@ -109,6 +113,8 @@ void tk_catalog_release(struct tk_embedded *store);
 bool tk_catalog_covers(struct tk_embedded *store, uint32_t project, uint64_t number);
 /* NULL: the project has no segments.  Under `lock`. */
 struct tk_project *tk_catalog_find(struct tk_embedded *store, uint32_t project);
+/* The same, but makes an empty one.  NULL: out of memory. */
+struct tk_project *tk_catalog_add(struct tk_embedded *store, uint32_t project);
 enum tk_err tk_catalog_writer(struct tk_embedded *store, struct tk_segment_name name,
                               struct tk_segment_writer **ret_writer,
                               struct tk_error *err) TK_MUST_USE;
@@ -119,6 +125,8 @@ enum tk_err tk_catalog_publish(struct tk_embedded *store, struct tk_segment_name
 void tk_catalog_discard(struct tk_embedded *store, struct tk_segment_name name);
 /* Takes `segment` over and makes it visible in place of those that it covers.  Under `lock`. */
 enum tk_err tk_catalog_install(struct tk_embedded *store, struct tk_segment *segment) TK_MUST_USE;
+/* It is not visible any more; lets go of it.  Under `lock`. */
+void tk_catalog_forget(struct tk_embedded *store, struct tk_segment *segment);
 /* Deletes the project's segments that end before log file `before`.  Under files_lock. */
 enum tk_err tk_catalog_drop(struct tk_embedded *store, uint32_t project, uint64_t before,
                             struct tk_error *err) TK_MUST_USE;
@@ -160,6 +168,15 @@ void tk_sealer_catch_up(struct tk_embedded *store);
 enum tk_err tk_sealer_write(struct tk_embedded *store, const struct tk_sources *sources,
                             struct tk_segment_name name, const atomic_bool *stop,
                             struct tk_error *err) TK_MUST_USE;
+
+/* retention.c: drops what is too old or too much. */
+enum tk_err tk_retention_run(struct tk_embedded *store, struct tk_error *err) TK_MUST_USE;
+/* Keeps room under the cap for this much that a compaction is about to write; 0 when it is over.
+   False: it is too much for so small a cap. */
+bool tk_retention_reserve(struct tk_embedded *store, uint64_t bytes);
+enum tk_err tk_retention_set_limits(struct tk_store *store, uint32_t project,
+                                    const struct tk_store_limits *limits,
+                                    struct tk_error *err) TK_MUST_USE;
 
 /* replay.c: every log file becomes a generation; on success the open one is numbered behind. */
 enum tk_err tk_replay(struct tk_embedded *store, uint64_t last_covered,

@@ -200,6 +200,8 @@ attempt(struct tk_embedded *store, struct tk_generation *generation)
     pthread_cond_broadcast(&store->sealed);
     pthread_mutex_unlock(&store->lock);
     if (code == TK_OK) {
+        if (tk_retention_run(store, &err) != TK_OK)
+            TK_LOG_EVERY_MS(60000, TK_LOG_WARNING, "store", "cannot drop: %s", err.message);
         (void)malloc_trim(0); /* a generation is a good part of all memory: give it back */
         return;
     }

@@ -48,11 +48,14 @@ has_space(struct tk_embedded *store, uint64_t more, uint64_t *ret_free)
 {
     struct tk_error err;
     pthread_mutex_lock(&store->lock);
-    uint64_t needed = space_needed(store, more);
+    uint64_t needed = space_needed(store, more), cap = store->limits.disk_bytes;
     pthread_mutex_unlock(&store->lock);
     /* Who cannot tell us how much is free lets us try. */
     if (store->env->free_space(store->env, store->dir, ret_free, &err) != TK_OK)
         *ret_free = UINT64_MAX;
+    /* Under a cap segments make room (retention.c), so all of it may become log. */
+    if (cap != 0 && cap < *ret_free)
+        *ret_free = cap;
     return *ret_free >= needed;
 }
 
