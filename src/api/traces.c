@@ -158,7 +158,7 @@ find(struct tk_call *call, struct tk_trace_id id, struct tk_batch *trace, struct
         tk_store_view_open(tk_api_options(call->api)->store, call->identity.project_id, &view, err);
     if (result != TK_OK)
         return result;
-    result = tk_store_find(view, id, trace, err);
+    result = tk_store_find(view, id, NULL, trace, err);
     tk_store_view_close(view);
     return result;
 }

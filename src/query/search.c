@@ -60,7 +60,7 @@ find_one(struct tk_store_view *view, const struct tk_search *search, struct tk_t
     struct tk_batch *spans = tk_batch_new();
     if (spans == NULL)
         return TK_ERR_MEMORY;
-    enum tk_err result = tk_store_find(view, id, spans, err);
+    enum tk_err result = tk_store_find(view, id, NULL, spans, err);
     if (result == TK_OK) {
         trace.spans = spans;
         tk_trace_times(spans, &trace.start_nano, &trace.end_nano);

@@ -60,10 +60,10 @@ tk_store_view_close(struct tk_store_view *view)
 }
 
 enum tk_err
-tk_store_find(struct tk_store_view *view, struct tk_trace_id id, struct tk_batch *to,
-              struct tk_error *err)
+tk_store_find(struct tk_store_view *view, struct tk_trace_id id, const struct tk_store_want *want,
+              struct tk_batch *to, struct tk_error *err)
 {
-    return view->vtable->find(view, id, to, err);
+    return view->vtable->find(view, id, want, to, err);
 }
 
 enum tk_err

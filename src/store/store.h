@@ -18,7 +18,8 @@
  * Threads: everything but open and close may be called from any thread.
  */
 #include "base/env.h"
-#include "trace/batch.h"
+#include "base/histogram.h"
+#include "store/filter.h"
 #include "wire/wire.h"
 
 struct tk_store;
@@ -101,21 +102,39 @@ enum tk_err tk_store_view_open(struct tk_store *store, uint32_t project,
                                struct tk_store_view **ret_view, struct tk_error *err) TK_MUST_USE;
 void tk_store_view_close(struct tk_store_view *view);
 
+/*
+ * How much of the spans is wanted.  Lean: ids, times, names, kind, status, flags, resource and
+ * scope (with their attributes), dropped counts, and of the spans' own attributes those with
+ * `keys`; no events, links, trace state or status message.  A store may yield more.
+ */
+struct tk_store_want {
+    bool lean;
+    const tk_str *keys; /* [key_count] */
+    size_t key_count;
+};
+
 /* The whole trace, duplicates merged, rows in no order, behind the rows of `to` (all text copied or
-   owned by `to`).  TK_ERR_NOT_FOUND when there is none. */
-enum tk_err tk_store_find(struct tk_store_view *view, struct tk_trace_id id, struct tk_batch *to,
+   owned by `to`).  `want` NULL: everything.  TK_ERR_NOT_FOUND when there is none. */
+enum tk_err tk_store_find(struct tk_store_view *view, struct tk_trace_id id,
+                          const struct tk_store_want *want, struct tk_batch *to,
                           struct tk_error *err) TK_MUST_USE;
 
 /*
- * A scan yields every trace with begin <= its start < end, in order (contract 4).  With `after`
- * set it begins behind that position: traces with start < after_start, or the same start and an
- * id > after_id.
+ * A scan yields every trace with begin <= its start < end, in order (contract 4), that may satisfy
+ * all filters (filter.h).  With `after` set it begins behind that position: traces with
+ * start < after_start, or the same start and an id > after_id.
  */
 struct tk_store_range {
     uint64_t begin_nano, end_nano; /* end 0: no end */
     bool after;
     uint64_t after_start_nano;
     struct tk_trace_id after_id;
+    const struct tk_filter *const *filters; /* [filter_count] */
+    size_t filter_count;
+    struct tk_store_want want;
+    /* Looked at now and then while the scan searches without yielding: TK_ERR_TIMEOUT when true. */
+    bool (*expired)(void *arg); /* NULL: never */
+    void *expired_arg;
 };
 
 struct tk_store_trace {
@@ -131,6 +150,42 @@ enum tk_err tk_store_scan_next(struct tk_store_scan *scan, struct tk_store_trace
                                struct tk_error *err) TK_MUST_USE;
 void tk_store_scan_close(struct tk_store_scan *scan);
 
+/*
+ * What there is, counted: from what the store keeps beside the spans (dictionaries, counts made
+ * when they were stored), without reading them where it can.  Spans that came twice count once.
+ * `each` may be called several times for the same thing: who asks adds up.  What it is given is
+ * good during the call.  Another code than TK_OK ends it and comes back.
+ *
+ * Of a range only begin_nano <= start of the span < end_nano (and `expired`) count.  Counts made
+ * before thinning are kept, so they speak of all spans that came.
+ */
+struct tk_store_count {
+    uint64_t span_count, error_count;
+    uint64_t last_nano;                   /* the latest end */
+    const struct tk_histogram *durations; /* of the spans, ns */
+};
+/* Spans by service (tk_batch_service), name and kind. */
+enum tk_err tk_store_operations(struct tk_store_view *view, const struct tk_store_range *range,
+                                enum tk_err (*each)(void *arg, tk_str service, tk_str name,
+                                                    int32_t kind,
+                                                    const struct tk_store_count *count),
+                                void *arg, struct tk_error *err) TK_MUST_USE;
+/* Attribute keys with the types of their values. */
+enum tk_err tk_store_keys(struct tk_store_view *view,
+                          enum tk_err (*each)(void *arg, enum tk_owner owner, tk_str key,
+                                              enum tk_value_type type),
+                          void *arg, struct tk_error *err) TK_MUST_USE;
+/*
+ * Spans by the value of an attribute of theirs or of their resource or scope, event or link
+ * (`owners` or-ed).  STRING, BOOL, INT and DOUBLE only; strings that begin with `prefix`. durations
+ * NULL in *count: not wanted (want_durations false).
+ */
+enum tk_err tk_store_values(struct tk_store_view *view, unsigned owners, tk_str key, tk_str prefix,
+                            bool want_durations, const struct tk_store_range *range,
+                            enum tk_err (*each)(void *arg, struct tk_value value,
+                                                const struct tk_store_count *count),
+                            void *arg, struct tk_error *err) TK_MUST_USE;
+
 /* What a fulfilment provides; tk_store_* calls go through it. First member of its own struct. */
 struct tk_store_vtable {
     enum tk_err (*append)(struct tk_store *, const struct tk_store_append *, struct tk_error *);
@@ -144,8 +199,8 @@ struct tk_store_vtable {
     enum tk_err (*view_open)(struct tk_store *, uint32_t, struct tk_store_view **,
                              struct tk_error *);
     void (*view_close)(struct tk_store_view *);
-    enum tk_err (*find)(struct tk_store_view *, struct tk_trace_id, struct tk_batch *,
-                        struct tk_error *);
+    enum tk_err (*find)(struct tk_store_view *, struct tk_trace_id, const struct tk_store_want *,
+                        struct tk_batch *, struct tk_error *);
     enum tk_err (*scan_open)(struct tk_store_view *, const struct tk_store_range *,
                              struct tk_store_scan **, struct tk_error *);
     enum tk_err (*scan_next)(struct tk_store_scan *, struct tk_store_trace *, struct tk_error *);

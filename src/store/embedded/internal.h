@@ -186,7 +186,8 @@ enum tk_err tk_replay(struct tk_embedded *store, uint64_t last_covered,
 enum tk_err tk_view_open(struct tk_store *store, uint32_t project, struct tk_store_view **ret_view,
                          struct tk_error *err) TK_MUST_USE;
 void tk_view_close(struct tk_store_view *view);
-enum tk_err tk_view_find(struct tk_store_view *view, struct tk_trace_id id, struct tk_batch *to,
+enum tk_err tk_view_find(struct tk_store_view *view, struct tk_trace_id id,
+                         const struct tk_store_want *want, struct tk_batch *to,
                          struct tk_error *err) TK_MUST_USE;
 enum tk_err tk_view_scan_open(struct tk_store_view *view, const struct tk_store_range *range,
                               struct tk_store_scan **ret_scan, struct tk_error *err) TK_MUST_USE;

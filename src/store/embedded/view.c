@@ -68,9 +68,10 @@ tk_view_close(struct tk_store_view *base)
 }
 
 enum tk_err
-tk_view_find(struct tk_store_view *base, struct tk_trace_id id, struct tk_batch *to,
-             struct tk_error *err)
+tk_view_find(struct tk_store_view *base, struct tk_trace_id id, const struct tk_store_want *want,
+             struct tk_batch *to, struct tk_error *err)
 {
+    (void)want; /* gives everything */
     struct view *view = (struct view *)base;
     struct tk_pieces pieces;
     tk_pieces_init(&pieces);

@@ -285,7 +285,7 @@ fx_find(struct tk_store *store, uint32_t project, uint64_t trace)
     struct tk_error err = {0};
     struct tk_batch *found = tk_batch_new();
     assert_int_equal(tk_store_view_open(store, project, &view, &err), TK_OK);
-    enum tk_err code = tk_store_find(view, fx_trace_id(trace), found, &err);
+    enum tk_err code = tk_store_find(view, fx_trace_id(trace), NULL, found, &err);
     tk_store_view_close(view);
     if (code == TK_OK)
         return found;

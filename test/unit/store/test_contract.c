@@ -96,9 +96,9 @@ a_picture_does_not_change_while_spans_come_and_are_sealed(void **state)
                              {.trace = 2, .span = 3, .start = 60}),
                      TK_OK);
     seal(&home);
-    assert_int_equal(tk_store_find(view, fx_trace_id(1), found, &err), TK_OK);
+    assert_int_equal(tk_store_find(view, fx_trace_id(1), NULL, found, &err), TK_OK);
     assert_int_equal(found->span_count, 1);
-    assert_int_equal(tk_store_find(view, fx_trace_id(2), found, &err), TK_ERR_NOT_FOUND);
+    assert_int_equal(tk_store_find(view, fx_trace_id(2), NULL, found, &err), TK_ERR_NOT_FOUND);
     tk_store_view_close(view);
     assert_int_equal(fx_span_count(home.store, 1, 1), 2);
     tk_batch_free(found);

@@ -328,7 +328,7 @@ a_flipped_byte_anywhere_in_a_segment_is_never_served(void **state)
         store = open_at(dir);
         struct tk_batch *found = tk_batch_new();
         assert_int_equal(tk_store_view_open(store, 1, &view, &err), TK_OK);
-        enum tk_err code = tk_store_find(view, fx_trace_id(1), found, &err);
+        enum tk_err code = tk_store_find(view, fx_trace_id(1), NULL, found, &err);
         if (code == TK_OK)
             fx_assert_same_spans(sent, found);
         assert_true(code == TK_OK || !well);
