@@ -6,7 +6,7 @@ static void
 every_number_lies_in_a_bucket_that_is_at_most_a_thirtysecond_wide(void **state)
 {
     (void)state;
-    for (uint64_t number = 0; number < (uint64_t)1 << 62; number = number * 17 / 16 + 1) {
+    for (uint64_t number = 0; number < (uint64_t)1 << 62; number += number / 16 + 1) {
         uint32_t bucket = tk_histogram_bucket(number);
         uint64_t least = tk_histogram_least(bucket);
         assert_true(bucket < TK_HISTOGRAM_BUCKETS);
