@@ -1,0 +1,49 @@
+#ifndef TK_STORE_COUNTS_H
+#define TK_STORE_COUNTS_H
+/*
+ * counts - how many spans have each code of a column, how many of them failed, how late the last
+ * one ended and how long they took; and the same by operation (docs/formats/segment.md, "Counts").
+ *
+ * Made when spans are sealed; when segments are merged their counts are added, so a span that came
+ * twice, or was thinned out since, counts once and goes on counting.
+ */
+#include "base/histogram.h"
+#include "store/store.h"
+
+struct tk_counts { /* of one column */
+    uint32_t code_count;
+    uint64_t *span_count, *error_count, *last_nano; /* [code_count] */
+    struct tk_histogram *durations; /* [code_count], or NULL beyond TK_COUNTS_HISTOGRAMS_MAX */
+};
+enum tk_err tk_counts_init(struct tk_counts *counts, uint32_t code_count) TK_MUST_USE;
+void tk_counts_release(struct tk_counts *counts);
+/* One span.  `bucket` = tk_histogram_bucket(duration). */
+enum tk_err tk_counts_add(struct tk_counts *counts, uint32_t code, bool is_error, uint64_t end_nano,
+                          uint32_t bucket) TK_MUST_USE;
+/* `from`'s code i is code map[i] of `to`. */
+enum tk_err tk_counts_merge(struct tk_counts *to, const struct tk_counts *from,
+                            const uint32_t *map) TK_MUST_USE;
+void tk_counts_write(const struct tk_counts *counts, struct tk_buf *out);
+enum tk_err tk_counts_read(tk_str section, uint32_t code_count,
+                           struct tk_counts *ret_counts) TK_MUST_USE;
+
+struct tk_operations; /* (service, name, kind) -> counts */
+struct tk_operations *tk_operations_new(void) TK_MUST_USE;
+void tk_operations_free(struct tk_operations *operations);
+/* The number of an operation, for tk_operations_add; UINT32_MAX once there are too many. */
+enum tk_err tk_operations_intern(struct tk_operations *operations, tk_str service, tk_str name,
+                                 int32_t kind, uint32_t *ret_number) TK_MUST_USE;
+enum tk_err tk_operations_add(struct tk_operations *operations, uint32_t number, bool is_error,
+                              uint64_t end_nano, uint32_t bucket) TK_MUST_USE;
+enum tk_err tk_operations_merge(struct tk_operations *to,
+                                const struct tk_operations *from) TK_MUST_USE;
+/* Nothing when there were too many. */
+void tk_operations_write(const struct tk_operations *operations, struct tk_buf *out);
+enum tk_err tk_operations_read(tk_str section, struct tk_operations **ret_operations) TK_MUST_USE;
+enum tk_err tk_operations_each(const struct tk_operations *operations,
+                               enum tk_err (*each)(void *arg, tk_str service, tk_str name,
+                                                   int32_t kind,
+                                                   const struct tk_store_count *count),
+                               void *arg) TK_MUST_USE;
+
+#endif
