@@ -8,7 +8,7 @@
  * of *in, which needs no slack behind it; TK_ERR_CORRUPT when it is not what an encoder writes.
  */
 #include "base/arena.h"
-#include "base/bytes.h"
+#include "store/embedded/varint.h"
 
 /* level 0: no zstd (sealing of short-lived segments may use 1); else the level of zstd. */
 void tk_numbers_encode(const uint64_t *numbers, uint32_t count, int level, struct tk_buf *out);
@@ -18,16 +18,5 @@ void tk_texts_encode(const tk_str *texts, uint32_t count, int level, struct tk_b
 /* Texts view the arena.  At most `bytes_max` bytes in all, or TK_ERR_CORRUPT. */
 enum tk_err tk_texts_decode(tk_str *in, uint32_t count, size_t bytes_max, struct tk_arena *arena,
                             tk_str *texts) TK_MUST_USE;
-
-static inline uint64_t
-tk_zigzag(int64_t number)
-{
-    return ((uint64_t)number << 1) ^ (uint64_t)(number >> 63);
-}
-static inline int64_t
-tk_unzigzag(uint64_t number)
-{
-    return (int64_t)(number >> 1) ^ -(int64_t)(number & 1);
-}
 
 #endif
