@@ -5,48 +5,68 @@
  * (docs/formats/segment.md, "Zones, postings, value index").  What tells too much is a hint that is
  * looked up in the group; what tells nothing is certain.
  *
- * Builders collect while a segment is written; not thread-safe.
+ * Builders collect while a segment is written.  Nothing here is thread-safe.
  */
 #include "base/bytes.h"
 
 #include <stdbool.h>
 
-/* Pairs (hash, group); equal pairs are one. */
+/*
+ * Value index: pairs (hash, group); equal pairs are one.  It is made in runs, so that it can be
+ * written while the groups still come and memory stays bounded: whoever has added enough flushes.
+ */
+enum { TK_VALUE_INDEX_TAG = 8, TK_VALUE_INDEX_TRACE_TAG = 16 }; /* bits */
+
 struct tk_value_index {
-    uint64_t *hash; /* [count] */
+    uint64_t *hash; /* [count]; since the last flush */
     uint32_t *group;
-    size_t count, _capacity;
+    size_t count;
+    unsigned tag_bits;
+    size_t _capacity;
+    struct tk_buf _runs; /* heads and page tables of the runs */
 };
+void tk_value_index_init(struct tk_value_index *index, unsigned tag_bits);
 void tk_value_index_release(struct tk_value_index *index);
 enum tk_err tk_value_index_add(struct tk_value_index *index, uint64_t hash,
                                uint32_t group) TK_MUST_USE;
-/* Sorts, and appends the section.  `tag_bits` 8, or 16 for trace ids. */
-enum tk_err tk_value_index_write(struct tk_value_index *index, uint32_t group_count,
-                                 unsigned tag_bits, struct tk_buf *out) TK_MUST_USE;
+/* Ends a run: appends its pages to `pages`, whose first byte (ptr) will lie at `offset` of the
+   file.  Nothing when nothing was added. */
+enum tk_err tk_value_index_flush(struct tk_value_index *index, uint64_t offset,
+                                 struct tk_buf *pages) TK_MUST_USE;
+/* The section, after the last flush: heads and page tables.  Empty when nothing was ever added. */
+tk_str tk_value_index_section(const struct tk_value_index *index);
 
-/* Reading: head and page table are kept (cache), the page is read by whoever has the file. */
+/* Reading: the section is kept (cache), pages are read and checked by whoever has the file. */
+struct tk_value_index_run {
+    uint64_t pair_count;
+    unsigned page_bits, group_bits, tag_bits;
+    const char *pages; /* the table */
+};
 struct tk_value_index_page {
-    uint64_t offset; /* from the section's begin */
+    uint64_t offset; /* in the file */
     uint32_t size;   /* 0: nothing is there */
     uint32_t checksum;
 };
-/* Bytes of head and page table of a section that begins with these 16 bytes; 0: not one. */
-uint64_t tk_value_index_head_size(const void *head, uint64_t section_size);
-bool tk_value_index_page_of(tk_str head_and_table, uint64_t hash,
-                            struct tk_value_index_page *ret_page);
-/* Groups, ascending, at most `capacity`; returns how many there are, or UINT32_MAX: corrupt. */
-uint32_t tk_value_index_lookup(tk_str head, tk_str page, unsigned tag_bits, uint64_t hash,
-                               uint32_t *groups, uint32_t capacity);
+/* The first run of *rest, which moves behind it.  TK_ERR_END: none is left; TK_ERR_CORRUPT. */
+enum tk_err tk_value_index_next(tk_str *rest, struct tk_value_index_run *ret_run) TK_MUST_USE;
+struct tk_value_index_page tk_value_index_page_of(const struct tk_value_index_run *run,
+                                                  uint64_t hash);
+/* Low half of the XXH3-64 of a page. */
+uint32_t tk_value_index_checksum(tk_str page);
+/* Groups, ascending, the first `capacity` of them; *ret_count is how many there are. */
+enum tk_err tk_value_index_lookup(const struct tk_value_index_run *run, tk_str page, uint64_t hash,
+                                  uint32_t *groups, uint32_t capacity,
+                                  uint32_t *ret_count) TK_MUST_USE;
 
 /* Postings: groups of each code of a dictionary; codes are known from the start. */
 struct tk_postings; /* builder */
 struct tk_postings *tk_postings_new(uint32_t code_count) TK_MUST_USE;
-void tk_postings_free(struct tk_postings *postings);
-/* Groups come in ascending order. */
+void tk_postings_free(struct tk_postings *postings); /* NULL is fine */
+/* Groups of a code never fall; the same one again is nothing new. */
 enum tk_err tk_postings_add(struct tk_postings *postings, uint32_t code,
                             uint32_t group) TK_MUST_USE;
 void tk_postings_write(const struct tk_postings *postings, struct tk_buf *out);
-/* Groups of a code out of a whole section; *ret_all: too many to be listed. */
+/* Groups of a code out of a whole section, ascending; *ret_all: too many to be listed. */
 enum tk_err tk_postings_lookup(tk_str section, uint32_t code_count, uint32_t code,
                                uint32_t groups[128], uint32_t *ret_count,
                                bool *ret_all) TK_MUST_USE;
