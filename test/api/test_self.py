@@ -58,7 +58,7 @@ class OpenApi(WithServer):
     def test_every_route_that_is_described_is_there(self):
         for path, methods in self.api["paths"].items():
             real = re.sub(r"\{\w+\}", "0", path)
-            answer = self.server.ask("PATCH", real)
+            answer = self.server.ask("PUT", real)  # no route has it
             self.assertEqual(answer.status, 405, path)
             for method in methods:
                 self.assertIn(method.upper(), answer.header("allow"))
