@@ -300,6 +300,7 @@ main(void)
         TEST(the_documents_trace_is_in_order),
         TEST(a_span_that_is_its_own_parent_stands_at_the_top),
         TEST(depth_and_breadth_cost_no_recursion),
+        TEST(many_siblings_stand_by_start_then_span_id),
         TEST(the_root_is_the_earliest_span_without_a_parent),
         TEST(services_come_by_first_appearance),
     };
