@@ -1,7 +1,7 @@
 /*
  * bench_decode - what decoding costs: nanoseconds and bytes per span, one core, from memory.
  *
- *     bench_decode [SPANS_PER_BODY] [SECONDS]
+ *     bench_decode [SPANS_PER_BODY] [SECONDS] [ONLY]
  */
 #include "lib/generate.h"
 #include "base/assert.h"
@@ -13,6 +13,8 @@
 #include <time.h>
 
 enum { LIMIT = 1 << 30 };
+
+static const char *only; /* NULL: all */
 
 static double
 now(void)
@@ -26,6 +28,8 @@ static void
 measure(const char *name, enum tk_format format, enum tk_encoding encoding, tk_str body,
         double seconds)
 {
+    if (only != NULL && strcmp(only, name) != 0)
+        return;
     struct tk_rejected rejected;
     uint64_t spans = 0;
     double begin = now(), best = 1e9;
@@ -50,6 +54,7 @@ main(int argc, char **argv)
 {
     uint32_t count = argc > 1 ? (uint32_t)atoi(argv[1]) : 1000;
     double seconds = argc > 2 ? atof(argv[2]) : 1;
+    only = argc > 3 ? argv[3] : NULL;
     struct tk_generate generate;
     struct tk_batch *batch = tk_batch_new();
     struct tk_buf protobuf, json;

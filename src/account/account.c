@@ -16,10 +16,10 @@
 
 #include <stdlib.h>
 
-enum { SCHEMA_VERSION = 1, BUSY_MS = 5000 };
+enum { SCHEMA_VERSION = 2, BUSY_MS = 5000 };
 
-/* The whole schema of version 1.  Times are ns since the epoch. */
-static const char schema[] =
+/* Each is what makes its version out of the one before.  Times are ns since the epoch. */
+static const char schema_1[] =
     "CREATE TABLE project ("
     " id INTEGER PRIMARY KEY AUTOINCREMENT,"
     " name TEXT NOT NULL UNIQUE,"
@@ -57,6 +57,19 @@ static const char schema[] =
 
     "PRAGMA user_version = 1";
 
+static const char schema_2[] =
+    /* 0: the server's own; -1: no limit */
+    "ALTER TABLE project ADD COLUMN retention_nano INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE project ADD COLUMN disk_bytes INTEGER NOT NULL DEFAULT 0;"
+
+    "CREATE TABLE deleted (" /* a project whose spans have still to go */
+    " project_id INTEGER PRIMARY KEY,"
+    " nano INTEGER NOT NULL) STRICT;"
+
+    "PRAGMA user_version = 2";
+
+static const char *const schemas[SCHEMA_VERSION] = {schema_1, schema_2};
+
 static const char *const kind_texts[] = {"server", "browser", "read", "admin"};
 
 const char *
@@ -79,13 +92,13 @@ tk_key_kind_parse(tk_str text, enum tk_key_kind *ret_kind)
 
 /* Project `default` is there from the first moment on, whichever command comes first. */
 static enum tk_err
-make_schema(struct tk_account *account, struct tk_error *err)
+raise_schema(struct tk_account *account, int64_t version, struct tk_error *err)
 {
-    sqlite3 *db = account->db;
-    if (sqlite3_exec(db, schema, NULL, NULL, NULL) != SQLITE_OK)
-        return tk_db_error(db, err);
     struct tk_project project;
-    return tk_project_insert(account, TK_STR("default"), &project, err);
+    for (int64_t at = version; at < SCHEMA_VERSION; at++)
+        if (sqlite3_exec(account->db, schemas[at], NULL, NULL, NULL) != SQLITE_OK)
+            return tk_db_error(account->db, err);
+    return version == 0 ? tk_project_insert(account, TK_STR("default"), &project, err) : TK_OK;
 }
 
 /* Inside a write transaction, so that two processes that start at once do not both make it. */
@@ -102,8 +115,8 @@ check_schema(struct tk_account *account, struct tk_error *err)
         result = tk_error_set(err, TK_ERR_UNSUPPORTED,
                               "%s: made by a newer tracekit (schema %lld, this one knows %d)",
                               sqlite3_db_filename(db, "main"), (long long)version, SCHEMA_VERSION);
-    if (result == TK_OK && version == 0)
-        result = make_schema(account, err);
+    if (result == TK_OK)
+        result = raise_schema(account, version, err);
     return tk_db_end(db, result, err);
 }
 

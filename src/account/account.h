@@ -26,6 +26,8 @@ struct tk_project {
     uint32_t id;
     tk_str name;
     uint64_t created_nano;
+    /* What is kept of it; 0: what the server keeps, UINT64_MAX: no limit. */
+    uint64_t retention_nano, disk_bytes;
 };
 
 struct tk_key {
@@ -82,6 +84,34 @@ enum tk_err tk_account_project_list(struct tk_account *account, struct tk_arena 
                                     struct tk_error *err) TK_MUST_USE;
 enum tk_err tk_account_project_delete(struct tk_account *account, tk_str name,
                                       struct tk_error *err) TK_MUST_USE;
+
+/*
+ * What is kept of a project, as people say it: a time like 7d and a size like 10GiB, `none`, or
+ * `default` for what the server keeps; empty: stays as it is.  TK_ERR_INPUT: it is none of these.
+ */
+enum { TK_LIMIT_TEXT = 32 };
+enum tk_err tk_account_project_set(struct tk_account *account, tk_str name, tk_str retention,
+                                   tk_str disk, struct tk_project *ret_project,
+                                   struct tk_error *err) TK_MUST_USE;
+void tk_project_limits_text(const struct tk_project *project, char retention[TK_LIMIT_TEXT],
+                            char disk[TK_LIMIT_TEXT]);
+
+/*
+ * Deleted projects whose spans have still to go: whoever has the store open drops them, then says
+ * so.  Noted in the transaction that deletes, so that no crash forgets it.
+ */
+struct tk_deleted {
+    uint32_t project_id;
+    uint64_t nano; /* when */
+};
+enum tk_err tk_account_deleted_list(struct tk_account *account, struct tk_arena *arena,
+                                    struct tk_deleted **ret_deleted, size_t *ret_count,
+                                    struct tk_error *err) TK_MUST_USE;
+enum tk_err tk_account_deleted_done(struct tk_account *account, uint32_t project_id,
+                                    struct tk_error *err) TK_MUST_USE;
+
+/* Another number after each change, whoever made it; at most a second late. */
+uint64_t tk_account_version(struct tk_account *account);
 
 struct tk_key_request {
     tk_str project;

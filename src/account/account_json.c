@@ -4,6 +4,8 @@
 void
 tk_project_json(struct tk_json_writer *json, const struct tk_project *project)
 {
+    char retention[TK_LIMIT_TEXT], disk[TK_LIMIT_TEXT];
+    tk_project_limits_text(project, retention, disk);
     tk_json_object(json);
     tk_json_key(json, TK_STR("id"));
     tk_json_uint(json, project->id);
@@ -11,6 +13,10 @@ tk_project_json(struct tk_json_writer *json, const struct tk_project *project)
     tk_json_string(json, project->name);
     tk_json_key(json, TK_STR("createdUnixNano"));
     tk_json_uint_string(json, project->created_nano);
+    tk_json_key(json, TK_STR("retention"));
+    tk_json_string(json, tk_str_from(retention));
+    tk_json_key(json, TK_STR("disk"));
+    tk_json_string(json, tk_str_from(disk));
     tk_json_object_end(json);
 }
 

@@ -54,6 +54,7 @@ struct tk_identities {
     sqlite3 *watch;
     sqlite3_stmt *version_statement;
     int64_t version;              /* of `picture` */
+    _Atomic uint64_t pictures;    /* so far */
     _Atomic uint64_t looked_nano; /* monotonic; when the last look began */
 };
 
@@ -302,6 +303,7 @@ reload_if_changed(struct tk_identities *identities, struct tk_error *err)
     identities->picture = fresh;
     (void)pthread_rwlock_unlock(&identities->picture_lock);
     identities->version = version;
+    atomic_fetch_add(&identities->pictures, 1);
     picture_free(old);
     return TK_OK;
 }
@@ -353,6 +355,12 @@ tk_identities_refresh(struct tk_identities *identities, enum tk_refresh when)
         save_used(identities, save_interval_nano);
     }
     (void)pthread_mutex_unlock(&identities->watch_lock);
+}
+
+uint64_t
+tk_identities_version(struct tk_identities *identities)
+{
+    return atomic_load(&identities->pictures);
 }
 
 enum tk_err

@@ -21,7 +21,8 @@ enum tk_refresh {
 enum tk_err tk_identities_open(struct tk_env *env, const char *path,
                                struct tk_identities **ret_identities,
                                struct tk_error *err) TK_MUST_USE;
-void tk_identities_close(struct tk_identities *identities); /* NULL is fine */
+void tk_identities_close(struct tk_identities *identities);       /* NULL is fine */
+uint64_t tk_identities_version(struct tk_identities *identities); /* grows with each picture */
 void tk_identities_refresh(struct tk_identities *identities, enum tk_refresh when);
 
 #endif

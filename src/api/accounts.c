@@ -68,6 +68,31 @@ tk_route_project_create(struct tk_call *call)
     tk_reply_json(call, 201, &body);
 }
 
+void
+tk_route_project_change(struct tk_call *call)
+{
+    const struct tk_api_options *options = &call->api->options;
+    struct tk_error err = {0};
+    struct tk_project project = {0};
+    struct tk_json_writer json;
+    struct tk_buf body;
+    tk_str name = call->args[0], retention = TK_STR_NONE, disk = TK_STR_NONE;
+    const struct tk_member fields[] = {{TK_STR("retention"), &retention, NULL},
+                                       {TK_STR("disk"), &disk, NULL}};
+    if (failed(call, tk_members_read(call, fields, 2, &err), &err) || !may_manage(call, name) ||
+        failed(call,
+               tk_account_project_set(options->account, name, retention, disk, &project, &err),
+               &err))
+        return;
+    struct tk_store_limits limits = {project.retention_nano, project.disk_bytes};
+    if (failed(call, tk_store_set_limits(options->store, project.id, &limits, &err), &err))
+        return;
+    tk_buf_init(&body, TK_REPLY_SIZE_MAX);
+    tk_json_writer_init(&json, &body);
+    tk_project_json(&json, &project);
+    tk_reply_json(call, 200, &body);
+}
+
 /* First nobody can send to it any more, then its data goes. */
 void
 tk_route_project_delete(struct tk_call *call)

@@ -29,6 +29,13 @@ static const struct param params[] = {
     {"format", "format", "{\"type\":\"string\",\"enum\":[\"otlp\"]}",
      "otlp: lossless TracesData, as protobuf or, with Accept: application/json, JSON"},
     {"gaps", "gaps", "{\"type\":\"string\",\"enum\":[\"1\"]}", "1: with `gap` rows"},
+    {"view", "view", "{\"type\":\"string\",\"enum\":[\"services\",\"tree\"]}",
+     "services: rows of the unified waterfall; tree: one a span, depth first"},
+    {"rows_offset", "offset", "{\"type\":\"integer\",\"minimum\":0,\"default\":0}",
+     "The first row to answer"},
+    {"rows_limit", "limit", "{\"type\":\"integer\",\"minimum\":0,\"default\":0}",
+     "Most rows to answer; 0: all"},
+    {"ids", "ids", "{\"type\":\"string\",\"enum\":[\"1\"]}", "1: span ids too"},
     {"prefix", "prefix", "{\"type\":\"string\"}", "Only what begins with this"},
     {"values_limit", "limit",
      "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":100}",
@@ -153,6 +160,8 @@ media_types(const struct tk_route *route)
         return TK_STR("application/grpc");
     if (tk_str_starts_with(path, TK_STR("/v1/")))
         return TK_STR("application/x-protobuf application/json");
+    if (tk_str_ends_with(path, TK_STR("/columns")))
+        return TK_STR("application/vnd.tracekit.columns");
     if (tk_str_eq(path, TK_STR("/metrics")))
         return TK_STR("text/plain");
     return TK_STR("application/json");

@@ -35,23 +35,6 @@ is_page_path(const struct tk_request *request)
            contains(tk_request_header(request, TK_STR("accept")), TK_STR("text/html"));
 }
 
-/* RFC 9110 12.5.3, as browsers write it: gzip is there and not with q=0. */
-static bool
-accepts_gzip(const struct tk_request *request)
-{
-    tk_str rest = tk_request_header(request, TK_STR("accept-encoding"));
-    while (rest.len > 0) {
-        tk_str weight = tk_str_split(&rest, ',');
-        tk_str name = tk_str_trim(tk_str_split(&weight, ';'));
-        if (tk_str_eq_nocase(name, TK_STR("gzip")) || tk_str_eq(name, TK_STR("*"))) {
-            weight = tk_str_trim(weight);
-            return !tk_str_eq(weight, TK_STR("q=0")) &&
-                   !tk_str_starts_with(weight, TK_STR("q=0.0"));
-        }
-    }
-    return false;
-}
-
 static void
 add_headers(struct tk_call *call, const struct tk_page_file *file)
 {
@@ -93,7 +76,7 @@ route_page(struct tk_call *call)
     if (tk_str_eq(tk_request_header(call->request, TK_STR("if-none-match")),
                   tk_str_from(file->etag))) {
         tk_reply_empty(call, 304);
-    } else if (accepts_gzip(call->request)) {
+    } else if (tk_accepts_gzip(call->request)) {
         tk_reply_header(call, TK_STR("content-encoding"), TK_STR("gzip"));
         tk_reply_static(call, 200, tk_str_from(file->content_type),
                         (tk_str){(const char *)file->gzip, file->gzip_size});

@@ -43,6 +43,9 @@ void tk_cors_preflight(struct tk_call *call, tk_str methods);
 /* reply.c */
 void tk_reply_static(struct tk_call *call, int status, tk_str content_type, tk_str body);
 void tk_reply_empty(struct tk_call *call, int status);
+bool tk_accepts_gzip(const struct tk_request *request);
+/* The same as tk_reply, gzipped for a client that takes it. */
+void tk_reply_packed(struct tk_call *call, int status, tk_str content_type, struct tk_buf *body);
 /* A gRPC message. */
 void tk_reply_grpc(struct tk_call *call, struct tk_buf *message);
 /* Shapes an answer that the net floor gives by itself. */
@@ -52,8 +55,11 @@ void tk_reply_refused(void *arg, struct tk_request *request, int status, const c
 /* The routes that api.h does not name. */
 size_t tk_ingest_head(struct tk_call *call);
 void tk_route_ingest(struct tk_call *call);         /* ingest.c */
+void tk_route_trace_columns(struct tk_call *call);  /* columns.c */
+void tk_route_trace_span(struct tk_call *call);     /* columns.c */
 void tk_route_projects(struct tk_call *call);       /* accounts.c */
 void tk_route_project_create(struct tk_call *call); /* accounts.c */
+void tk_route_project_change(struct tk_call *call); /* accounts.c */
 void tk_route_project_delete(struct tk_call *call); /* accounts.c */
 void tk_route_keys(struct tk_call *call);           /* accounts.c */
 void tk_route_key_create(struct tk_call *call);     /* accounts.c */

@@ -7,6 +7,7 @@
 #include "api/private.h"
 
 #include "base/assert.h"
+#include "wire/compress.h"
 #include "wire/otlp.h"
 
 #include <stdio.h>
@@ -57,6 +58,42 @@ tk_reply(struct tk_call *call, int status, tk_str content_type, struct tk_buf *b
     response.body_owned = tk_buf_detach(body, &response.body.len);
     response.body.ptr = response.body_owned;
     respond(call, &response);
+}
+
+/* RFC 9110 12.5.3, as browsers write it: gzip is there and not with q=0. */
+bool
+tk_accepts_gzip(const struct tk_request *request)
+{
+    tk_str rest = tk_request_header(request, TK_STR("accept-encoding"));
+    while (rest.len > 0) {
+        tk_str weight = tk_str_split(&rest, ',');
+        tk_str name = tk_str_trim(tk_str_split(&weight, ';'));
+        if (tk_str_eq_nocase(name, TK_STR("gzip")) || tk_str_eq(name, TK_STR("*"))) {
+            weight = tk_str_trim(weight);
+            return !tk_str_eq(weight, TK_STR("q=0")) &&
+                   !tk_str_starts_with(weight, TK_STR("q=0.0"));
+        }
+    }
+    return false;
+}
+
+/* Level 1: on a link of any speed but the fastest it saves more time than it takes. */
+void
+tk_reply_packed(struct tk_call *call, int status, tk_str content_type, struct tk_buf *body)
+{
+    enum { PACK_MIN = 1 << 10, LEVEL = 1 };
+    tk_reply_header(call, TK_STR("vary"), TK_STR("Accept-Encoding"));
+    if (body->status == TK_OK && body->len >= PACK_MIN && tk_accepts_gzip(call->request)) {
+        struct tk_buf packed;
+        tk_buf_init(&packed, TK_REPLY_SIZE_MAX);
+        if (tk_compress(TK_ENCODING_GZIP, LEVEL, tk_buf_str(body), &packed.ptr, &packed.len) ==
+            TK_OK) {
+            tk_buf_release(body);
+            *body = packed;
+            tk_reply_header(call, TK_STR("content-encoding"), TK_STR("gzip"));
+        }
+    }
+    tk_reply(call, status, content_type, body);
 }
 
 void

@@ -203,16 +203,13 @@ links_json(struct tk_json_writer *json, const struct tk_batch *trace, struct tk_
 }
 
 static void
-span_json(struct tk_json_writer *json, const struct tk_batch *trace, const struct tk_tree *tree,
-          uint32_t position)
+span_head_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t row, bool orphan)
 {
-    uint32_t row = tree->row[position];
     const char *kind = tk_kind_text(trace->kind[row]);
-    tk_json_object(json);
     member_span_id(json, "spanId", trace->span_id[row]);
     if (trace->parent_id[row] != 0)
         member_span_id(json, "parentSpanId", trace->parent_id[row]);
-    if (tree->orphan[position]) {
+    if (orphan) {
         key(json, "orphan");
         tk_json_bool(json, true);
     }
@@ -222,24 +219,40 @@ span_json(struct tk_json_writer *json, const struct tk_batch *trace, const struc
     member_string(json, "serviceName", tk_batch_service(trace, row));
     member_nano(json, "startTimeUnixNano", trace->start_nano[row]);
     member_nano(json, "durationNano", trace->end_nano[row] - trace->start_nano[row]);
-    member_nano(json, "selfTimeNano", tree->self_nano[position]);
-    member_uint(json, "depth", tree->depth[position]);
+}
+
+static void
+span_rest_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t row)
+{
     status_json(json, trace, row);
     optional_string(json, "traceState", trace->trace_state[row]);
     optional_uint(json, "flags", trace->flags[row]);
     attributes_json(json, trace, trace->attrs[row]);
     events_json(json, trace, trace->events[row]);
     links_json(json, trace, trace->links[row]);
-    member_uint(json, "resource", trace->resource[row]);
-    member_uint(json, "scope", trace->scope[row]);
     optional_uint(json, "droppedAttributesCount", trace->dropped_attrs[row]);
     optional_uint(json, "droppedEventsCount", trace->dropped_events[row]);
     optional_uint(json, "droppedLinksCount", trace->dropped_links[row]);
+}
+
+static void
+span_json(struct tk_json_writer *json, const struct tk_batch *trace, const struct tk_tree *tree,
+          uint32_t position)
+{
+    uint32_t row = tree->row[position];
+    tk_json_object(json);
+    span_head_json(json, trace, row, tree->orphan[position]);
+    member_nano(json, "selfTimeNano", tree->self_nano[position]);
+    member_uint(json, "depth", tree->depth[position]);
+    span_rest_json(json, trace, row);
+    member_uint(json, "resource", trace->resource[row]);
+    member_uint(json, "scope", trace->scope[row]);
     tk_json_object_end(json);
 }
 
 static void
-rows_json(struct tk_json_writer *json, const struct tk_rows *rows, uint64_t start_nano)
+rows_json(struct tk_json_writer *json, const struct tk_rows *rows,
+          const struct tk_trace_services *services, uint64_t start_nano)
 {
     static const char *const types[] = {"service", "span", "gap"};
     key(json, "rows");
@@ -249,7 +262,7 @@ rows_json(struct tk_json_writer *json, const struct tk_rows *rows, uint64_t star
         tk_json_object(json);
         member_string(json, "type", tk_str_from(types[row->type]));
         member_uint(json, "depth", row->depth);
-        member_string(json, "service", row->service);
+        member_string(json, "service", services->service[row->service].name);
         member_string(json, "name", row->name);
         key(json, "span");
         if (row->span == TK_NO_SPAN)
@@ -264,18 +277,35 @@ rows_json(struct tk_json_writer *json, const struct tk_rows *rows, uint64_t star
 }
 
 static void
+resource_json(struct tk_json_writer *json, const struct tk_batch *trace,
+              const struct tk_resource *resource)
+{
+    tk_json_object(json);
+    attributes_json(json, trace, resource->attrs);
+    optional_uint(json, "droppedAttributesCount", resource->dropped_attrs);
+    optional_string(json, "schemaUrl", resource->schema_url);
+    tk_json_object_end(json);
+}
+
+static void
+scope_json(struct tk_json_writer *json, const struct tk_batch *trace, const struct tk_scope *scope)
+{
+    tk_json_object(json);
+    optional_string(json, "name", scope->name);
+    optional_string(json, "version", scope->version);
+    attributes_json(json, trace, scope->attrs);
+    optional_uint(json, "droppedAttributesCount", scope->dropped_attrs);
+    optional_string(json, "schemaUrl", scope->schema_url);
+    tk_json_object_end(json);
+}
+
+static void
 resources_json(struct tk_json_writer *json, const struct tk_batch *trace)
 {
     key(json, "resources");
     tk_json_array(json);
-    for (uint32_t i = 0; i < trace->resource_count; i++) {
-        const struct tk_resource *resource = &trace->resources[i];
-        tk_json_object(json);
-        attributes_json(json, trace, resource->attrs);
-        optional_uint(json, "droppedAttributesCount", resource->dropped_attrs);
-        optional_string(json, "schemaUrl", resource->schema_url);
-        tk_json_object_end(json);
-    }
+    for (uint32_t i = 0; i < trace->resource_count; i++)
+        resource_json(json, trace, &trace->resources[i]);
     tk_json_array_end(json);
 }
 
@@ -284,16 +314,8 @@ scopes_json(struct tk_json_writer *json, const struct tk_batch *trace)
 {
     key(json, "scopes");
     tk_json_array(json);
-    for (uint32_t i = 0; i < trace->scope_count; i++) {
-        const struct tk_scope *scope = &trace->scopes[i];
-        tk_json_object(json);
-        optional_string(json, "name", scope->name);
-        optional_string(json, "version", scope->version);
-        attributes_json(json, trace, scope->attrs);
-        optional_uint(json, "droppedAttributesCount", scope->dropped_attrs);
-        optional_string(json, "schemaUrl", scope->schema_url);
-        tk_json_object_end(json);
-    }
+    for (uint32_t i = 0; i < trace->scope_count; i++)
+        scope_json(json, trace, &trace->scopes[i]);
     tk_json_array_end(json);
 }
 
@@ -318,9 +340,22 @@ tk_trace_json(struct tk_json_writer *json, const struct tk_batch *trace, bool ga
     for (uint32_t i = 0; i < picture.tree.span_count; i++)
         span_json(json, trace, &picture.tree, i);
     tk_json_array_end(json);
-    rows_json(json, &rows, picture.tree.start_nano);
+    rows_json(json, &rows, &picture.services, picture.tree.start_nano);
     resources_json(json, trace);
     scopes_json(json, trace);
     tk_json_object_end(json);
     return TK_OK;
+}
+
+void
+tk_span_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t row)
+{
+    tk_json_object(json);
+    span_head_json(json, trace, row, false);
+    span_rest_json(json, trace, row);
+    key(json, "resource");
+    resource_json(json, trace, &trace->resources[trace->resource[row]]);
+    key(json, "scope");
+    scope_json(json, trace, &trace->scopes[trace->scope[row]]);
+    tk_json_object_end(json);
 }

@@ -15,6 +15,8 @@ enum tk_err tk_summary_json(struct tk_json_writer *json, const struct tk_batch *
 /* One object, with spans in display order and the rows of the waterfall. */
 enum tk_err tk_trace_json(struct tk_json_writer *json, const struct tk_batch *trace, bool gaps,
                           struct tk_arena *arena) TK_MUST_USE;
+/* One span by itself: no tree, its resource and scope within it. */
+void tk_span_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t row);
 /* "SERVER"; NULL when the kind is not set or not known. */
 const char *tk_kind_text(int32_t kind);
 

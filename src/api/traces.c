@@ -106,7 +106,7 @@ answer_list(struct tk_call *call, const struct tk_search *terms, bool empty)
 void
 tk_route_traces(struct tk_call *call)
 {
-    struct tk_search terms = {.env = tk_api_options(call->api)->env};
+    struct tk_search terms = {.env = tk_api_options(call->api)->env, .lean = true};
     struct tk_cursor cursor;
     struct tk_arena arena;
     bool empty;

@@ -118,35 +118,11 @@ utf8_sequence(const unsigned char *p, size_t left)
     return len;
 }
 
-static uint64_t
-load_u64(const unsigned char *p)
-{
-    uint64_t word;
-    memcpy(&word, p, sizeof word);
-    return word;
-}
-
-/* Nearly all text is ASCII: eight bytes at a time, the last eight overlapping those before. */
-static bool
-is_ascii(const unsigned char *p, size_t len)
-{
-    uint64_t seen = 0;
-    if (len < sizeof seen) {
-        for (size_t i = 0; i < len; i++)
-            seen |= p[i];
-        return seen < 0x80;
-    }
-    for (size_t i = 0; i + sizeof seen < len; i += sizeof seen)
-        seen |= load_u64(p + i);
-    seen |= load_u64(p + len - sizeof seen);
-    return (seen & 0x8080808080808080u) == 0;
-}
-
 bool
 tk_utf8_valid(tk_str s, size_t *ret_offset)
 {
     const unsigned char *p = (const unsigned char *)s.ptr;
-    if (is_ascii(p, s.len))
+    if (tk_is_ascii(s))
         return true;
     for (size_t i = 0; i < s.len;) {
         size_t len = utf8_sequence(p + i, s.len - i);

@@ -28,6 +28,46 @@ tk_str_from(const char *text) /* NUL-terminated, or NULL for the empty view */
     return (tk_str){text, text != NULL ? strlen(text) : 0};
 }
 
+static inline uint64_t
+tk_load_u64(const char *p)
+{
+    uint64_t word;
+    memcpy(&word, p, sizeof word);
+    return word;
+}
+
+/* Every byte of a text of less than 8 bytes, some of them twice; the same for equal texts of equal
+   length only. */
+static inline uint64_t
+tk_load_short(tk_str s)
+{
+    uint32_t first, last;
+    if (s.len >= sizeof first) {
+        memcpy(&first, s.ptr, sizeof first);
+        memcpy(&last, s.ptr + s.len - sizeof last, sizeof last);
+        return (uint64_t)last << 32 | first;
+    }
+    if (s.len == 0)
+        return 0;
+    return (uint64_t)(unsigned char)s.ptr[0] | (uint64_t)(unsigned char)s.ptr[s.len / 2] << 8 |
+           (uint64_t)(unsigned char)s.ptr[s.len - 1] << 16;
+}
+
+/* The same as tk_str_eq, without a call: for names, which are short and mostly equal. */
+static inline bool
+tk_name_eq(tk_str a, tk_str b)
+{
+    uint64_t differ = 0;
+    if (a.len != b.len)
+        return false;
+    if (a.len < sizeof differ)
+        return tk_load_short(a) == tk_load_short(b);
+    for (size_t i = 0; i + sizeof differ < a.len; i += sizeof differ)
+        differ |= tk_load_u64(a.ptr + i) ^ tk_load_u64(b.ptr + i);
+    size_t last = a.len - sizeof differ; /* overlaps those before */
+    return (differ | (tk_load_u64(a.ptr + last) ^ tk_load_u64(b.ptr + last))) == 0;
+}
+
 static inline bool
 tk_str_eq(tk_str a, tk_str b)
 {
@@ -44,6 +84,18 @@ tk_str tk_str_trim(tk_str s); /* spaces and tabs at both ends */
 tk_str tk_str_split(tk_str *rest, char separator);
 /* Decimal digits only; false when empty, foreign or beyond 64 bits. */
 bool tk_str_to_u64(tk_str s, uint64_t *ret_value);
+/* Nearly all text is: eight bytes at a time, the last eight overlapping those before. */
+static inline bool
+tk_is_ascii(tk_str s)
+{
+    uint64_t seen = 0;
+    if (s.len < sizeof seen)
+        return (tk_load_short(s) & 0x8080808080808080u) == 0;
+    for (size_t i = 0; i + sizeof seen < s.len; i += sizeof seen)
+        seen |= tk_load_u64(s.ptr + i);
+    seen |= tk_load_u64(s.ptr + s.len - sizeof seen);
+    return (seen & 0x8080808080808080u) == 0;
+}
 /* True when every byte sequence is well-formed UTF-8 (RFC 3629). *ret_offset: first bad byte. */
 bool tk_utf8_valid(tk_str s, size_t *ret_offset);
 

@@ -81,7 +81,8 @@ list_projects(struct tk_account *account, bool json, struct tk_arena *arena, str
     return TK_OK;
 }
 
-/* Its keys go at once.  Its spans too, unless a server has the directory open. */
+/* Its keys go at once.  Its spans too; when a server has the directory open it is the one to remove
+   them, and notices. */
 static enum tk_err
 delete_project(struct tk_account *account, const char *data, tk_str name, struct tk_error *err)
 {
@@ -96,36 +97,60 @@ delete_project(struct tk_account *account, const char *data, tk_str name, struct
         return result;
     result = tk_embedded_open(&options, &store, err);
     if (result == TK_ERR_LOCKED) {
-        (void)fprintf(stderr,
-                      "its keys are revoked; its spans, which nobody can reach now, stay on disk: "
-                      "%s (delete a project through the server to remove both)\n",
-                      err->message);
+        (void)fprintf(stderr, "its keys are revoked; the running server removes its spans\n");
         return TK_OK;
     }
     if (result == TK_OK)
         result = tk_store_drop(store, id, err);
     tk_store_close(store);
-    return result;
+    return result == TK_OK ? tk_account_deleted_done(account, id, err) : result;
+}
+
+struct project_options {
+    const char *data, *retention, *disk;
+    bool json;
+};
+
+static enum tk_err
+change_project(struct tk_account *account, const struct project_options *given, tk_str name,
+               struct tk_error *err)
+{
+    char retention[TK_LIMIT_TEXT], disk[TK_LIMIT_TEXT];
+    struct tk_project project;
+    if (given->retention == NULL && given->disk == NULL)
+        return tk_error_set(err, TK_ERR_INPUT, "set: --retention, --disk or both");
+    enum tk_err result = tk_account_project_set(account, name, tk_str_from(given->retention),
+                                                tk_str_from(given->disk), &project, err);
+    if (result != TK_OK)
+        return result;
+    tk_project_limits_text(&project, retention, disk);
+    (void)printf("%.*s retention=%s disk=%s\n", TK_STR_ARG(name), retention, disk);
+    return TK_OK;
 }
 
 enum tk_exit
 tk_cli_project(int argc, char **argv)
 {
-    const char *data = "./tracekit-data";
-    bool json = false;
+    struct project_options given = {.data = "./tracekit-data"};
     const struct tk_option table[] = {
-        {"data", TK_OPTION_STRING, &data, "DIR", "the server's data directory [./tracekit-data]",
-         NULL, NULL},
-        {"json", TK_OPTION_BOOL, &json, NULL, "list as JSON", NULL, NULL},
+        {"data", TK_OPTION_STRING, &given.data, "DIR",
+         "the server's data directory [./tracekit-data]", NULL, NULL},
+        {"retention", TK_OPTION_STRING, &given.retention, "TIME",
+         "set: its spans go when they are older, like 7d; none: never; default: as the server's",
+         NULL, "TRACEKIT_PROJECT_RETENTION"},
+        {"disk", TK_OPTION_STRING, &given.disk, "SIZE",
+         "set: most that its spans may take, like 10GiB; none; default", NULL,
+         "TRACEKIT_PROJECT_DISK"},
+        {"json", TK_OPTION_BOOL, &given.json, NULL, "list as JSON", NULL, NULL},
     };
     struct tk_options options = {.options = table, .option_count = sizeof table / sizeof *table};
     static const struct tk_cli_usage usage = {
         .command = "project",
-        .usage = "tracekit project create NAME | list | delete NAME  [options]",
+        .usage = "tracekit project create NAME | list | delete NAME  [options]\n"
+                 "       tracekit project set NAME [--retention TIME] [--disk SIZE]",
         .about = "A project is a tenant: its keys, spans and searches never meet another's.\n"
-                 "Works beside a running server and without one. Deleting a project revokes its\n"
-                 "keys and removes its spans; beside a running server only the API and the page\n"
-                 "can remove the spans.",
+                 "Works beside a running server, which notices within a second or two, and\n"
+                 "without one. Deleting a project revokes its keys and removes its spans.",
         .positional_min = 1,
         .positional_max = 2,
     };
@@ -140,13 +165,15 @@ tk_cli_project(int argc, char **argv)
         goto out;
     const char *verb = options.positional[0];
     const char *name = options.positional_count == 2 ? options.positional[1] : NULL;
-    enum tk_err result = open_account(data, &account, &err);
+    enum tk_err result = open_account(given.data, &account, &err);
     if (result == TK_OK && strcmp(verb, "list") == 0 && name == NULL)
-        result = list_projects(account, json, &arena, &err);
+        result = list_projects(account, given.json, &arena, &err);
     else if (result == TK_OK && strcmp(verb, "create") == 0 && name != NULL)
         result = tk_account_project_create(account, tk_str_from(name), &project, &err);
     else if (result == TK_OK && strcmp(verb, "delete") == 0 && name != NULL)
-        result = delete_project(account, data, tk_str_from(name), &err);
+        result = delete_project(account, given.data, tk_str_from(name), &err);
+    else if (result == TK_OK && strcmp(verb, "set") == 0 && name != NULL)
+        result = change_project(account, &given, tk_str_from(name), &err);
     else if (result == TK_OK)
         status = tk_cli_fail(TK_EXIT_USAGE, "project", "usage: %s", usage.usage);
     if (result != TK_OK)

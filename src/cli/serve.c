@@ -7,6 +7,7 @@
  * then the store, which seals.  SIGHUP reads the TLS files again.
  */
 #include "api/api.h"
+#include "api/keeper.h"
 #include "base/log.h"
 #include "cli/cli.h"
 #include "store/embedded/embedded.h"
@@ -41,6 +42,7 @@ struct config {
 struct server {
     struct tk_store *store;
     struct tk_account *account;
+    struct tk_keeper *keeper;
     struct tk_api *api;
     struct tk_server *net;
 };
@@ -157,7 +159,8 @@ open_parts(struct server *server, const struct config *config, struct tk_error *
     if (result == TK_OK)
         result = tk_account_open(tk_env_host(), config->data, &server->account, err);
     if (result == TK_OK)
-        result = tk_store_set_limits(server->store, 0, &config->limits, err);
+        result = tk_keeper_start(server->store, server->account, tk_env_host(), &config->limits,
+                                 &server->keeper, err);
     if (result != TK_OK)
         return result;
     struct tk_api_options api = {
@@ -247,6 +250,7 @@ close_parts(struct server *server)
 {
     if (server->net != NULL)
         tk_server_stop(server->net, STOP_GRACE_MS);
+    tk_keeper_stop(server->keeper);
     tk_store_close(server->store);
     if (server->api != NULL)
         tk_api_free(server->api);

@@ -403,10 +403,11 @@ compare(struct comparison *c, const struct tk_ql_value *a, const struct tk_ql_va
 {
     enum tk_ql_op op = c->node->op;
     enum order order;
-    if (a->type == TK_QL_NIL || b->type == TK_QL_NIL)
-        return a->type == b->type ? op == TK_QL_EQ
-                                  : op == TK_QL_NE && (c->node->left.type == TK_QL_NIL ||
-                                                       c->node->right.type == TK_QL_NIL);
+    if (a->type == TK_QL_NIL || b->type == TK_QL_NIL) {
+        if (c->node->left.type != TK_QL_NIL && c->node->right.type != TK_QL_NIL)
+            return false; /* two that are not there are not equal */
+        return op == (a->type == b->type ? TK_QL_EQ : TK_QL_NE);
+    }
     if (a->type == TK_QL_ARRAY || b->type == TK_QL_ARRAY)
         return compare_list(c, a, b);
     if (op == TK_QL_RE || op == TK_QL_NRE)

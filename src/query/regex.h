@@ -2,7 +2,8 @@
 #define TK_QUERY_REGEX_H
 /*
  * regex - regular expressions of queries, by PCRE2: anchored at both ends, UTF-8, `.` matches a
- * newline too.  A match that takes too many steps fails instead of taking the worker.
+ * newline too.  A match that takes too many steps fails instead of taking the worker.  What was
+ * asked before is answered from memory.
  *
  * Threads: one at a time per expression.
  */

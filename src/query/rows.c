@@ -36,7 +36,8 @@ struct builder {
     uint32_t visit_count;
     uint32_t *order; /* visits by (caller, start, first span) */
     struct tk_row *row;
-    uint32_t row_count, row_capacity;
+    uint32_t row_count;
+    size_t row_capacity;
 };
 
 static uint64_t
@@ -141,91 +142,77 @@ sort_visits(struct builder *b)
 
 /* ---- rows ---- */
 
-static enum tk_err
+static void
 add_row(struct builder *b, struct tk_row row)
 {
-    if (b->row_count == b->row_capacity) {
-        uint32_t capacity = b->row_capacity * 2;
-        struct tk_row *grown = realloc(b->row, capacity * sizeof *grown);
-        if (grown == NULL)
-            return TK_ERR_MEMORY;
-        b->row = grown;
-        b->row_capacity = capacity;
-    }
+    TK_ASSERT(b->row_count < b->row_capacity);
     b->row[b->row_count++] = row;
-    return TK_OK;
 }
 
-static enum tk_err
+static void
 add_gap(struct builder *b, uint32_t span, uint64_t from, uint64_t to, const char *name)
 {
-    if (to <= from)
-        return TK_OK;
-    return add_row(b, (struct tk_row){
-                          .type = TK_ROW_GAP,
-                          .depth = b->depth[span] + 1,
-                          .service = b->services->service[service_of(b, span)].name,
-                          .name = tk_str_from(name),
-                          .span = span,
-                          .start_nano = from,
-                          .duration_nano = to - from,
-                      });
+    if (to > from)
+        add_row(b, (struct tk_row){
+                       .type = TK_ROW_GAP,
+                       .depth = b->depth[span] + 1,
+                       .service = service_of(b, span),
+                       .name = tk_str_from(name),
+                       .span = span,
+                       .start_nano = from,
+                       .duration_nano = to - from,
+                   });
 }
 
-static enum tk_err
+/* At most two a child, and one. */
+static void
 add_gaps(struct builder *b, uint32_t span)
 {
     static const char own[] = "own work or not instrumented";
     uint32_t first = span + 1, behind = span + b->size[span];
     uint64_t end = end_of(b, span), covered_to = start_of(b, span);
     if (first == behind)
-        return TK_OK;
+        return;
     bool call = first + b->size[first] == behind && service_of(b, first) != service_of(b, span);
-    enum tk_err result = TK_OK;
-    for (uint32_t child = first; child < behind && result == TK_OK; child += b->size[child]) {
+    for (uint32_t child = first; child < behind; child += b->size[child]) {
         uint64_t start = start_of(b, child);
         if (start >= end) {
-            if ((result = add_gap(b, span, covered_to, end, own)) == TK_OK)
-                result = add_gap(b, span, end > covered_to ? end : covered_to, start,
-                                 "async: runs after the response");
+            add_gap(b, span, covered_to, end, own);
+            add_gap(b, span, end > covered_to ? end : covered_to, start,
+                    "async: runs after the response");
         } else {
-            result = add_gap(b, span, covered_to, start,
-                             call ? "request on the way: network + queue" : own);
+            add_gap(b, span, covered_to, start, call ? "request on the way: network + queue" : own);
         }
         covered_to = end_of(b, child) > covered_to ? end_of(b, child) : covered_to;
     }
-    return result != TK_OK ? result
-                           : add_gap(b, span, covered_to, end,
-                                     call ? "response on the way: network + queue" : own);
+    add_gap(b, span, covered_to, end, call ? "response on the way: network + queue" : own);
 }
 
-static enum tk_err
+static void
 add_block(struct builder *b, const struct visit *visit)
 {
-    tk_str service = b->services->service[visit->service].name;
-    enum tk_err result = add_row(b, (struct tk_row){
-                                        .type = TK_ROW_SERVICE,
-                                        .service = service,
-                                        .name = service,
-                                        .span = visit->folded ? visit->first : TK_NO_SPAN,
-                                        .start_nano = visit->start_nano,
-                                        .duration_nano = visit->end_nano - visit->start_nano,
-                                    });
-    for (uint32_t i = visit->first; i != TK_NO_SPAN && result == TK_OK; i = b->next[i]) {
+    add_row(b, (struct tk_row){
+                   .type = TK_ROW_SERVICE,
+                   .service = visit->service,
+                   .name = b->services->service[visit->service].name,
+                   .span = visit->folded ? visit->first : TK_NO_SPAN,
+                   .start_nano = visit->start_nano,
+                   .duration_nano = visit->end_nano - visit->start_nano,
+               });
+    for (uint32_t i = visit->first; i != TK_NO_SPAN; i = b->next[i]) {
         if (i != visit->first || !visit->folded)
-            result = add_row(b, (struct tk_row){
-                                    .type = TK_ROW_SPAN,
-                                    .depth = b->depth[i],
-                                    .service = service,
-                                    .name = b->trace->name[b->tree->row[i]],
-                                    .span = i,
-                                    .start_nano = start_of(b, i),
-                                    .duration_nano = end_of(b, i) - start_of(b, i),
-                                });
-        if (result == TK_OK && b->gaps)
-            result = add_gaps(b, i);
+            add_row(b, (struct tk_row){
+                           .type = TK_ROW_SPAN,
+                           .depth = b->depth[i],
+                           .service = visit->service,
+                           .name = b->trace->name[b->tree->row[i]],
+                           .span = i,
+                           .start_nano = start_of(b, i),
+                           .duration_nano = end_of(b, i) - start_of(b, i),
+                       });
+        if (b->gaps)
+            add_gaps(b, i);
     }
-    return result;
 }
 
 static enum tk_err
@@ -234,19 +221,18 @@ add_blocks(struct builder *b)
     uint32_t height = sort_visits(b);
     TK_ASSERT(b->visit_count > 0);
     uint32_t *stack = malloc(b->visit_count * sizeof *stack);
-    enum tk_err result = TK_OK;
     if (stack == NULL)
         return TK_ERR_MEMORY;
     for (uint32_t i = 0; i < height; i++)
         stack[i] = b->order[b->visit_count - 1 - i];
-    while (height > 0 && result == TK_OK) {
+    while (height > 0) {
         const struct visit *visit = &b->visit[stack[--height]];
-        result = add_block(b, visit);
+        add_block(b, visit);
         for (uint32_t i = visit->called_count; i > 0; i--)
             stack[height++] = b->order[visit->first_called + i - 1];
     }
     free(stack);
-    return result;
+    return TK_OK;
 }
 
 static void
@@ -270,9 +256,7 @@ tk_rows_build(const struct tk_batch *trace, const struct tk_tree *tree,
     enum tk_err result = TK_ERR_MEMORY;
     uint32_t *columns = malloc(5 * (size_t)count * sizeof *columns);
     b.visit = malloc(count * sizeof *b.visit);
-    b.row_capacity = count * 2; /* a service row for every span at most; gaps grow it */
-    b.row = malloc(b.row_capacity * sizeof *b.row);
-    if (columns == NULL || b.visit == NULL || b.row == NULL)
+    if (columns == NULL || b.visit == NULL)
         goto out;
     b.visit_of = columns;
     b.next = columns + count;
@@ -281,18 +265,12 @@ tk_rows_build(const struct tk_batch *trace, const struct tk_tree *tree,
     b.order = columns + 4 * (size_t)count;
     measure_subtrees(&b);
     find_visits(&b);
-    if ((result = add_blocks(&b)) != TK_OK)
+    b.row_capacity = count + b.visit_count + (gaps ? 3 * (size_t)count : 0);
+    b.row = tk_arena_alloc(arena, b.row_capacity * sizeof *b.row);
+    if (b.row == NULL || (result = add_blocks(&b)) != TK_OK)
         goto out;
-    struct tk_rows rows = {.count = b.row_count};
-    rows.row = tk_arena_alloc(arena, b.row_count * sizeof *rows.row);
-    if (rows.row == NULL) {
-        result = TK_ERR_MEMORY;
-        goto out;
-    }
-    memcpy(rows.row, b.row, b.row_count * sizeof *rows.row);
-    *ret_rows = rows;
+    *ret_rows = (struct tk_rows){b.row, b.row_count};
 out:
-    free(b.row);
     free(b.visit);
     free(columns);
     return result;

@@ -15,7 +15,8 @@ enum tk_row_type { TK_ROW_SERVICE, TK_ROW_SPAN, TK_ROW_GAP };
 struct tk_row {
     enum tk_row_type type;
     uint32_t depth;
-    tk_str service, name;
+    uint32_t service; /* of the trace's services */
+    tk_str name;
     uint32_t span; /* position in the tree, or TK_NO_SPAN; of a gap: the span whose time it is */
     uint64_t start_nano, duration_nano;
 };

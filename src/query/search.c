@@ -1,13 +1,16 @@
 /*
  * search - see search.h.
  *
- * A scan of the store yields whole traces in the order of the answer, so a search is a filter that
- * stops one match after the limit: that one is only counted, it tells that a next page exists.  A
- * query for one trace id needs no scan.
+ * A scan of the store yields whole traces in the order of the answer, those alone that the query's
+ * plan lets through.  So a search is a filter that stops one match after the limit: that one is
+ * only counted, it tells that a next page exists.  A query for one trace id needs no scan.
+ *
+ * Where a summary is all that is wanted, spans come lean: with what it shows and deciding needs.
  */
 #include "query/search.h"
 
 #include "query/assemble.h"
+#include "query/plan.h"
 
 #include <stdio.h>
 
@@ -37,7 +40,17 @@ explain(enum tk_err code, struct tk_error *err)
 {
     if (code == TK_ERR_LIMIT)
         return tk_error_set(err, code, "a regular expression of the query takes too many steps");
+    if (code == TK_ERR_TIMEOUT)
+        return tk_error_set(err, code, "the search took too long; ask for a shorter span of time");
     return code;
+}
+
+static bool
+is_expired(void *arg)
+{
+    const struct tk_search *search = arg;
+    return search->deadline_nano != 0 &&
+           search->env->mono_nano(search->env) > search->deadline_nano;
 }
 
 /* Is the trace behind the cursor and within the times? */
@@ -53,19 +66,23 @@ is_in_range(const struct tk_search *search, const struct tk_store_trace *trace)
 }
 
 static enum tk_err
-find_one(struct tk_store_view *view, const struct tk_search *search, struct tk_trace_id id,
+find_one(struct tk_store_view *view, const struct tk_search *search, const struct tk_plan *plan,
          struct tk_cursor *ret_last, struct tk_error *err)
 {
-    struct tk_store_trace trace = {.id = id};
+    struct tk_store_trace trace = {.id = plan->trace_id};
     struct tk_batch *spans = tk_batch_new();
+    bool matches = false;
     if (spans == NULL)
         return TK_ERR_MEMORY;
-    enum tk_err result = tk_store_find(view, id, NULL, spans, err);
-    if (result == TK_OK) {
+    enum tk_err result =
+        tk_store_find(view, trace.id, search->lean ? &plan->want : NULL, spans, err);
+    if (result == TK_OK)
+        result = explain(tk_query_matches(search->query, spans, &matches), err);
+    if (result == TK_OK && matches) {
         trace.spans = spans;
         tk_trace_times(spans, &trace.start_nano, &trace.end_nano);
         if (is_in_range(search, &trace)) {
-            *ret_last = (struct tk_cursor){trace.start_nano, id};
+            *ret_last = (struct tk_cursor){trace.start_nano, trace.id};
             result = search->each(search->arg, &trace);
         }
     }
@@ -82,12 +99,10 @@ filter(struct tk_store_scan *scan, const struct tk_search *search, struct tk_cur
     enum tk_err result;
     for (;;) {
         bool matches = false;
-        if (search->deadline_nano != 0 &&
-            search->env->mono_nano(search->env) > search->deadline_nano)
-            return tk_error_set(err, TK_ERR_TIMEOUT,
-                                "the search took too long; ask for a shorter span of time");
+        if (is_expired((void *)(uintptr_t)search))
+            return explain(TK_ERR_TIMEOUT, err);
         if ((result = tk_store_scan_next(scan, &trace, err)) != TK_OK)
-            return result == TK_ERR_END ? TK_OK : result;
+            return result == TK_ERR_END ? TK_OK : explain(result, err);
         if ((result = tk_query_matches(search->query, trace.spans, &matches)) != TK_OK)
             return explain(result, err);
         if (!matches)
@@ -107,20 +122,32 @@ enum tk_err
 tk_search_run(struct tk_store_view *view, const struct tk_search *search,
               struct tk_cursor *ret_last, bool *ret_more, struct tk_error *err)
 {
-    struct tk_trace_id id;
-    struct tk_store_range range = {.begin_nano = search->begin_nano, .end_nano = search->end_nano};
+    struct tk_plan plan;
     struct tk_store_scan *scan;
+    enum tk_err result = tk_plan_make(search->query, &plan);
     *ret_more = false;
-    if (tk_query_trace_id(search->query, &id))
-        return find_one(view, search, id, ret_last, err);
+    if (result != TK_OK)
+        return result;
+    if (plan.one_trace)
+        return find_one(view, search, &plan, ret_last, err);
+    struct tk_store_range range = {
+        .begin_nano = search->begin_nano,
+        .end_nano = search->end_nano,
+        .filters = plan.filters,
+        .filter_count = plan.filter_count,
+        .expired = is_expired,
+        .expired_arg = (void *)(uintptr_t)search,
+    };
+    if (search->lean)
+        range.want = plan.want;
     if (search->after != NULL) {
         range.after = true;
         range.after_start_nano = search->after->start_nano;
         range.after_id = search->after->id;
     }
-    enum tk_err result = tk_store_scan_open(view, &range, &scan, err);
+    result = tk_store_scan_open(view, &range, &scan, err);
     if (result != TK_OK)
-        return result;
+        return explain(result, err);
     result = filter(scan, search, ret_last, ret_more, err);
     tk_store_scan_close(scan);
     return result;

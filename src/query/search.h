@@ -21,6 +21,7 @@ struct tk_search {
     uint64_t begin_nano, end_nano; /* begin <= start of the trace < end; end 0: no end */
     const struct tk_cursor *after; /* NULL: from the newest */
     uint32_t limit;                /* 0: no limit */
+    bool lean;                     /* `each` needs no more of the spans than a summary shows */
     struct tk_env *env;            /* whose clock the deadline is read from */
     uint64_t deadline_nano;        /* of env->mono_nano; 0: none */
     /* Called for each trace, while its spans are good. */

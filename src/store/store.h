@@ -111,6 +111,7 @@ struct tk_store_want {
     bool lean;
     const tk_str *keys; /* [key_count] */
     size_t key_count;
+    tk_span_id only; /* this span alone is wanted, of a trace that may be long; 0: all */
 };
 
 /* The whole trace, duplicates merged, rows in no order, behind the rows of `to` (all text copied or

@@ -1,9 +1,9 @@
 /*
  * batch - see batch.h.
  *
- * The span columns grow together; each of the other kinds has one or two columns.  A growth that
- * fails halfway leaves some columns larger than their capacity says, which is harmless: capacity
- * and count are raised only when all of them have grown.
+ * The span columns grow together and lie behind each other in one block; each of the other kinds
+ * has one or two columns.  A growth that fails halfway leaves some columns larger than their
+ * capacity says, which is harmless: capacity and count are raised only when all of them have grown.
  */
 #include "trace/batch.h"
 
@@ -14,6 +14,7 @@
 
 enum { FIRST_CAPACITY = 32, ARENA_CHUNK = 4096 };
 
+/* Those of 8 and 16 bytes first, so that each is aligned wherever the one before it ends. */
 #define SPAN_COLUMNS(X)                                                                            \
     X(trace_id)                                                                                    \
     X(span_id)                                                                                     \
@@ -23,14 +24,14 @@ enum { FIRST_CAPACITY = 32, ARENA_CHUNK = 4096 };
     X(name)                                                                                        \
     X(trace_state)                                                                                 \
     X(status_message)                                                                              \
+    X(attrs)                                                                                       \
+    X(events)                                                                                      \
+    X(links)                                                                                       \
     X(status)                                                                                      \
     X(kind)                                                                                        \
     X(flags)                                                                                       \
     X(resource)                                                                                    \
     X(scope)                                                                                       \
-    X(attrs)                                                                                       \
-    X(events)                                                                                      \
-    X(links)                                                                                       \
     X(dropped_attrs)                                                                               \
     X(dropped_events)                                                                              \
     X(dropped_links)
@@ -61,9 +62,7 @@ tk_batch_free(struct tk_batch *batch)
 {
     if (batch == NULL)
         return;
-#define X(column) free(batch->column);
-    SPAN_COLUMNS(X)
-#undef X
+    free(batch->_spans);
     free(batch->attr_key);
     free(batch->attr_value);
     free(batch->event);
@@ -122,6 +121,8 @@ next_capacity(uint32_t capacity)
 {
     if (capacity >= TK_BATCH_ELEMENTS_MAX)
         return 0;
+    if (capacity > TK_BATCH_ELEMENTS_MAX / 2)
+        return TK_BATCH_ELEMENTS_MAX;
     return capacity > 0 ? capacity * 2 : FIRST_CAPACITY;
 }
 
@@ -140,19 +141,35 @@ grow_column(void *column_ptr, uint32_t capacity, size_t element_size)
 
 #define GROW(column) grow_column(&(column), capacity, sizeof *(column))
 
+/* The columns move into a block with room for `capacity` spans. */
+static enum tk_err
+grow_spans_to(struct tk_batch *batch, uint32_t capacity)
+{
+    size_t size = 0;
+#define X(column) size += sizeof *batch->column;
+    SPAN_COLUMNS(X)
+#undef X
+    char *block = malloc(capacity * size), *at = block;
+    if (block == NULL)
+        return TK_ERR_MEMORY;
+#define X(column)                                                                                  \
+    if (batch->span_count > 0)                                                                     \
+        memcpy(at, batch->column, batch->span_count * sizeof *batch->column);                      \
+    batch->column = (void *)at;                                                                    \
+    at += capacity * sizeof *batch->column;
+    SPAN_COLUMNS(X)
+#undef X
+    free(batch->_spans);
+    batch->_spans = block;
+    batch->_span_capacity = capacity;
+    return TK_OK;
+}
+
 static enum tk_err
 grow_spans(struct tk_batch *batch)
 {
     uint32_t capacity = next_capacity(batch->_span_capacity);
-    if (capacity == 0)
-        return TK_ERR_LIMIT;
-#define X(column)                                                                                  \
-    if (!GROW(batch->column))                                                                      \
-        return TK_ERR_MEMORY;
-    SPAN_COLUMNS(X)
-#undef X
-    batch->_span_capacity = capacity;
-    return TK_OK;
+    return capacity > 0 ? grow_spans_to(batch, capacity) : TK_ERR_LIMIT;
 }
 
 enum tk_err
@@ -172,11 +189,8 @@ tk_batch_add_span(struct tk_batch *batch, uint32_t *ret_row)
 }
 
 static enum tk_err
-grow_attrs(struct tk_batch *batch)
+grow_attrs_to(struct tk_batch *batch, uint32_t capacity)
 {
-    uint32_t capacity = next_capacity(batch->_attr_capacity);
-    if (capacity == 0)
-        return TK_ERR_LIMIT;
     if (!GROW(batch->attr_key) || !GROW(batch->attr_value))
         return TK_ERR_MEMORY;
     batch->_attr_capacity = capacity;
@@ -184,16 +198,39 @@ grow_attrs(struct tk_batch *batch)
 }
 
 enum tk_err
-tk_batch_add_attr_id(struct tk_batch *batch, uint32_t key_id, struct tk_value value)
+tk_batch_grow_attrs(struct tk_batch *batch)
 {
-    if (batch->attr_count == batch->_attr_capacity) {
-        enum tk_err code = grow_attrs(batch);
-        if (code != TK_OK)
-            return code;
-    }
-    batch->attr_key[batch->attr_count] = key_id;
-    batch->attr_value[batch->attr_count++] = value;
-    return TK_OK;
+    uint32_t capacity = next_capacity(batch->_attr_capacity);
+    return capacity > 0 ? grow_attrs_to(batch, capacity) : TK_ERR_LIMIT;
+}
+
+/* What a column of `capacity` grows to, so that `more` fit behind `count`, as far as the limit
+   allows; `capacity` when they do already.  Who reserves a little again and again pays for it only
+   now and then. */
+static uint32_t
+capacity_for(uint32_t capacity, uint32_t count, uint32_t more)
+{
+    if (more <= capacity - count)
+        return capacity;
+    if (more > TK_BATCH_ELEMENTS_MAX - count)
+        more = TK_BATCH_ELEMENTS_MAX - count;
+    uint32_t grown = capacity + capacity / 2;
+    if (grown < count + more)
+        return count + more;
+    return grown < TK_BATCH_ELEMENTS_MAX ? grown : TK_BATCH_ELEMENTS_MAX;
+}
+
+enum tk_err
+tk_batch_reserve(struct tk_batch *batch, uint32_t spans, uint32_t attrs)
+{
+    enum tk_err code = TK_OK;
+    spans = capacity_for(batch->_span_capacity, batch->span_count, spans);
+    attrs = capacity_for(batch->_attr_capacity, batch->attr_count, attrs);
+    if (spans > batch->_span_capacity)
+        code = grow_spans_to(batch, spans);
+    if (code == TK_OK && attrs > batch->_attr_capacity)
+        code = grow_attrs_to(batch, attrs);
+    return code;
 }
 
 enum tk_err

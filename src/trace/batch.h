@@ -150,6 +150,7 @@ struct tk_batch {
     /* private */
     uint32_t _span_capacity, _attr_capacity, _event_capacity, _link_capacity;
     uint32_t _resource_capacity, _scope_capacity;
+    void *_spans; /* the block with all span columns */
     void *_source;
 };
 
@@ -169,11 +170,24 @@ size_t tk_batch_memory(const struct tk_batch *batch);
  *     range.begin = batch->attr_count; tk_batch_add_attr(...)...; range.count = ...
  */
 enum tk_err tk_batch_add_span(struct tk_batch *batch, uint32_t *ret_row) TK_MUST_USE;
+/* Room for so many more (or as many as there may be) at once, instead of a little at a time. */
+enum tk_err tk_batch_reserve(struct tk_batch *batch, uint32_t spans, uint32_t attrs) TK_MUST_USE;
 enum tk_err tk_batch_add_attr(struct tk_batch *batch, tk_str key,
                               struct tk_value value) TK_MUST_USE;
 /* The same with a key that is in batch->keys already (tk_intern_add), for whoever adds many. */
-enum tk_err tk_batch_add_attr_id(struct tk_batch *batch, uint32_t key_id,
-                                 struct tk_value value) TK_MUST_USE;
+enum tk_err tk_batch_grow_attrs(struct tk_batch *batch) TK_MUST_USE; /* private */
+static inline enum tk_err TK_MUST_USE
+tk_batch_add_attr_id(struct tk_batch *batch, uint32_t key_id, struct tk_value value)
+{
+    if (batch->attr_count == batch->_attr_capacity) {
+        enum tk_err code = tk_batch_grow_attrs(batch);
+        if (code != TK_OK)
+            return code;
+    }
+    batch->attr_key[batch->attr_count] = key_id;
+    batch->attr_value[batch->attr_count++] = value;
+    return TK_OK;
+}
 enum tk_err tk_batch_add_event(struct tk_batch *batch, uint32_t *ret_index) TK_MUST_USE;
 enum tk_err tk_batch_add_link(struct tk_batch *batch, uint32_t *ret_index) TK_MUST_USE;
 enum tk_err tk_batch_add_resource(struct tk_batch *batch, uint32_t *ret_index) TK_MUST_USE;

@@ -8,6 +8,10 @@
  * of thing in it: first its own fields and attributes, then, from the first one seen, the messages
  * that have attributes of their own.  Passing over them costs a tag and a length each.
  *
+ * Most of a body is attributes, and nearly all of them are written in one way, with keys that came
+ * in the same order before.  That way has a short path of its own (read_plain_attr), which takes an
+ * attribute whole or leaves it to the general one, and never complains.
+ *
  * Errors keep only a position; the path to it is worked out once it is needed (otlp_schema.h).
  */
 #include "wire/otlp.h"
@@ -17,7 +21,21 @@
 
 #include <stdio.h>
 
-enum { PATH_SIZE = 160 };
+enum {
+    PATH_SIZE = 160,
+    GUESSES_LOG2 = 10,
+    GUESSES = 1 << GUESSES_LOG2,
+    SPAN_SIZE_MIN = 48, /* bytes of one that can be kept: two ids and two times */
+    ATTR_SIZE = 44,     /* bytes of a usual attribute, with its part of the span around it */
+};
+
+#define SPREAD 0x9E3779B97F4A7C15u /* any odd number with its bits well spread */
+
+/* Keys come in the same order again and again: which one came after the same ones before it. */
+struct guesses {
+    uint32_t key[GUESSES]; /* id + 1; 0: none yet */
+    uint64_t context;      /* of those before it, in the same run */
+};
 
 struct decoder {
     struct tk_pb pb;
@@ -25,6 +43,7 @@ struct decoder {
     tk_str body;
     struct tk_rejected *rejected;
     enum tk_err code; /* of the batch; TK_OK when the problem is the reader's */
+    struct guesses guesses;
 };
 
 /* The batch's code turned into "go on?". */
@@ -55,9 +74,91 @@ read_i32(struct decoder *d, const char *end, int32_t *ret_value)
     return true;
 }
 
+/* The value behind a tag, when it ends where its message ends; else false, and nothing is known. */
+static inline bool
+plain_value(const char *at, const char *end, struct tk_value *ret_value)
+{
+    uint64_t word = 0;
+    size_t len;
+    switch (end > at ? *at++ : 0) {
+    case TK_PB_TAG(1, TK_PB_LENGTH):
+        at = tk_pb_short_varint(at, end, &len);
+        if (at == NULL || len != (size_t)(end - at) ||
+            (!tk_is_ascii((tk_str){at, len}) && !tk_utf8_valid((tk_str){at, len}, NULL)))
+            return false;
+        *ret_value = (struct tk_value){.type = TK_VALUE_STRING, .len = (uint32_t)len, .ptr = at};
+        return true;
+    case TK_PB_TAG(2, TK_PB_VARINT):
+        if (end - at != 1 || *at < 0)
+            return false;
+        *ret_value = (struct tk_value){.type = TK_VALUE_BOOL, .b = *at != 0};
+        return true;
+    case TK_PB_TAG(3, TK_PB_VARINT):
+        at = tk_pb_short_varint(at, end, &len);
+        if (at != end)
+            return false;
+        *ret_value = (struct tk_value){.type = TK_VALUE_INT, .i = (int64_t)len};
+        return true;
+    case TK_PB_TAG(4, TK_PB_FIXED64):
+        if (end - at != sizeof word)
+            return false;
+        *ret_value = (struct tk_value){.type = TK_VALUE_DOUBLE};
+        memcpy(&ret_value->d, at, sizeof word);
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* The number of a key, guessed, or looked up; false when it is new. */
+static inline bool
+find_key(struct decoder *d, tk_str key, uint32_t *ret_id)
+{
+    struct tk_intern *keys = &d->batch->keys;
+    uint32_t *guess = &d->guesses.key[d->guesses.context >> (64 - GUESSES_LOG2)];
+    if (*guess == 0 || !tk_name_eq(keys->strings[*guess - 1], key)) {
+        if (!tk_intern_find(keys, key, ret_id))
+            return false;
+        *guess = *ret_id + 1;
+    }
+    *ret_id = *guess - 1;
+    d->guesses.context = (d->guesses.context + *guess) * SPREAD;
+    return true;
+}
+
+/*
+ * An attribute the way encoders write it: a key that we know, then a value, nothing twice and
+ * nothing else, lengths of one or two bytes.  False says nothing and has changed nothing: the
+ * general way reads it then, or says what is wrong with it.
+ */
+static inline bool
+read_plain_attr(struct decoder *d, const char *end)
+{
+    struct tk_value value;
+    uint32_t key_id;
+    size_t len;
+    const char *at = tk_pb_short_varint(d->pb.at, end, &len);
+    if (at == NULL || len < 4 || len > (size_t)(end - at))
+        return false;
+    end = at + len;
+    tk_str key = {at + 2, (unsigned char)at[1]};
+    if (at[0] != TK_PB_TAG(1, TK_PB_LENGTH) || key.len > len - 4)
+        return false;
+    at = key.ptr + key.len;
+    if (*at++ != TK_PB_TAG(2, TK_PB_LENGTH))
+        return false;
+    at = tk_pb_short_varint(at, end, &len);
+    if (at == NULL || len != (size_t)(end - at) || !plain_value(at, end, &value))
+        return false;
+    if (!find_key(d, key, &key_id) || !kept(d, tk_batch_add_attr_id(d->batch, key_id, value)))
+        return false;
+    d->pb.at = end;
+    return true;
+}
+
 /* One attribute, whose length is still to be read, behind those that are there. */
 static bool
-read_attr(struct decoder *d, const char *end)
+read_any_attr(struct decoder *d, const char *end)
 {
     struct tk_pb *pb = &d->pb;
     struct tk_batch *batch = d->batch;
@@ -87,6 +188,19 @@ read_attr(struct decoder *d, const char *end)
     return true;
 }
 
+/* And those that follow at once, which saves going round the switch of its owner for each. */
+static bool
+read_attrs(struct decoder *d, const char *end, uint32_t tag)
+{
+    for (;;) {
+        if (!read_plain_attr(d, end) && !read_any_attr(d, end))
+            return false;
+        if (d->pb.at >= end || *d->pb.at != (char)tag)
+            return true;
+        d->pb.tag_at = d->pb.at++;
+    }
+}
+
 static bool
 read_resource(struct decoder *d, const char *end, struct tk_resource *resource)
 {
@@ -97,7 +211,7 @@ read_resource(struct decoder *d, const char *end, struct tk_resource *resource)
             return false;
         switch (tag) {
         case TK_PB_TAG(1, TK_PB_LENGTH):
-            good = read_attr(d, end);
+            good = read_attrs(d, end, tag);
             break;
         case TK_PB_TAG(2, TK_PB_VARINT):
             good = read_u32(d, end, &resource->dropped_attrs);
@@ -125,7 +239,7 @@ read_scope(struct decoder *d, const char *end, struct tk_scope *scope)
             good = tk_pb_read_text(&d->pb, end, &scope->version);
             break;
         case TK_PB_TAG(3, TK_PB_LENGTH):
-            good = read_attr(d, end);
+            good = read_attrs(d, end, tag);
             break;
         case TK_PB_TAG(4, TK_PB_VARINT):
             good = read_u32(d, end, &scope->dropped_attrs);
@@ -158,7 +272,7 @@ read_event(struct decoder *d, const char *end)
             good = tk_pb_read_text(&d->pb, end, &event->name);
             break;
         case TK_PB_TAG(3, TK_PB_LENGTH):
-            good = read_attr(d, end);
+            good = read_attrs(d, end, tag);
             break;
         case TK_PB_TAG(4, TK_PB_VARINT):
             good = read_u32(d, end, &event->dropped_attrs);
@@ -212,7 +326,7 @@ read_link(struct decoder *d, const char *end, const char **ret_reason)
             good = tk_pb_read_text(&d->pb, end, &link->trace_state);
             break;
         case TK_PB_TAG(4, TK_PB_LENGTH):
-            good = read_attr(d, end);
+            good = read_attrs(d, end, tag);
             break;
         case TK_PB_TAG(5, TK_PB_VARINT):
             good = read_u32(d, end, &link->dropped_attrs);
@@ -307,7 +421,7 @@ read_span_field(struct decoder *d, const char *end, uint32_t tag, uint32_t row,
     case TK_PB_TAG(8, TK_PB_FIXED64):
         return tk_pb_read_fixed64(pb, end, &batch->end_nano[row]);
     case TK_PB_TAG(9, TK_PB_LENGTH):
-        return read_attr(d, end);
+        return read_attrs(d, end, tag);
     case TK_PB_TAG(10, TK_PB_VARINT):
         return read_u32(d, end, &batch->dropped_attrs[row]);
     case TK_PB_TAG(11, TK_PB_LENGTH):
@@ -409,6 +523,7 @@ read_span(struct decoder *d, const char *end, uint32_t resource, uint32_t scope)
     batch->resource[row] = resource;
     batch->scope[row] = scope;
     batch->attrs[row].begin = batch->attr_count;
+    d->guesses.context = 0;
     while (d->pb.at < end)
         if (!tk_pb_read_tag(&d->pb, end, &tag) || !read_span_field(d, end, tag, row, &draft))
             return false;
@@ -433,12 +548,33 @@ read_span(struct decoder *d, const char *end, uint32_t resource, uint32_t scope)
     return true;
 }
 
+/*
+ * Room for all spans that the body will have, when those that this scope has do not fit: if the
+ * rest of the body is like this scope.  What is guessed wrong costs a little memory, or growing.
+ */
+static bool
+reserve(struct decoder *d, const char *spans_at, const char *end, uint32_t count)
+{
+    struct tk_batch *batch = d->batch;
+    size_t here = (size_t)(end - spans_at);
+    size_t rest = (size_t)(d->body.ptr + d->body.len - end);
+    if (batch->span_count + count <= batch->_span_capacity)
+        return true;
+    size_t more = (size_t)((double)count * (double)rest / (double)here);
+    if (more > rest / SPAN_SIZE_MIN)
+        more = rest / SPAN_SIZE_MIN;
+    size_t attrs = (here + rest) / ATTR_SIZE;
+    if (more > TK_BATCH_ELEMENTS_MAX || attrs > TK_BATCH_ELEMENTS_MAX)
+        more = attrs = 0;
+    return kept(d, tk_batch_reserve(batch, count + (uint32_t)more, (uint32_t)attrs));
+}
+
 static bool
 read_scope_spans(struct decoder *d, const char *end, uint32_t resource)
 {
     struct tk_batch *batch = d->batch;
     const char *spans_at = NULL, *inner_end;
-    uint32_t tag, index;
+    uint32_t tag, index, span_count = 0;
     bool good = true;
     if (!kept(d, tk_batch_add_scope(batch, &index)))
         return false;
@@ -452,6 +588,7 @@ read_scope_spans(struct decoder *d, const char *end, uint32_t resource)
             break;
         case TK_PB_TAG(2, TK_PB_LENGTH):
             good = pass(d, end, &spans_at);
+            span_count++;
             break;
         case TK_PB_TAG(3, TK_PB_LENGTH):
             good = tk_pb_read_text(&d->pb, end, &batch->scopes[index].schema_url);
@@ -465,6 +602,8 @@ read_scope_spans(struct decoder *d, const char *end, uint32_t resource)
     batch->scopes[index].attrs.count = batch->attr_count - batch->scopes[index].attrs.begin;
     if (spans_at == NULL)
         return true;
+    if (!reserve(d, spans_at, end, span_count))
+        return false;
     d->pb.at = spans_at;
     while (next_message(d, end, 2, &inner_end))
         if (!read_span(d, inner_end, resource, index))

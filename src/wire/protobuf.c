@@ -32,14 +32,10 @@ tk_pb_read_long_varint(struct tk_pb *pb, const char *end, uint64_t *ret_value)
 }
 
 bool
-tk_pb_read_text(struct tk_pb *pb, const char *end, tk_str *ret_text)
+tk_pb_check_text(struct tk_pb *pb, tk_str text)
 {
     size_t bad;
-    if (!tk_pb_read_bytes(pb, end, ret_text))
-        return false;
-    if (!tk_utf8_valid(*ret_text, &bad))
-        return tk_pb_fail(pb, ret_text->ptr + bad, "invalid UTF-8");
-    return true;
+    return tk_utf8_valid(text, &bad) || tk_pb_fail(pb, text.ptr + bad, "invalid UTF-8");
 }
 
 /* Everything up to the end of the group whose tag has been read; groups in it are counted, not

@@ -46,16 +46,36 @@ tk_pb_fail(struct tk_pb *pb, const char *at, const char *problem)
     return false;
 }
 
+/* A varint of one or two bytes, which nearly all are: returns what lies behind it, or NULL (cut
+   short, or longer). */
+static inline const char *
+tk_pb_short_varint(const char *at, const char *end, size_t *ret_value)
+{
+    if (at >= end)
+        return NULL;
+    size_t low = (unsigned char)*at++;
+    if (low < 0x80) {
+        *ret_value = low;
+        return at;
+    }
+    if (at >= end || *at < 0)
+        return NULL;
+    *ret_value = (low & 0x7F) | (size_t)*at++ << 7;
+    return at;
+}
+
 bool tk_pb_read_long_varint(struct tk_pb *pb, const char *end, uint64_t *ret_value);
 
 static inline bool
 tk_pb_read_varint(struct tk_pb *pb, const char *end, uint64_t *ret_value)
 {
-    if (pb->at < end && *pb->at >= 0) { /* one byte below 0x80 */
-        *ret_value = (uint64_t)*pb->at++;
-        return true;
-    }
-    return tk_pb_read_long_varint(pb, end, ret_value);
+    size_t value;
+    const char *at = tk_pb_short_varint(pb->at, end, &value);
+    if (at == NULL)
+        return tk_pb_read_long_varint(pb, end, ret_value);
+    pb->at = at;
+    *ret_value = value;
+    return true;
 }
 
 /* A tag with a field number from 1 to 2^29 - 1. */
@@ -106,7 +126,13 @@ tk_pb_read_fixed32(struct tk_pb *pb, const char *end, uint32_t *ret_value)
 }
 
 /* Bytes that must be UTF-8. */
-bool tk_pb_read_text(struct tk_pb *pb, const char *end, tk_str *ret_text);
+bool tk_pb_check_text(struct tk_pb *pb, tk_str text);
+static inline bool
+tk_pb_read_text(struct tk_pb *pb, const char *end, tk_str *ret_text)
+{
+    return tk_pb_read_bytes(pb, end, ret_text) &&
+           (tk_is_ascii(*ret_text) || tk_pb_check_text(pb, *ret_text));
+}
 /* The value behind a tag just read, whatever it is. */
 bool tk_pb_skip(struct tk_pb *pb, const char *end, uint32_t tag);
 

@@ -76,6 +76,25 @@ class Managing(WithServer):
         self.server.send_json("POST", "/api/v1/projects", {"name": "gone"})
         self.assertEqual(self.server.trace(f"{trace_id}?project=gone").status, 404)
 
+    def test_what_is_kept_of_a_project_is_changed_and_applied_at_once(self):
+        self.server.send_json("POST", "/api/v1/projects", {"name": "brief"})
+        key = self.make(project="brief", kind="server").json["key"]
+        listed = next(p for p in self.server.get("/api/v1/projects").json["projects"] if p["name"] == "brief")
+        self.assertEqual((listed["retention"], listed["disk"]), ("default", "default"))
+        change = lambda **request: self.server.send_json("PATCH", "/api/v1/projects/brief", request)
+        changed = change(retention="36h", disk="10GiB")
+        self.assertEqual((changed.status, changed.json), (200, {**listed, "retention": "36h", "disk": "10GiB"}))
+        self.assertEqual(change(disk="none").json, {**listed, "retention": "36h", "disk": "none"})
+        self.assertEqual(change().json, {**listed, "retention": "36h", "disk": "none"})
+        self.assertIn("like 7d", self.problem(change(retention="soon"), 400))
+        self.assertIn("like 10GiB", self.problem(change(disk="7d"), 400))
+        self.problem(change(retentoin="7d"), 400)
+        self.problem(self.server.send_json("PATCH", "/api/v1/projects/nothing", {"disk": "1GiB"}), 404)
+        trace_id = new_trace_id()  # not sealed yet: it stays, however old it is
+        self.assertEqual(self.server.send_otlp(request(span(trace_id)), x_api_key=key).status, 200)
+        self.assertEqual(change(retention="1ns").status, 200)
+        self.assertEqual(self.server.trace(f"{trace_id}?project=brief").status, 200)
+
 
 class Isolation(WithServer):
     """Nothing can be read or written across projects."""
@@ -156,6 +175,9 @@ class Isolation(WithServer):
         self.problem(self.server.send_json("POST", "/api/v1/projects", {"name": "third"}, **admin), 403)
         self.problem(self.server.ask("DELETE", "/api/v1/projects/theirs", headers={"X-API-Key": admin["x_api_key"]}),
                      403)
+        self.problem(self.server.send_json("PATCH", "/api/v1/projects/theirs", {"disk": "1GiB"}, **admin), 403)
+        kept = self.server.send_json("PATCH", "/api/v1/projects/ours", {"disk": "1GiB"}, **admin)
+        self.assertEqual((kept.status, kept.json["disk"]), (200, "1GiB"))
         made = self.server.send_json("POST", "/api/v1/keys", {"kind": "read"}, **admin)
         self.assertEqual((made.status, made.json["project"]), (201, "ours"))
         self.assertEqual(self.ask("/api/v1/traces", "theirs").status, 200)

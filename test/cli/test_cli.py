@@ -174,26 +174,78 @@ class Accounts(unittest.TestCase):
             self.assertLess(time.monotonic(), deadline, "a revoked key is still taken")
             time.sleep(0.1)
 
-    def test_a_deleted_project_takes_its_spans_along(self):
-        def segments():
-            return len(list(Path(self.data).rglob("*.seg")))
+    def segments(self):
+        return len(list(Path(self.data).rglob("*.seg")))
 
+    def import_spans(self, project="default", **more):
+        with tempfile.NamedTemporaryFile(suffix=".json") as file:
+            file.write(json.dumps(otlp(**more)).encode())
+            file.flush()
+            done = run("import", file.name, "--data", self.data, "--project", project)
+            self.assertEqual(done.returncode, 0, done.stderr)
+
+    def wait_for_segments(self, count):
+        deadline = time.monotonic() + TIMEOUT
+        while self.segments() != count:
+            self.assertLess(time.monotonic(), deadline, f"{self.segments()} segments")
+            time.sleep(0.05)
+
+    def test_a_deleted_project_takes_its_spans_along(self):
+        for name in ("shop", "blog"):
+            self.assertEqual(run("project", "create", name, "--data", self.data).returncode, 0)
+            self.import_spans(name)
+        self.assertEqual(self.segments(), 2)
+        self.assertEqual(run("project", "delete", "shop", "--data", self.data).returncode, 0)
+        self.assertEqual(self.segments(), 1)
         server = Server(self.data, "--dev")
-        server.post(otlp())
-        beside = run("project", "delete", "default", "--data", self.data)
+        self.addCleanup(server.stop)
+        server.post(otlp())  # not sealed
+        self.assertEqual(self.segments(), 1)
+        beside = run("project", "delete", "blog", "--data", self.data)
         self.assertEqual(beside.returncode, 0)
         self.assertIn("its spans", beside.stderr)
-        server.stop()
-        self.assertEqual(segments(), 1)
-        self.assertEqual(run("project", "create", "shop", "--data", self.data).returncode, 0)
-        with tempfile.NamedTemporaryFile(suffix=".json") as file:
-            file.write(json.dumps(otlp()).encode())
-            file.flush()
-            done = run("import", file.name, "--data", self.data, "--project", "shop")
-            self.assertEqual(done.returncode, 0, done.stderr)
-        self.assertEqual(segments(), 2)
-        self.assertEqual(run("project", "delete", "shop", "--data", self.data).returncode, 0)
-        self.assertEqual(segments(), 1)
+        self.wait_for_segments(0)
+        trace = ["trace", TRACE, "--server", server.url]
+        self.assertEqual(run(*trace).returncode, 0)
+        self.assertEqual(run("project", "delete", "default", "--data", self.data).returncode, 0)
+        self.assertEqual(run("project", "create", "default", "--data", self.data).returncode, 0)
+        deadline = time.monotonic() + TIMEOUT
+        while run(*trace).returncode != 1:
+            self.assertLess(time.monotonic(), deadline, "the spans of a deleted project are still there")
+            time.sleep(0.05)
+
+    def test_what_is_kept_of_a_project_is_set_beside_a_running_server(self):
+        for name in ("brief", "long"):
+            self.assertEqual(run("project", "create", name, "--data", self.data).returncode, 0)
+            self.import_spans(name)
+        kept = run("project", "set", "long", "--retention", "none", "--disk", "1GiB", "--data", self.data)
+        self.assertEqual((kept.returncode, kept.stdout), (0, "long retention=none disk=1GiB\n"))
+        server = Server(self.data)
+        self.addCleanup(server.stop)
+        self.assertEqual(self.segments(), 2)
+        self.assertEqual(run("project", "set", "brief", "--retention", "1d", "--data", self.data).returncode, 0)
+        self.wait_for_segments(1)
+        listed = json.loads(run("project", "list", "--json", "--data", self.data).stdout)["projects"]
+        self.assertEqual([(p["name"], p["retention"], p["disk"]) for p in listed],
+                         [("brief", "1d", "default"), ("default", "default", "default"), ("long", "none", "1GiB")])
+        for wrong in (["brief"], ["brief", "--disk", "7d"], ["brief", "--retention", "0"], ["nothing", "--disk", "1GiB"]):
+            self.assertEqual(run("project", "set", *wrong, "--data", self.data).returncode, 2, wrong)
+
+    def test_spans_older_than_the_retention_go_but_not_those_of_a_project_that_keeps_its_own(self):
+        self.assertEqual(run("project", "create", "long", "--data", self.data).returncode, 0)
+        self.assertEqual(run("project", "set", "long", "--retention", "none", "--data", self.data).returncode, 0)
+        self.import_spans()
+        self.import_spans("long")
+        Server(self.data).stop()
+        self.assertEqual(self.segments(), 2)
+        Server(self.data, env={"TRACEKIT_RETENTION": "30000d"}).stop()
+        self.assertEqual(self.segments(), 2)
+        Server(self.data, "--retention", "1d").stop()
+        self.assertEqual([path.parent.name for path in Path(self.data).rglob("*.seg")], ["p2"])
+        Server(self.data, "--disk", "4MiB").stop()
+        self.assertEqual(self.segments(), 1)
+        for wrong in (["--disk", "4MB"], ["--disk", "1"], ["--retention", "15"]):
+            self.assertEqual(run("serve", "--data", self.data, *wrong).returncode, 2, wrong)
 
     def test_a_project_that_is_there_or_not_there_is_said(self):
         self.assertEqual(run("project", "create", "Bad Name", "--data", self.data).returncode, 2)

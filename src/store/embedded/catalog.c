@@ -198,26 +198,6 @@ tk_catalog_forget(struct tk_embedded *store, struct tk_segment *segment)
     tk_segment_unref(segment);
 }
 
-enum tk_err
-tk_catalog_drop(struct tk_embedded *store, uint32_t id, uint64_t before, struct tk_error *err)
-{
-    char dir[TK_WAL_PATH_SIZE];
-    enum tk_err code = TK_OK;
-    pthread_mutex_lock(&store->lock);
-    struct tk_project *project = tk_catalog_find(store, id);
-    while (project != NULL && project->count > 0 && project->segments[0]->name.last < before) {
-        code = tk_catalog_remove_file(store, project->segments[0]->name, err);
-        if (code != TK_OK)
-            break;
-        tk_catalog_forget(store, project->segments[0]);
-    }
-    pthread_mutex_unlock(&store->lock);
-    if (code != TK_OK || project == NULL)
-        return code;
-    tk_catalog_project_dir(store, id, dir);
-    return store->env->sync_dir(store->env, dir, err);
-}
-
 void
 tk_catalog_release(struct tk_embedded *store)
 {
@@ -229,7 +209,7 @@ tk_catalog_release(struct tk_embedded *store)
     free(store->projects);
 }
 
-/* Loading, at start: nobody else is there yet. */
+/* What lies in the directories. */
 
 struct names {
     struct tk_segment_name *name;
@@ -275,6 +255,37 @@ add_segment(void *arg, const char *file)
         add_name(names, name);
     return names->code == TK_OK;
 }
+
+/* By the files, not by what is known of them: one that cannot be read, or whose sealing failed when
+   it had its name already, must go too. */
+enum tk_err
+tk_catalog_drop(struct tk_embedded *store, uint32_t id, uint64_t before, struct tk_error *err)
+{
+    char dir[TK_WAL_PATH_SIZE];
+    struct names names = {.store = store, .project = id};
+    struct tk_env *env = store->env;
+    tk_catalog_project_dir(store, id, dir);
+    enum tk_err code = env->list(env, dir, add_segment, &names, err);
+    bool there = code == TK_OK;
+    if (code == TK_ERR_NOT_FOUND)
+        code = TK_OK;
+    if (names.code != TK_OK)
+        code = tk_error_set(err, names.code, "%s: out of memory", dir);
+    for (uint32_t i = 0; i < names.count && code == TK_OK; i++)
+        if (names.name[i].last < before)
+            code = tk_catalog_remove_file(store, names.name[i], err);
+    free(names.name);
+    if (code != TK_OK)
+        return code;
+    pthread_mutex_lock(&store->lock);
+    struct tk_project *project = tk_catalog_find(store, id);
+    while (project != NULL && project->count > 0 && project->segments[0]->name.last < before)
+        tk_catalog_forget(store, project->segments[0]);
+    pthread_mutex_unlock(&store->lock);
+    return there ? env->sync_dir(env, dir, err) : TK_OK;
+}
+
+/* Loading, at start: nobody else is there yet. */
 
 static bool
 remove_temporary(void *arg, const char *file)

@@ -25,7 +25,6 @@ struct fixture {
 };
 
 static const uint64_t second = 1000000000;
-
 static uint64_t
 fake_wall(struct tk_env *env)
 {
@@ -611,7 +610,128 @@ a_session_ends_with_its_key_by_sign_out_and_after_thirty_days(void **state)
     assert_int_equal(tk_account_session(f->account, tk_str_from(a), &who), TK_ERR_DENIED);
 }
 
-/* ---- what is wrong with the file ---- */
+/* ---- what is kept of a project ---- */
+
+static void
+assert_limits(struct fixture *f, const char *name, const char *retention, const char *disk)
+{
+    struct tk_project *projects;
+    size_t count;
+    char age[TK_LIMIT_TEXT], size[TK_LIMIT_TEXT];
+    assert_int_equal(tk_account_project_list(f->account, &f->arena, &projects, &count, NULL),
+                     TK_OK);
+    for (size_t i = 0; i < count; i++) {
+        if (!tk_str_eq(projects[i].name, tk_str_from(name)))
+            continue;
+        tk_project_limits_text(&projects[i], age, size);
+        assert_string_equal(age, retention);
+        assert_string_equal(size, disk);
+        return;
+    }
+    fail_msg("no project %s", name);
+}
+
+static enum tk_err
+set_limits(struct fixture *f, const char *name, const char *retention, const char *disk)
+{
+    struct tk_project project;
+    struct tk_error err = {0};
+    enum tk_err result = tk_account_project_set(
+        f->account, tk_str_from(name), tk_str_from(retention), tk_str_from(disk), &project, &err);
+    assert_true(result == TK_OK || err.message[0] != '\0');
+    return result;
+}
+
+static void
+what_is_kept_of_a_project_is_said_in_words_and_reads_back(void **state)
+{
+    struct fixture *f = *state;
+    make_project(f, "shop");
+    assert_limits(f, "shop", "default", "default");
+    assert_int_equal(set_limits(f, "shop", "1w", "10GiB"), TK_OK);
+    assert_limits(f, "shop", "7d", "10GiB");
+    assert_int_equal(set_limits(f, "shop", NULL, "1536MiB"), TK_OK);
+    assert_limits(f, "shop", "7d", "1536MiB");
+    assert_int_equal(set_limits(f, "shop", "1h30m", NULL), TK_OK);
+    assert_limits(f, "shop", "90m", "1536MiB");
+    assert_int_equal(set_limits(f, "shop", "1ns", "1"), TK_OK);
+    assert_limits(f, "shop", "1ns", "1B");
+    assert_int_equal(set_limits(f, "shop", "none", "default"), TK_OK);
+    assert_limits(f, "default", "default", "default");
+    static const char *const wrong[] = {"0", "7", "seven", "-1d", "10GiB"};
+    for (size_t i = 0; i < 5; i++)
+        assert_int_equal(set_limits(f, "shop", wrong[i], "1GiB"), TK_ERR_INPUT);
+    assert_int_equal(set_limits(f, "shop", "1d", "0"), TK_ERR_INPUT);
+    assert_int_equal(set_limits(f, "shop", "1d", "1d"), TK_ERR_INPUT);
+    assert_limits(f, "shop", "none", "default"); /* half a change is none */
+    assert_int_equal(set_limits(f, "nothing", "1d", NULL), TK_ERR_NOT_FOUND);
+}
+
+static void
+a_change_by_another_process_moves_the_version_within_a_second(void **state)
+{
+    struct fixture *f = *state;
+    struct tk_account *other = open_account(f);
+    struct tk_project project;
+    uint64_t before = tk_account_version(f->account);
+    assert_int_equal(
+        tk_account_project_set(other, TK_STR("default"), TK_STR("1d"), TK_STR_NONE, &project, NULL),
+        TK_OK);
+    pass_time(f, second);
+    assert_int_not_equal(tk_account_version(f->account), before);
+    tk_account_close(other);
+}
+
+static size_t
+deleted_count(struct fixture *f, uint32_t id)
+{
+    struct tk_deleted *deleted;
+    size_t count;
+    assert_int_equal(tk_account_deleted_list(f->account, &f->arena, &deleted, &count, NULL), TK_OK);
+    assert_true(count == 0 || deleted[0].project_id == id);
+    return count;
+}
+
+static void
+a_deleted_project_is_noted_until_its_spans_are_gone(void **state)
+{
+    struct fixture *f = *state;
+    uint32_t id = make_project(f, "shop").id;
+    assert_int_equal(tk_account_project_delete(f->account, TK_STR("shop"), NULL), TK_OK);
+    tk_account_close(f->account);
+    f->account = open_account(f);
+    assert_int_equal(deleted_count(f, id), 1);
+    assert_int_equal(tk_account_deleted_done(f->account, id, NULL), TK_OK);
+    assert_int_equal(deleted_count(f, id), 0);
+}
+
+/* ---- what is wrong with the file, and what is old ---- */
+
+static void
+a_file_of_schema_1_is_brought_up_to_date_and_keeps_what_it_held(void **state)
+{
+    struct fixture *f = *state;
+    struct tk_identity who;
+    char secret[TK_KEY_SIZE_MAX + 1], path[128];
+    sqlite3 *db;
+    uint32_t id = make_project(f, "shop").id;
+    make_key(f->account, f, "shop", TK_KEY_READ, NULL, secret);
+    tk_account_close(f->account);
+    (void)snprintf(path, sizeof path, "%s/accounts.db", f->dir);
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(db,
+                                  "ALTER TABLE project DROP COLUMN retention_nano;"
+                                  "ALTER TABLE project DROP COLUMN disk_bytes;"
+                                  "DROP TABLE deleted; PRAGMA user_version = 1",
+                                  NULL, NULL, NULL),
+                     SQLITE_OK);
+    assert_int_equal(sqlite3_close(db), SQLITE_OK);
+    f->account = open_account(f);
+    assert_int_equal(try_key(f, secret, &who), TK_OK);
+    assert_int_equal(who.project_id, id);
+    assert_limits(f, "shop", "default", "default");
+    assert_int_equal(tk_account_project_delete(f->account, TK_STR("shop"), NULL), TK_OK);
+}
 
 static void
 a_file_that_is_no_database_and_a_newer_schema_are_refused(void **state)
@@ -669,6 +789,10 @@ main(void)
         T(a_sign_in_token_is_good_for_an_hour),
         T(read_and_admin_keys_open_sessions_of_their_project_and_others_none),
         T(a_session_ends_with_its_key_by_sign_out_and_after_thirty_days),
+        T(what_is_kept_of_a_project_is_said_in_words_and_reads_back),
+        T(a_change_by_another_process_moves_the_version_within_a_second),
+        T(a_deleted_project_is_noted_until_its_spans_are_gone),
+        T(a_file_of_schema_1_is_brought_up_to_date_and_keeps_what_it_held),
         T(a_file_that_is_no_database_and_a_newer_schema_are_refused),
     };
 #undef T

@@ -102,12 +102,33 @@ views_are_cut_compared_and_read_as_numbers(void **state)
     assert_false(tk_str_to_u64(TK_STR("1x"), &number));
 }
 
+static void
+short_names_are_compared_to_their_last_byte(void **state)
+{
+    (void)state;
+    for (size_t len = 0; len <= 40; len++) {
+        char a[40], b[40];
+        memset(a, 'k', sizeof a);
+        memset(b, 'k', sizeof b);
+        assert_true(tk_name_eq((tk_str){a, len}, (tk_str){b, len}));
+        if (len > 0)
+            assert_false(tk_name_eq((tk_str){a, len}, (tk_str){b, len - 1}));
+        for (size_t at = 0; at < sizeof b; at++) {
+            b[at] = 'j';
+            assert_int_equal(tk_name_eq((tk_str){a, len}, (tk_str){b, len}), at >= len);
+            b[at] = 'k';
+        }
+    }
+    assert_true(tk_name_eq(TK_STR_NONE, TK_STR("")));
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(utf8_is_valid_exactly_when_rfc_3629_says_so),
         cmocka_unit_test(utf8_validation_sees_every_byte_and_no_more),
+        cmocka_unit_test(short_names_are_compared_to_their_last_byte),
         cmocka_unit_test(a_buffer_stops_at_its_limit_and_says_so_once),
         cmocka_unit_test(views_are_cut_compared_and_read_as_numbers),
     };

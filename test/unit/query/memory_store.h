@@ -62,9 +62,10 @@ memory_store_view_close(struct tk_store_view *view)
 }
 
 static inline enum tk_err
-memory_store_find(struct tk_store_view *view, struct tk_trace_id id, struct tk_batch *to,
-                  struct tk_error *err)
+memory_store_find(struct tk_store_view *view, struct tk_trace_id id,
+                  const struct tk_store_want *want, struct tk_batch *to, struct tk_error *err)
 {
+    (void)want;
     (void)view;
     (void)err;
     for (uint32_t i = 0; i < memory_store.count; i++) {
@@ -100,6 +101,8 @@ memory_store_scan_next(struct tk_store_scan *scan, struct tk_store_trace *ret_tr
     const struct tk_store_range *range = &memory_store.range;
     (void)scan;
     (void)err;
+    if (range->expired != NULL && range->expired(range->expired_arg))
+        return TK_ERR_TIMEOUT;
     while (memory_store.at < memory_store.count) {
         const struct tk_store_trace *trace = &memory_store.trace[memory_store.at++];
         struct tk_store_trace after = {.id = range->after_id,

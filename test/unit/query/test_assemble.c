@@ -220,6 +220,28 @@ depth_and_breadth_cost_no_recursion(void **state)
 }
 
 static void
+many_siblings_stand_by_start_then_span_id(void **state)
+{
+    enum { COUNT = 50000 };
+    struct tk_batch *trace = new_batch();
+    uint32_t service = add_service(trace, "a");
+    uint64_t random = 1;
+    (void)state;
+    for (uint32_t i = 0; i < COUNT; i++) {
+        random = random * 6364136223846793005u + 1442695040888963407u;
+        add_span(trace, service, (random >> 8) | 1, 0, "x", 0, 0);
+        /* some at the same time, some days apart */
+        trace->start_nano[i] =
+            EPOCH + (random >> 60) * (random >> 61) * 86400 * 1000 * MS + (random >> 50) % 4096;
+        trace->end_nano[i] = trace->start_nano[i];
+    }
+    struct tk_tree tree = build(trace);
+    for (uint32_t i = 1; i < COUNT; i++)
+        assert_true(is_before(trace, tree.row[i - 1], tree.row[i]));
+    tk_batch_free(trace);
+}
+
+static void
 the_root_is_the_earliest_span_without_a_parent(void **state)
 {
     struct tk_batch *trace = new_batch();
@@ -278,6 +300,7 @@ main(void)
         TEST(the_documents_trace_is_in_order),
         TEST(a_span_that_is_its_own_parent_stands_at_the_top),
         TEST(depth_and_breadth_cost_no_recursion),
+        TEST(many_siblings_stand_by_start_then_span_id),
         TEST(the_root_is_the_earliest_span_without_a_parent),
         TEST(services_come_by_first_appearance),
     };

@@ -23,7 +23,7 @@ expect_rows(const struct tk_batch *trace, bool gaps, const char *expected)
     for (uint32_t i = 0; i < rows.count; i++) {
         const struct tk_row *row = &rows.row[i];
         tk_buf_printf(&text, "%s %u [%.*s] %.*s +%llu %llums", types[row->type], row->depth,
-                      TK_STR_ARG(row->service), TK_STR_ARG(row->name),
+                      TK_STR_ARG(services.service[row->service].name), TK_STR_ARG(row->name),
                       (unsigned long long)((row->start_nano - tree.start_nano) / MS),
                       (unsigned long long)(row->duration_nano / MS));
         if (row->span != TK_NO_SPAN)

@@ -141,6 +141,40 @@ a_trace_id_is_looked_up_and_still_obeys_the_terms(void **state)
     assert_int_equal(found_count, 0);
 }
 
+static void
+the_store_is_told_what_may_be_left_out(void **state)
+{
+    struct tk_cursor last;
+    bool more;
+    (void)state;
+    assert_int_equal(search("{ name = \"even\" && span.a != 1 }", (struct tk_search){.lean = true},
+                            &last, &more),
+                     TK_OK);
+    assert_int_equal(memory_store.range.filter_count, 1);
+    assert_true(memory_store.range.want.lean);
+    assert_int_equal(memory_store.range.want.key_count, 1);
+    assert_int_equal(search("{}", (struct tk_search){.limit = 1}, &last, &more), TK_OK);
+    assert_int_equal(memory_store.range.filter_count, 0);
+    assert_false(memory_store.range.want.lean);
+}
+
+static void
+a_trace_that_is_looked_up_is_decided_on(void **state)
+{
+    static const char odd[] =
+        "{ trace:id = \"00000000000000000000000000000007\" && name = \"odd\" }";
+    static const char even[] =
+        "{ trace:id = \"00000000000000000000000000000007\" && name = \"even\" }";
+    struct tk_cursor last;
+    bool more;
+    (void)state;
+    assert_int_equal(search(odd, (struct tk_search){.limit = 1}, &last, &more), TK_OK);
+    EXPECT_FOUND(7);
+    assert_int_equal(search(even, (struct tk_search){.limit = 1}, &last, &more), TK_OK);
+    assert_int_equal(found_count, 0);
+    assert_int_equal(memory_store.scanned, 0);
+}
+
 static uint64_t
 mono_nano(struct tk_env *env)
 {
@@ -195,6 +229,8 @@ main(void)
         TEST(a_full_page_knows_whether_there_is_more_of_its_kind),
         TEST(the_start_lies_between_the_times),
         TEST(a_trace_id_is_looked_up_and_still_obeys_the_terms),
+        TEST(the_store_is_told_what_may_be_left_out),
+        TEST(a_trace_that_is_looked_up_is_decided_on),
         TEST(a_deadline_is_an_error_and_no_shorter_answer),
         TEST(garbage_is_no_cursor),
     };

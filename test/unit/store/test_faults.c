@@ -220,6 +220,32 @@ after_a_failed_sync_nothing_is_acknowledged_and_reading_goes_on(void **state)
     disk_free(run.disk);
 }
 
+/* A sealing that fails behind its rename leaves a whole segment that the store does not know. */
+static void
+a_project_dropped_between_two_attempts_to_seal_it_is_gone_for_good(void **state)
+{
+    (void)state;
+    for (uint64_t at = 1; at < 12; at++) {
+        struct run run = {.disk = disk_new()};
+        struct tk_error err;
+        assert_int_equal(open_on(run.disk, &run.store), TK_OK);
+        assert_int_equal(FX_SEND(run.store, 2, {.trace = 1, .span = 1, .start = 5}), TK_OK);
+        run.disk->fail_what = DISK_SYNC;
+        run.disk->fail_code = TK_ERR_FULL;
+        run.disk->fail_forever = true; /* sealing is tried twice */
+        run.disk->operations = 0;
+        run.disk->fail_at = at;
+        (void)!tk_store_seal(run.store, &err);
+        run.disk->fail_at = 0;
+        assert_int_equal(tk_store_drop(run.store, 2, &err), TK_OK);
+        end_work(&run);
+        assert_int_equal(open_on(run.disk, &run.store), TK_OK);
+        assert_int_equal(fx_span_count(run.store, 2, 1), 0);
+        end_work(&run);
+        disk_free(run.disk);
+    }
+}
+
 static void
 a_full_disk_refuses_spans_and_takes_them_again_when_there_is_room(void **state)
 {
@@ -266,6 +292,7 @@ main(void)
         cmocka_unit_test(a_disk_that_fills_up_anywhere_loses_no_acknowledged_span),
         cmocka_unit_test(any_other_call_may_fail_too),
         cmocka_unit_test(after_a_failed_sync_nothing_is_acknowledged_and_reading_goes_on),
+        cmocka_unit_test(a_project_dropped_between_two_attempts_to_seal_it_is_gone_for_good),
         cmocka_unit_test(a_full_disk_refuses_spans_and_takes_them_again_when_there_is_room),
     };
     tk_log_set_level(TK_LOG_ERROR + 1);

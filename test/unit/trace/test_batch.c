@@ -206,6 +206,38 @@ no_number_of_shapes_makes_unequal_spans_equal(void **state)
 }
 
 static void
+what_is_reserved_changes_nothing_but_when_memory_is_taken(void **state)
+{
+    struct tk_batch *batch = tk_batch_new();
+    (void)state;
+    assert_int_equal(tk_batch_reserve(batch, 0, 0), TK_OK);
+    for (uint32_t i = 0; i < 100; i++) {
+        if (i % 10 == 3)
+            assert_int_equal(tk_batch_reserve(batch, i, 3 * i), TK_OK);
+        assert_int_equal(add_span(batch, 0, 0, "x"), i);
+    }
+    for (uint32_t i = 0; i < 100; i++) {
+        assert_true(batch->span_id[i] == i + 1 &&
+                    tk_trace_id_eq(batch->trace_id[i], (struct tk_trace_id){1, i}));
+        assert_int_equal(batch->attrs[i].begin, 3 * i);
+        assert_text(tk_value_str(batch->attr_value[3 * i]), "/users");
+    }
+    size_t before = tk_batch_memory(batch);
+    assert_int_equal(tk_batch_reserve(batch, 1000, 1000), TK_OK);
+    size_t reserved = tk_batch_memory(batch);
+    assert_true(reserved > before);
+    for (uint32_t i = 100; i < 1100; i++) {
+        uint32_t row;
+        assert_int_equal(tk_batch_add_span(batch, &row), TK_OK);
+    }
+    assert_int_equal(tk_batch_memory(batch), reserved);
+    /* More than there may be is as much as there may be. */
+    assert_int_equal(tk_batch_reserve(batch, 0, UINT32_MAX), TK_OK);
+    assert_true(tk_batch_memory(batch) - reserved <= (size_t)TK_BATCH_ELEMENTS_MAX * 20);
+    tk_batch_free(batch);
+}
+
+static void
 a_span_without_a_service_name_is_of_an_unknown_service(void **state)
 {
     struct tk_batch *batch = tk_batch_new();
@@ -232,6 +264,7 @@ main(void)
         cmocka_unit_test(columns_grow_keep_what_they_hold_and_stop_at_the_limit),
         cmocka_unit_test(spans_with_the_same_keys_and_types_have_one_shape),
         cmocka_unit_test(no_number_of_shapes_makes_unequal_spans_equal),
+        cmocka_unit_test(what_is_reserved_changes_nothing_but_when_memory_is_taken),
         cmocka_unit_test(a_span_without_a_service_name_is_of_an_unknown_service),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
