@@ -77,6 +77,20 @@ struct tk_part {
 };
 _Static_assert(sizeof(struct tk_part) == 32, "docs/formats/segment.md");
 
+/* A piece of a section that is read alone; anywhere in the file. */
+struct tk_page {
+    uint64_t offset;
+    uint32_t size;     /* 0: nothing is there */
+    uint32_t checksum; /* tk_page_checksum */
+};
+_Static_assert(sizeof(struct tk_page) == 16, "docs/formats/segment.md");
+
+static inline uint32_t
+tk_page_checksum(tk_str page) /* low half of the XXH3-64 */
+{
+    return (uint32_t)tk_hash_stable(page);
+}
+
 struct tk_footer {
     uint32_t version, project;
     uint64_t first, last;

@@ -25,7 +25,6 @@ enum {
 };
 
 static const size_t CAPACITY_MIN = 1024, RUNS_LIMIT = (size_t)1 << 30;
-_Static_assert(sizeof(struct tk_value_index_page) == 16, "docs/formats/segment.md");
 _Static_assert(GROUP_BITS_MAX + TAG_BITS_MAX <= 56, "a pair is read in one go");
 
 void
@@ -172,13 +171,13 @@ write_pages(const uint64_t *keys, size_t count, unsigned page_bits, unsigned pai
         size_t begin = at, out_begin = out->len;
         while (at < count && keys[at] >> (pair_bits + BUCKET_BITS) == page)
             at++;
-        struct tk_value_index_page entry = {0};
+        struct tk_page entry = {0};
         if (at > begin)
             write_page(keys + begin, at - begin, pair_bits, out);
         if (at > begin && out->status == TK_OK) {
             tk_str bytes = {out->ptr + out_begin, out->len - out_begin};
-            entry = (struct tk_value_index_page){offset + out_begin, (uint32_t)bytes.len,
-                                                 tk_value_index_checksum(bytes)};
+            entry =
+                (struct tk_page){offset + out_begin, (uint32_t)bytes.len, tk_page_checksum(bytes)};
         }
         tk_buf_append(table, (tk_str){(const char *)&entry, sizeof entry});
     }
@@ -239,7 +238,7 @@ tk_value_index_next(tk_str *rest, struct tk_value_index_run *ret_run)
         run.tag_bits > TAG_BITS_MAX ||
         run.page_bits + BUCKET_BITS + run.tag_bits + run.group_bits > 64)
         return TK_ERR_CORRUPT;
-    size_t size = HEAD_SIZE + (sizeof(struct tk_value_index_page) << run.page_bits);
+    size_t size = HEAD_SIZE + (sizeof(struct tk_page) << run.page_bits);
     if (rest->len < size)
         return TK_ERR_CORRUPT;
     *rest = (tk_str){rest->ptr + size, rest->len - size};
@@ -247,19 +246,13 @@ tk_value_index_next(tk_str *rest, struct tk_value_index_run *ret_run)
     return TK_OK;
 }
 
-struct tk_value_index_page
+struct tk_page
 tk_value_index_page_of(const struct tk_value_index_run *run, uint64_t hash)
 {
-    struct tk_value_index_page page;
+    struct tk_page page;
     uint64_t number = run->page_bits > 0 ? hash >> (64 - run->page_bits) : 0;
     memcpy(&page, run->pages + number * sizeof page, sizeof page);
     return page;
-}
-
-uint32_t
-tk_value_index_checksum(tk_str page)
-{
-    return (uint32_t)tk_hash_stable(page);
 }
 
 enum tk_err

@@ -7,7 +7,7 @@
  *
  * Builders collect while a segment is written.  Nothing here is thread-safe.
  */
-#include "base/bytes.h"
+#include "store/embedded/columns.h"
 
 #include <stdbool.h>
 
@@ -42,17 +42,9 @@ struct tk_value_index_run {
     unsigned page_bits, group_bits, tag_bits;
     const char *pages; /* the table */
 };
-struct tk_value_index_page {
-    uint64_t offset; /* in the file */
-    uint32_t size;   /* 0: nothing is there */
-    uint32_t checksum;
-};
 /* The first run of *rest, which moves behind it.  TK_ERR_END: none is left; TK_ERR_CORRUPT. */
 enum tk_err tk_value_index_next(tk_str *rest, struct tk_value_index_run *ret_run) TK_MUST_USE;
-struct tk_value_index_page tk_value_index_page_of(const struct tk_value_index_run *run,
-                                                  uint64_t hash);
-/* Low half of the XXH3-64 of a page. */
-uint32_t tk_value_index_checksum(tk_str page);
+struct tk_page tk_value_index_page_of(const struct tk_value_index_run *run, uint64_t hash);
 /* Groups, ascending, the first `capacity` of them; *ret_count is how many there are. */
 enum tk_err tk_value_index_lookup(const struct tk_value_index_run *run, tk_str page, uint64_t hash,
                                   uint32_t *groups, uint32_t capacity,

@@ -1,6 +1,4 @@
 /* The value index and postings: in which groups a value may be. */
-#include "base/hash.h"
-#include "store/embedded/columns.h"
 #include "store/embedded/value_index.h"
 #include "test.h"
 
@@ -39,12 +37,12 @@ flush(struct made *made)
 }
 
 static tk_str
-page_bytes(const struct made *made, struct tk_value_index_page page)
+page_bytes(const struct made *made, struct tk_page page)
 {
     tk_str bytes = {made->pages.ptr + (page.offset - FILE_OFFSET), page.size};
     assert_true(page.offset >= FILE_OFFSET);
     assert_true(page.offset - FILE_OFFSET + page.size <= made->pages.len);
-    assert_int_equal(tk_value_index_checksum(bytes), page.checksum);
+    assert_int_equal(tk_page_checksum(bytes), page.checksum);
     return bytes;
 }
 
@@ -57,7 +55,7 @@ look_up(const struct made *made, uint64_t hash, uint32_t *groups, uint32_t capac
     uint32_t found = 0, count;
     enum tk_err code;
     while ((code = tk_value_index_next(&rest, &run)) == TK_OK) {
-        struct tk_value_index_page page = tk_value_index_page_of(&run, hash);
+        struct tk_page page = tk_value_index_page_of(&run, hash);
         if (page.size == 0)
             continue;
         uint32_t left = found < capacity ? capacity - found : 0;
