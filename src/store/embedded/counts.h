@@ -35,6 +35,7 @@ enum tk_err tk_operations_intern(struct tk_operations *operations, tk_str servic
                                  int32_t kind, uint32_t *ret_number) TK_MUST_USE;
 enum tk_err tk_operations_add(struct tk_operations *operations, uint32_t number, bool is_error,
                               uint64_t end_nano, uint32_t bucket) TK_MUST_USE;
+/* `from` NULL: there were too many, and so there are in `to`. */
 enum tk_err tk_operations_merge(struct tk_operations *to,
                                 const struct tk_operations *from) TK_MUST_USE;
 /* Nothing when there were too many. */
