@@ -5,7 +5,6 @@ import random
 import statistics
 import tempfile
 import urllib.parse
-from pathlib import Path
 
 from ingest import bytes_per_span, size_name
 from server import Directory, Server, load, output, tool
@@ -49,8 +48,7 @@ def ask(server, targets, seconds=BUDGET_SECONDS, cold=None, statuses=(200,), hea
 
 def latencies(name, answers):
     times = sorted(milliseconds for _, milliseconds, _ in answers)
-    return {f"{name}: p50 ms": statistics.median(times), f"{name}: p99 ms": times[(len(times) - 1) * 99 // 100],
-            f"{name}: asked": len(times)}
+    return {f"{name}: p50 ms": statistics.median(times), f"{name}: p99 ms": times[(len(times) - 1) * 99 // 100]}
 
 
 def traces(**parameters):
@@ -145,25 +143,32 @@ def time_bounds(server):
 
 
 def build(options, directory, name):
-    """A store with `options.spans` spans, sealed, compacted and started anew."""
-    sent_file = directory.parent / (directory.name + ".traces")
-    server = Server(directory)
-    try:
-        got = load(server, "--spans", options.spans, "--seed", options.seed, "--run", 1, "--needles", NEEDLES,
-                   "--traces", sent_file)
-        sent = [(line.split()[0], int(line.split()[1])) for line in sent_file.read_text().splitlines()]
-    finally:
-        sent_file.unlink(missing_ok=True)
+    """A store with `options.spans` spans, sealed and compacted: what is in it, and the figures of its making."""
+    server = Server(directory / "data")
+    got = load(server, "--spans", options.spans, "--seed", options.seed, "--run", 1, "--needles", NEEDLES,
+               "--traces", directory / "traces")
     settling = server.settle()
     server.stop()
+    if got["needles"] != NEEDLES or got["failed"]:
+        raise SystemExit(f"bench: {got}")
     figures = {f"{name}: spans/s while filling": got["spansPerSecond"],
                f"{name}: ack p99 ms while filling": got["ackP99Ms"],
                f"{name}: CPU us/span, stored, sealed and compacted": server.cpu_at_stop / got["spans"] * 1e6,
                f"{name}: seconds until nothing was left to do": settling,
-               **bytes_per_span(directory, name, got["spans"])}
-    if got["needles"] != NEEDLES or got["failed"]:
-        raise SystemExit(f"bench: {got}")
-    return sent, got["spans"], figures
+               **bytes_per_span(directory / "data", name, got["spans"])}
+    sent = [(line.split()[0], int(line.split()[1])) for line in (directory / "traces").read_text().splitlines()]
+    return {"sent": sent, "spans": got["spans"], "figures": figures}
+
+
+def built(options, directory, name):
+    """The same, from an earlier run with --store if there is one."""
+    made = directory / "made.json"
+    if made.exists():
+        return {**json.loads(made.read_text()), "figures": {}}
+    directory.mkdir(parents=True, exist_ok=True)
+    store = build(options, directory, name)
+    made.write_text(json.dumps(store))
+    return store
 
 
 def ask_all(server, directory, name, sent, spans):
@@ -197,20 +202,26 @@ def ask_all(server, directory, name, sent, spans):
     return figures
 
 
+def measure(options, directory):
+    name = f"{size_name(options.spans)} store"
+    store = built(options, directory, name)
+    figures = store["figures"]
+    server = Server(directory / "data")
+    figures[f"{name}: start seconds"] = server.ready_seconds
+    server.settle()
+    figures[f"{name}: RSS MiB, started"] = server.status_mib("VmRSS")
+    figures.update(ask_all(server, directory / "data", name, store["sent"], store["spans"]))
+    figures[f"{name}: RSS MiB, after all questions"] = server.status_mib("VmRSS")
+    server.stop()
+    return figures
+
+
 def queries(options):
     """a store of --spans at rest: by id, searches, metrics; checked for being right"""
-    name = f"{size_name(options.spans)} store"
-    with Directory() as folder:
-        directory = Path(folder) / "data"
-        sent, spans, figures = build(options, directory, name)
-        server = Server(directory)
-        figures[f"{name}: start seconds"] = server.ready_seconds
-        server.settle()
-        figures[f"{name}: RSS MiB, started"] = server.status_mib("VmRSS")
-        figures.update(ask_all(server, directory, name, sent, spans))
-        figures[f"{name}: RSS MiB, after all questions"] = server.status_mib("VmRSS")
-        server.stop()
-        return figures
+    if options.store:
+        return measure(options, options.store)
+    with Directory() as directory:
+        return measure(options, directory)
 
 
 queries.once = True

@@ -13,13 +13,15 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
+import giant
 import ingest
 import queries
 from server import ROOT
 
 RESULTS = ROOT / "bench" / "results"
-MEASUREMENTS = {**ingest.MEASUREMENTS, **queries.MEASUREMENTS}
+MEASUREMENTS = {**ingest.MEASUREMENTS, **queries.MEASUREMENTS, **giant.MEASUREMENTS}
 USUAL = ["start", "decode", "ingest", "quiet", "queries"]
 
 
@@ -78,6 +80,7 @@ def main():
     parser.add_argument("--spans", type=count_of, default="1M", help="of a load and of the store asked: 1M, 10M, 100M")
     parser.add_argument("--runs", type=int, default=3, help="of each but `queries`, `crash` and `giant` [3]")
     parser.add_argument("--seed", type=int, default=1, help="of the spans [1]")
+    parser.add_argument("--store", type=Path, metavar="DIR", help="where `queries` keeps its store, or has it already")
     parser.add_argument("--record", metavar="NAME", help="keep the table as bench/results/DATE-NAME.md")
     options = parser.parse_args()
     if (os.cpu_count() or 1) < 2:

@@ -445,8 +445,7 @@ add_server_span(struct tk_generate *generate, const struct span *parent, uint32_
     struct span span = begin(generate, parent, service, some_process(generate, service));
     /* Fewer than one call leads on from each, or the first branch would take all. */
     add_children(generate, &span,
-                 parent == NULL ? TK_GENERATE_TRACE_SPANS_MAX
-                                : (uint32_t)random_below(generate, 4));
+                 parent == NULL ? generate->_left : (uint32_t)random_below(generate, 4));
     enter(generate, &span);
     add(generate, &span, TK_KIND_SERVER, SCOPE_HTTP,
         TEXT(generate, "%s /v1/%s/{id}", method, what));
@@ -460,14 +459,17 @@ add_server_span(struct tk_generate *generate, const struct span *parent, uint32_
 static uint32_t
 trace_size(struct tk_generate *generate)
 {
+    enum { LONGEST = 200 };
     uint64_t kind = random_below(generate, 100), u = random_below(generate, 1000);
+    if (generate->options.trace_spans > 0)
+        return generate->options.trace_spans;
     if (kind < 30)
         return 1 + (uint32_t)(u % 3);
     if (kind < 80)
         return 3 + (uint32_t)(u % 10);
     if (kind < 97)
         return 10 + (uint32_t)(u % 21);
-    return 30 + (uint32_t)(u * u * (TK_GENERATE_TRACE_SPANS_MAX - 29) / 1000000);
+    return 30 + (uint32_t)(u * u * (LONGEST - 29) / 1000000);
 }
 
 enum tk_err

@@ -13,15 +13,16 @@
  */
 #include "trace/batch.h"
 
-enum { TK_GENERATE_TRACE_SPANS_MAX = 200 };
+enum { TK_GENERATE_TRACE_SPANS_MAX = 10000000 };
 
 struct tk_generate_options {
     uint64_t seed;
-    uint32_t services;   /* 0: 30 */
-    uint32_t instances;  /* processes of each service; 0: 8 */
-    uint32_t error_in;   /* one in so many requests fails; 0: 50 */
-    uint64_t start_nano; /* of the first trace; 0: 2026-01-01 */
-    uint64_t step_nano;  /* from one trace to the next; 0: 1 ms */
+    uint32_t services;    /* 0: 30 */
+    uint32_t instances;   /* processes of each service; 0: 8 */
+    uint32_t error_in;    /* one in so many requests fails; 0: 50 */
+    uint32_t trace_spans; /* exactly so many in a trace; 0: 1 to 200, 10 in the mean */
+    uint64_t start_nano;  /* of the first trace; 0: 2026-01-01 */
+    uint64_t step_nano;   /* from one trace to the next; 0: 1 ms */
 };
 
 struct tk_generate {

@@ -136,7 +136,9 @@ make_round(struct tk_load *load, struct tk_error *err)
     if (round.spans == 0 && spans > 0 && spans < 500000)
         round.spans = (uint32_t)spans;
     uint64_t dated = rate > 0 ? rate : DATED_RATE;
-    round.generate.step_nano = 1000000000u * (uint64_t)TRACE_SPANS_MEAN / dated;
+    uint64_t trace_spans =
+        round.generate.trace_spans > 0 ? round.generate.trace_spans : TRACE_SPANS_MEAN;
+    round.generate.step_nano = 1000000000u * trace_spans / dated;
     round.generate.step_nano += round.generate.step_nano == 0;
     enum tk_err code = tk_round_make(&load->round, &round);
     if (code != TK_OK)

@@ -203,11 +203,11 @@ note_patches(struct noting *noting)
     }
 }
 
-/* What a process gathered becomes the next body, and the process begins anew. */
+/* Rows of what a process gathered become the next body. */
 static enum tk_err
-add_body(struct tk_round *round, struct tk_batch *batch, struct tk_buf *out)
+add_body(struct tk_round *round, const struct tk_batch *batch, struct tk_range rows,
+         struct tk_buf *out)
 {
-    struct tk_range rows = {0, batch->span_count};
     tk_buf_clear(out);
     if (round->_format == TK_FORMAT_OTLP_JSON)
         tk_otlp_json_encode(batch, rows, out);
@@ -222,32 +222,39 @@ add_body(struct tk_round *round, struct tk_batch *batch, struct tk_buf *out)
     struct tk_body *body = &round->bodies[round->body_count++];
     *body = (struct tk_body){.offset = round->byte_count,
                              .len = (uint32_t)out->len,
-                             .span_count = batch->span_count,
+                             .span_count = rows.count,
                              .patch_begin = round->patch_count};
     memcpy(round->bytes + body->offset, out->ptr, out->len);
     round->byte_count += out->len;
-    round->span_count += batch->span_count;
+    round->span_count += rows.count;
     if (body->len > round->body_len_max)
         round->body_len_max = body->len;
-    for (uint32_t row = 0; row < batch->span_count; row++)
+    for (uint32_t row = rows.begin; row < rows.begin + rows.count; row++)
         if (batch->end_nano[row] > body->end_nano)
             body->end_nano = batch->end_nano[row];
     struct noting noting = {.round = round, .body = body};
     note_patches(&noting);
-    tk_batch_clear(batch);
     return noting.failed ? TK_ERR_MEMORY : TK_OK;
 }
 
-/* Bodies of all processes that have at least `least` spans. */
+/* Bodies of all processes that have at least `least` spans, which begin anew. */
 static enum tk_err
-add_bodies(struct tk_round *round, struct tk_generate *generate, uint32_t least, struct tk_buf *out)
+add_bodies(struct tk_round *round, struct tk_generate *generate, uint32_t least,
+           uint32_t body_spans, struct tk_buf *out)
 {
     for (uint32_t i = 0; i < generate->process_count; i++) {
-        if (generate->processes[i]->span_count < least)
+        struct tk_batch *batch = generate->processes[i];
+        uint32_t count = batch->span_count;
+        if (count < least)
             continue;
-        enum tk_err code = add_body(round, generate->processes[i], out);
-        if (code != TK_OK)
-            return code;
+        for (uint32_t begin = 0; begin < count; begin += body_spans) {
+            uint32_t left = count - begin;
+            struct tk_range rows = {begin, left < body_spans ? left : body_spans};
+            enum tk_err code = add_body(round, batch, rows, out);
+            if (code != TK_OK)
+                return code;
+        }
+        tk_batch_clear(batch);
     }
     return TK_OK;
 }
@@ -263,12 +270,12 @@ add_traces(struct tk_round *round, struct tk_generate *generate, uint32_t spans,
         struct tk_round_trace *trace = &round->traces[round->trace_count++];
         enum tk_err code = tk_generate_trace(generate, &trace->id, &trace->span_count);
         if (code == TK_OK)
-            code = add_bodies(round, generate, body_spans, out);
+            code = add_bodies(round, generate, body_spans, body_spans, out);
         if (code != TK_OK)
             return code;
         made += trace->span_count;
     }
-    return add_bodies(round, generate, 1, out);
+    return add_bodies(round, generate, 1, body_spans, out);
 }
 
 enum tk_err

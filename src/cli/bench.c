@@ -13,7 +13,7 @@ enum { TRACES_LISTED = 10000, BODY_SPANS_MAX = 100000, SERVICES_MAX = 10000, PRO
 struct config {
     struct tk_load_options load;
     const char *key, *read_key, *protocol, *format, *encoding, *traces;
-    uint64_t batch, services, instances, seed, probes, probe_pause_ms;
+    uint64_t batch, services, instances, trace_spans, seed, probes, probe_pause_ms;
     bool json;
 };
 
@@ -51,6 +51,9 @@ check(struct config *config)
         config->services > SERVICES_MAX / config->instances)
         return tk_cli_fail(TK_EXIT_USAGE, "bench",
                            "--services times --instances: 1 to %d processes", SERVICES_MAX);
+    if (config->trace_spans > TK_GENERATE_TRACE_SPANS_MAX)
+        return tk_cli_fail(TK_EXIT_USAGE, "bench", "--trace-spans: up to %d",
+                           TK_GENERATE_TRACE_SPANS_MAX);
     if (config->probes > PROBES_MAX)
         return tk_cli_fail(TK_EXIT_USAGE, "bench", "--probes: up to %d", PROBES_MAX);
     if (load->grpc && load->round.format == TK_FORMAT_OTLP_JSON)
@@ -201,11 +204,13 @@ tk_cli_bench(int argc, char **argv)
          "protobuf|json", NULL},
         {"encoding", TK_OPTION_CHOICE, &config.encoding, "E",
          "none|gzip|zstd, made beforehand: needs --spans [none]", "none|gzip|zstd", NULL},
-        {"batch", TK_OPTION_NUMBER, &config.batch, "N", "spans of a request, at most about [512]",
-         NULL, NULL},
+        {"batch", TK_OPTION_NUMBER, &config.batch, "N", "spans of a request, at most [512]", NULL,
+         NULL},
         {"services", TK_OPTION_NUMBER, &config.services, "N", "[30]", NULL, NULL},
         {"instances", TK_OPTION_NUMBER, &config.instances, "N",
          "processes of each service; each sends its own spans [8]", NULL, NULL},
+        {"trace-spans", TK_OPTION_NUMBER, &config.trace_spans, "N",
+         "of each trace [1 to 200, 10 in the mean]", NULL, NULL},
         {"seed", TK_OPTION_NUMBER, &config.seed, "N", "of the traces [1]", NULL, NULL},
         {"run", TK_OPTION_NUMBER, &config.load.run, "N",
          "0 to 2^32 - 1: which ids the traces have [random]", NULL, NULL},
@@ -244,6 +249,7 @@ tk_cli_bench(int argc, char **argv)
     config.load.round.generate.services = (uint32_t)config.services;
     config.load.round.generate.instances = (uint32_t)config.instances;
     config.load.round.generate.seed = config.seed;
+    config.load.round.generate.trace_spans = (uint32_t)config.trace_spans;
     status = run(&config);
 out:
     tk_arena_release(&arena);
