@@ -4,6 +4,7 @@
  *     bench_decode [SPANS_PER_BODY] [SECONDS] [ONLY]
  */
 #include "base/assert.h"
+#include "base/memory.h"
 #include "bench/round.h"
 #include "wire/compress.h"
 
@@ -93,6 +94,7 @@ measure(const char *name, enum tk_format format, enum tk_encoding encoding, uint
 int
 main(int argc, char **argv)
 {
+    tk_memory_setup(LIMIT); /* as the server does */
     uint32_t body_spans = argc > 1 ? (uint32_t)atoi(argv[1]) : 0;
     double seconds = argc > 2 ? atof(argv[2]) : 1;
     only = argc > 3 ? argv[3] : NULL;
