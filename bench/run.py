@@ -43,32 +43,42 @@ def count_of(text):
     return int(found.group(1)) * {"": 1, "K": 1000, "M": 1000000}[found.group(2)]
 
 
-def last_recorded():
-    """Every figure's median in the newest result of this machine that has it."""
+def rows_of(path):
+    """The lines of a recorded table by figure."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {line.split("|")[1].strip(): line for line in lines if line.startswith("| ") and "| median |" not in line}
+
+
+def last_recorded(but):
+    """Every figure's median in the newest result of this machine that has it; `but` is the one being made."""
     figures = {}
     for path in sorted(RESULTS.glob("*.md")):
-        text = path.read_text()
-        if f"Machine: {machine()}" in text:
-            figures.update((name, float(median))
-                           for name, median in re.findall(r"^\| ([^|]+?) \| ([\d.]+) \|", text, re.M))
+        if path == but or f"Machine: {machine()}" not in path.read_text():
+            continue
+        for name, line in rows_of(path).items():
+            if re.fullmatch(r"[\d.]+", line.split("|")[2].strip()):
+                figures[name] = float(line.split("|")[2])
     return figures
 
 
-def table(figures, options, load_before):
-    last = last_recorded()
-    lines = [f"Machine: {machine()}, Linux {platform.release()}", f"Commit: {commit()}. {time.strftime('%Y-%m-%d %H:%M')}.",
-             f"Knobs: {' '.join(options.what)} --spans {options.spans} --runs {options.runs}. "
-             f"Load average before: {load_before:.1f}.", "",
-             "| what | median | smallest | largest | to last recorded |", "|---|---|---|---|---|"]
+def rows(figures, last):
     for name, values in figures.items():
         if isinstance(values[0], str):
-            lines.append(f"| {name} | {values[0]} | - | - | - |")
+            yield name, f"| {name} | {values[0]} | | | |"
             continue
         median = statistics.median(values)
         ratio = f"{median / last[name]:.2f}x" if last.get(name) else "-"
         digits = 0 if median >= 1000 else 2 if median >= 1 else 3
-        lines.append(f"| {name} | {median:.{digits}f} | {min(values):.{digits}f} | {max(values):.{digits}f} | {ratio} |")
-    return "\n".join(lines) + "\n"
+        shown = " | ".join(f"{value:.{digits}f}" for value in (median, min(values), max(values)))
+        yield name, f"| {name} | {shown} | {ratio} |"
+
+
+def table(lines, options, load_before):
+    return "\n".join([
+        f"Machine: {machine()}, Linux {platform.release()}",
+        f"Commit: {commit()}. {time.strftime('%Y-%m-%d %H:%M')}.",
+        f"Knobs: --runs {options.runs} --seed {options.seed}. Load average before: {load_before:.1f}.", "",
+        "| what | median | smallest | largest | to last recorded |", "|---|---|---|---|---|", *lines]) + "\n"
 
 
 def main():
@@ -81,7 +91,7 @@ def main():
     parser.add_argument("--runs", type=int, default=3, help="of each but `queries`, `crash` and `giant` [3]")
     parser.add_argument("--seed", type=int, default=1, help="of the spans [1]")
     parser.add_argument("--store", type=Path, metavar="DIR", help="where `queries` keeps its store, or has it already")
-    parser.add_argument("--record", metavar="NAME", help="keep the table as bench/results/DATE-NAME.md")
+    parser.add_argument("--record", metavar="NAME", help="keep the table as bench/results/DATE-NAME.md; more runs of a day add to it")
     options = parser.parse_args()
     if (os.cpu_count() or 1) < 2:
         parser.error("load and server need a core each")
@@ -98,11 +108,12 @@ def main():
                 figures.setdefault(name, []).append(value)
                 shown = value if isinstance(value, str) else f"{value:.3f}"
                 print(f"  {name}: {shown}", file=sys.stderr, flush=True)
-    text = table(figures, options, load_before)
-    sys.stdout.write(text)
+    record = RESULTS / f"{time.strftime('%Y-%m-%d')}-{options.record}.md"
+    new = dict(rows(figures, last_recorded(record)))
+    sys.stdout.write(table(new.values(), options, load_before))
     if options.record:
         RESULTS.mkdir(exist_ok=True)
-        (RESULTS / f"{time.strftime('%Y-%m-%d')}-{options.record}.md").write_text(text)
+        record.write_text(table({**rows_of(record), **new}.values(), options, load_before))
 
 
 if __name__ == "__main__":

@@ -247,9 +247,9 @@ add_bodies(struct tk_round *round, struct tk_generate *generate, uint32_t least,
         uint32_t count = batch->span_count;
         if (count < least)
             continue;
-        for (uint32_t begin = 0; begin < count; begin += body_spans) {
-            uint32_t left = count - begin;
-            struct tk_range rows = {begin, left < body_spans ? left : body_spans};
+        for (struct tk_range rows = {0, 0}; rows.begin < count; rows.begin += rows.count) {
+            uint32_t left = count - rows.begin; /* no body for the few of the last trace */
+            rows.count = left < 2 * body_spans ? left : body_spans;
             enum tk_err code = add_body(round, batch, rows, out);
             if (code != TK_OK)
                 return code;

@@ -22,7 +22,7 @@ extern const char tk_round_needle[TK_ROUND_NEEDLE_SIZE + 1]; /* an enduser.id */
 struct tk_round_options {
     struct tk_generate_options generate;
     uint32_t spans;      /* about so many in a round, 0: 500,000 */
-    uint32_t body_spans; /* at most so many in a body, 0: 512 */
+    uint32_t body_spans; /* about so many in a full body, 0: 512 */
     enum tk_format format;
 };
 
