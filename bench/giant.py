@@ -24,7 +24,7 @@ def columns(server, trace_id, parameters, repeats):
 def giant(options):
     """a trace of 1,000,000 spans: the first rows of its waterfall, all of them, its span by search"""
     with Directory() as directory:
-        server = Server(directory / "data")
+        server = Server(directory / "data", options)
         got = load(server, "--spans", SPANS, "--trace-spans", SPANS, "--seed", options.seed, "--run", 1,
                    "--traces", directory / "traces")
         load(server, "--spans", 100000, "--seed", options.seed, "--run", 2)
@@ -33,7 +33,7 @@ def giant(options):
         figures = {"giant: spans/s acknowledged": got["spansPerSecond"],
                    "giant: peak RSS MiB, loading": server.status_mib("VmHWM")}
         server.stop()
-        server = Server(directory / "data")
+        server = Server(directory / "data", options)
         server.settle()
         questions = {"giant: first rows, the first time": lambda: columns(server, trace_id, f"limit={SCREEN_ROWS}", 1),
                      "giant: first rows": lambda: columns(server, trace_id, f"limit={SCREEN_ROWS}", REPEATS),

@@ -55,10 +55,10 @@ def traces(**parameters):
     return "/api/v1/traces?" + urllib.parse.urlencode(parameters)
 
 
-def metrics(query, bounds):
+def metrics(query, bounds, steps):
     start, end = bounds
     return "/api/v1/metrics?" + urllib.parse.urlencode(
-        {"q": query, "start": start, "end": end, "step": str(end - start)})
+        {"q": query, "start": start, "end": end, "step": f"{(end - start) // steps // 10**9}s"})
 
 
 def by_id(server, sent, cold=None):
@@ -116,15 +116,21 @@ def unique_value(server, sent):
     return answers
 
 
-def grouped(server, query, bounds, spans=None):
-    """A metric over all spans by service, as one step; counts must add up."""
-    answers = ask(server, [metrics(query, bounds)] * REPEATS)
+def grouped(server, query, bounds, spans=None, steps=1):
+    """A metric over all spans; counts must add up."""
+    answers = ask(server, [metrics(query, bounds, steps)] * REPEATS)
     if spans is not None:
         series = json.loads(answers[0][2])["series"]
         total = sum(value for one in series for value in values_of(one))
         if total != spans:
             raise Wrong(f"{query}: {total} of {spans} spans")
     return answers
+
+
+def fresh(server):
+    """Spans that come while all the others are there: seconds until they are found."""
+    found = load(server, "--rate", 1000, "--seconds", 8, "--batch", 100, "--probes", 50)
+    return {"p50 ms": found["foundP50Ms"], "p99 ms": found["foundP99Ms"]}
 
 
 def values_of(series):
@@ -136,15 +142,15 @@ def values_of(series):
 
 
 def time_bounds(server):
-    """Of all that is stored: an hour around the newest and 24 h before; both whole seconds."""
+    """Around all that is stored: from 23 h before the newest trace to an hour after it."""
     found = server.get_json(traces(q="{ }", limit=1))["traces"][0]
     newest_second = int(found["startTimeUnixNano"]) // 10**9
-    return (newest_second - 86400) * 10**9, (newest_second + 3600) * 10**9
+    return (newest_second - 82800) * 10**9, (newest_second + 3600) * 10**9
 
 
 def build(options, directory, name):
     """A store with `options.spans` spans, sealed and compacted: what is in it, and the figures of its making."""
-    server = Server(directory / "data")
+    server = Server(directory / "data", options)
     got = load(server, "--spans", options.spans, "--seed", options.seed, "--run", 1, "--needles", NEEDLES,
                "--traces", directory / "traces")
     settling = server.settle()
@@ -187,6 +193,8 @@ def ask_all(server, directory, name, sent, spans):
         "count by service": lambda: grouped(server, "{ } | count_over_time() by (resource.service.name)", bounds, spans),
         "p95 by service":
             lambda: grouped(server, "{ } | quantile_over_time(duration, .95) by (resource.service.name)", bounds),
+        "count by service, 60 steps":
+            lambda: grouped(server, "{ } | count_over_time() by (resource.service.name)", bounds, spans, 60),
         "count by name": lambda: grouped(server, "{ } | count_over_time() by (name)", bounds, spans),
         "count of errors by service":
             lambda: grouped(server, "{ status = error } | count_over_time() by (resource.service.name)", bounds),
@@ -199,6 +207,10 @@ def ask_all(server, directory, name, sent, spans):
             figures[f"{name}: {question}"] = f"not answered ({why})".replace("|", "/").replace("\n", " ")
         except Wrong as why:
             raise SystemExit(f"bench: wrong answer: {why}") from why
+    try:
+        figures.update((f"{name}: acknowledged to found: {which}", value) for which, value in fresh(server).items())
+    except SystemExit:
+        figures[f"{name}: acknowledged to found"] = "not found within ten seconds"
     return figures
 
 
@@ -206,7 +218,7 @@ def measure(options, directory):
     name = f"{size_name(options.spans)} store"
     store = built(options, directory, name)
     figures = store["figures"]
-    server = Server(directory / "data")
+    server = Server(directory / "data", options)
     figures[f"{name}: start seconds"] = server.ready_seconds
     server.settle()
     figures[f"{name}: RSS MiB, started"] = server.status_mib("VmRSS")

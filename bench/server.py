@@ -23,10 +23,10 @@ SETTLE_SECONDS = 900
 class Server:
     """A server on a free port, on one core or on all of them."""
 
-    def __init__(self, directory, cores=1):
+    def __init__(self, directory, options, cores=1):
         where = str(SERVER_CORE) if cores == 1 else f"0-{cores - 1}"
         command = ["taskset", "-c", where, str(BUILD / "tracekit"), "serve", "--dev", "--data", str(directory),
-                   "--listen", "127.0.0.1:0", "--threads", str(cores)]
+                   "--listen", "127.0.0.1:0", "--threads", str(cores), *options.serve.split()]
         self.directory = Path(directory)
         started = time.monotonic()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,

@@ -133,8 +133,9 @@ make_round(struct tk_load *load, struct tk_error *err)
 {
     struct tk_round_options round = load->options.round;
     uint64_t spans = load->options.spans, rate = load->options.rate;
-    if (round.spans == 0 && spans > 0 && spans < 500000)
-        round.spans = (uint32_t)spans;
+    uint64_t wanted = spans > 0 ? spans : rate * load->options.seconds; /* 0: no one knows */
+    if (round.spans == 0 && wanted > 0 && wanted < TK_ROUND_SPANS)
+        round.spans = (uint32_t)wanted;
     uint64_t dated = rate > 0 ? rate : DATED_RATE;
     uint64_t trace_spans =
         round.generate.trace_spans > 0 ? round.generate.trace_spans : TRACE_SPANS_MEAN;

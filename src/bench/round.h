@@ -17,11 +17,12 @@
 #include "wire/wire.h"
 
 enum { TK_ROUND_NEEDLE_SIZE = sizeof "user-00000042" - 1 };
+enum { TK_ROUND_SPANS = 500000 };
 extern const char tk_round_needle[TK_ROUND_NEEDLE_SIZE + 1]; /* an enduser.id */
 
 struct tk_round_options {
     struct tk_generate_options generate;
-    uint32_t spans;      /* about so many in a round, 0: 500,000 */
+    uint32_t spans;      /* about so many in a round, 0: TK_ROUND_SPANS */
     uint32_t body_spans; /* about so many in a full body, 0: 512 */
     enum tk_format format;
 };
