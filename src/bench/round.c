@@ -25,7 +25,7 @@ enum {
     NUMBER_SIZE = 8,
     SERIAL_SIZE = 10,
     TIME_SIZE = 19,
-    BODY_TK_ROUND_SPANS = 512,
+    BODY_SPANS_DEFAULT = 512,
 };
 static const uint64_t SERIAL_MIN = 1000000000, SERIAL_MAX = 9999999999;
 
@@ -280,7 +280,7 @@ add_traces(struct tk_round *round, struct tk_generate *generate, uint32_t spans,
 enum tk_err
 tk_round_make(struct tk_round *round, const struct tk_round_options *options)
 {
-    uint32_t spans = options->spans != 0 ? options->spans : SPANS_DEFAULT;
+    uint32_t spans = options->spans != 0 ? options->spans : TK_ROUND_SPANS;
     uint32_t body_spans = options->body_spans != 0 ? options->body_spans : BODY_SPANS_DEFAULT;
     struct tk_generate generate;
     struct tk_buf out;
