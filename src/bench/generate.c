@@ -29,6 +29,8 @@ static const char *const methods[] = {"GET", "GET", "GET", "POST", "PUT", "DELET
 static const char *const tables[] = {"users", "orders", "order_items", "products", "sessions"};
 static const char *const topics[] = {"order.created", "payment.settled", "mail.requested"};
 static const char *const functions[] = {"load", "validate", "render", "authorize", "price"};
+static const char *const item_keys[] = {"app.load.items", "app.validate.items", "app.render.items",
+                                        "app.authorize.items", "app.price.items"};
 static const char *const agents[] = {
     "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 Chrome/126.0 Safari/537.36",
     "Mozilla/5.0 (iPhone; CPU iPhone OS 17_5 like Mac OS X) AppleWebKit/605.1.15 Mobile/15E148",
@@ -283,22 +285,33 @@ fail(struct tk_generate *generate, const struct span *span)
         batch->event[index].attrs.count = batch->attr_count - batch->event[index].attrs.begin;
 }
 
+static tk_str
+statement(struct tk_generate *generate, const char *operation, const char *table)
+{
+    if (strcmp(operation, "INSERT") == 0)
+        return TEXT(generate, "INSERT INTO %s (id, name, state) VALUES ($1, $2, $3)", table);
+    if (strcmp(operation, "UPDATE") == 0)
+        return TEXT(generate, "UPDATE %s SET state = $2 WHERE id = $1", table);
+    return TEXT(generate, "SELECT id, name, state FROM %s WHERE id = $1 LIMIT 50", table);
+}
+
 static void
 add_database_span(struct tk_generate *generate, const struct span *parent)
 {
-    const char *table = PICK(generate, tables);
+    static const char *const operations[] = {"SELECT", "SELECT", "SELECT", "INSERT", "UPDATE"};
+    const char *table = PICK(generate, tables), *operation = PICK(generate, operations);
     struct span span = begin_inside(generate, parent);
     enter(generate, &span);
-    add(generate, &span, TK_KIND_CLIENT, SCOPE_DB, TEXT(generate, "SELECT %s", table));
+    add(generate, &span, TK_KIND_CLIENT, SCOPE_DB, TEXT(generate, "%s %s", operation, table));
     attr_text(generate, "db.system.name", "postgresql");
     attr_text(generate, "db.namespace", "shop");
-    attr_text(generate, "db.operation.name", "SELECT");
+    attr_text(generate, "db.operation.name", operation);
     attr_text(generate, "db.collection.name", table);
-    attr(generate, "db.query.text",
-         TEXT(generate, "SELECT id, name, state FROM %s WHERE id = $1 LIMIT 50", table));
+    attr(generate, "db.query.text", statement(generate, operation, table));
     attr(generate, "server.address", TEXT(generate, "postgres-%u.shop.svc", parent->service % 3));
     attr_int(generate, "server.port", 5432);
-    attr_int(generate, "db.response.returned_rows", random_below(generate, 50));
+    if (strcmp(operation, "SELECT") == 0)
+        attr_int(generate, "db.response.returned_rows", random_below(generate, 50));
     attr(generate, "db.query.parameter.0", random_uuid(generate));
     finish(generate, &span);
 }
@@ -309,7 +322,8 @@ static void
 add_internal_span(struct tk_generate *generate, const struct span *parent)
 {
     struct span span = begin_inside(generate, parent);
-    const char *function = PICK(generate, functions);
+    uint64_t which = random_below(generate, COUNT(functions));
+    const char *function = functions[which], *items = item_keys[which];
     struct tk_value cost = {.type = TK_VALUE_DOUBLE,
                             .d = (double)random_below(generate, 100000) / 100};
     struct tk_value cached = {.type = TK_VALUE_BOOL, .b = random_below(generate, 4) == 0};
@@ -323,7 +337,7 @@ add_internal_span(struct tk_generate *generate, const struct span *parent)
     attr_int(generate, "thread.id", 1 + random_below(generate, 64));
     keep(generate, tk_batch_add_attr(generate->_batch, TK_STR("app.cache.hit"), cached));
     attr(generate, "app.cache.key", TEXT(generate, "order:%u", random_number(generate)));
-    attr_int(generate, "app.items.count", 1 + random_below(generate, 20));
+    attr_int(generate, items, 1 + random_below(generate, 20));
     keep(generate, tk_batch_add_attr(generate->_batch, TK_STR("app.order.total"), cost));
     finish(generate, &span);
 }
@@ -393,6 +407,8 @@ add_client_span(struct tk_generate *generate, const struct span *parent)
     attr(generate, "network.peer.address",
          TEXT(generate, "10.0.%u.%u", service, (unsigned)random_below(generate, 256)));
     attr_text(generate, "network.protocol.version", "1.1");
+    if (random_below(generate, 20) == 0)
+        attr_int(generate, "http.request.resend_count", 1 + random_below(generate, 2));
     attr(generate, "http.request.header.x-request-id", TEXT(generate, "%s", generate->_request_id));
     finish(generate, &span);
 }
@@ -421,7 +437,10 @@ add_server_attrs(struct tk_generate *generate, const struct span *span, const ch
     attr_text(generate, "http.request.method", method);
     attr(generate, "http.route", TEXT(generate, "/v1/%s/{id}", what));
     attr(generate, "url.path", TEXT(generate, "/v1/%s/%u", what, random_number(generate)));
-    attr_text(generate, "url.scheme", "https");
+    if (strcmp(method, "GET") == 0)
+        attr_text(generate, "url.scheme", "https");
+    else
+        attr_int(generate, "http.request.body.size", random_below(generate, 5000));
     attr(generate, "server.address",
          TEXT(generate, "%.*s.example.com", TK_STR_ARG(service_name(generate, span->service))));
     attr(generate, "client.address",
@@ -432,7 +451,8 @@ add_server_attrs(struct tk_generate *generate, const struct span *span, const ch
     attr(generate, "http.request.header.x-request-id", TEXT(generate, "%s", generate->_request_id));
     attr(generate, "enduser.id",
          TEXT(generate, "user-%u", 10000000 + (unsigned)random_below(generate, 1000000)));
-    attr_serial(generate, "order.id");
+    if (random_below(generate, 3) > 0)
+        attr_serial(generate, "order.id");
 }
 
 static void
