@@ -99,6 +99,10 @@ def ctest(preset, *options):
 
 PYTHON = sys.executable
 
+
+def sim(preset):
+    return f"build/{preset}/test/sim/sim"
+
 # TSan needs its addresses where it expects them: some kernels move them too far.
 TSAN = ["setarch", "-R"]
 
@@ -111,6 +115,10 @@ SUITES = [
           build("debug") + [ctest("debug", "-LE", "crash")]),
     Suite("tsan", "the same under TSan", read_ctest,
           build("tsan") + [TSAN + ctest("tsan", "-LE", "crash")]),
+    Suite("sim", "the store on a simulated disk, scheduler and clock, from thousands of seeds", read_plain,
+          build("release") + [[sim("release"), "--seeds", "4000"], [sim("release"), "--oom"]] +
+          build("debug") + [[sim("debug"), "--from", "1000000", "--seeds", "150"], [sim("debug"), "--oom", "--step", "9"]],
+          env={"ASAN_OPTIONS": "detect_leaks=0"}),
     Suite("lint", "formatters, linters and type checkers of every language", read_plain,
           build("release") + [["node", "sdk/js/build.mjs"], [PYTHON, "tools/lint.py"]]),
     Suite("page", "the page, in a real browser", read_node, [["npm", "test", "-w", "ui"]]),
@@ -158,6 +166,13 @@ def run(suite):
     return count, broken, text
 
 
+def replay(seed):
+    """One seed of the simulation, told as it goes: every operation, file call, answer and log line."""
+    for command in build("release"):
+        subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
+    return subprocess.run([sim("release"), "--seed", str(seed)], cwd=ROOT).returncode
+
+
 def show(suite, count, broken, text, seconds):
     print(f"{suite.name:8} {count.passed:5} passed {count.failed:3} failed {count.skipped:3} skipped "
           f"{seconds:6.0f} s   {suite.about}", flush=True)
@@ -176,7 +191,10 @@ def main():
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("suites", nargs="*", metavar="SUITE", help="only these")
     parser.add_argument("--list", action="store_true", help="name the suites")
+    parser.add_argument("--seed", type=int, metavar="N", help="replay one seed of `sim`, with its story")
     options = parser.parse_args()
+    if options.seed is not None:
+        return replay(options.seed)
     if options.list:
         for suite in SUITES:
             print(f"{suite.name:8} {suite.about}")

@@ -11,13 +11,17 @@ tk_answer_catalog(struct tk_call *call, tk_write_catalog *write, void *arg)
     struct tk_json_writer json;
     struct tk_arena arena;
     struct tk_buf body;
+    bool no_time;
     struct tk_catalog catalog = {.env = options->env, .arena = &arena};
 
     tk_arena_init(&arena, ARENA_CHUNK, ARENA_MAX);
-    if (!tk_param_query(call, &arena, &catalog.query)) {
+    if (!tk_param_times(call, &catalog.begin_nano, &catalog.end_nano, &no_time) ||
+        !tk_param_query(call, &arena, &catalog.query)) {
         tk_arena_release(&arena);
         return;
     }
+    if (no_time) /* the store's 0 is "no end": none starts within the last ns of all times */
+        catalog.begin_nano = UINT64_MAX;
     catalog.deadline_nano = tk_query_deadline(call);
     tk_buf_init(&body, ANSWER_MAX);
     tk_json_writer_init(&json, &body);

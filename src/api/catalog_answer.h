@@ -7,7 +7,8 @@
 typedef enum tk_err tk_write_catalog(const struct tk_catalog *catalog, void *arg,
                                      struct tk_json_writer *json, struct tk_error *err);
 
-/* Reads ?q=, opens the view, lets `write` put the answer, and sends it or the error. */
+/* Reads ?q=, ?start= and ?end=, opens the view, lets `write` put the answer, and sends it or the
+ * error. */
 void tk_answer_catalog(struct tk_call *call, tk_write_catalog *write, void *arg);
 
 #endif

@@ -11,6 +11,15 @@ tk_histogram_release(struct tk_histogram *histogram)
     *histogram = (struct tk_histogram){0};
 }
 
+void
+tk_histogram_clear(struct tk_histogram *histogram)
+{
+    for (uint32_t i = histogram->begin; i < histogram->end; i++)
+        histogram->_buckets[i - histogram->_first] = 0;
+    histogram->count = 0;
+    histogram->begin = histogram->end = 0;
+}
+
 /* Makes room for buckets [begin, end). */
 static enum tk_err
 reserve(struct tk_histogram *h, uint32_t begin, uint32_t end)

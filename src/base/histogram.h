@@ -38,6 +38,7 @@ tk_histogram_least(uint32_t bucket)
 }
 
 void tk_histogram_release(struct tk_histogram *histogram);
+void tk_histogram_clear(struct tk_histogram *histogram); /* empty, keeps the memory */
 enum tk_err tk_histogram_add(struct tk_histogram *histogram, uint32_t bucket,
                              uint64_t count) TK_MUST_USE;
 enum tk_err tk_histogram_merge(struct tk_histogram *to,

@@ -35,6 +35,7 @@ enum tk_exit tk_cli_tags(int argc, char **argv);
 enum tk_exit tk_cli_check(int argc, char **argv);
 enum tk_exit tk_cli_export(int argc, char **argv);
 enum tk_exit tk_cli_import(int argc, char **argv);
+enum tk_exit tk_cli_bench(int argc, char **argv);
 
 /* An error line to stderr: "tracekit <command>: <text>". Returns `status`. */
 enum tk_exit tk_cli_fail(enum tk_exit status, const char *command, const char *format, ...)

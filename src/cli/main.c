@@ -17,6 +17,7 @@ static const struct tk_command commands[] = {
     {"check", "verify a data directory", tk_cli_check},
     {"export", "write traces as OTLP JSON lines", tk_cli_export},
     {"import", "read OTLP files", tk_cli_import},
+    {"bench", "load a server with spans and measure it", tk_cli_bench},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
 

@@ -9,6 +9,7 @@
 #include "api/api.h"
 #include "api/keeper.h"
 #include "base/log.h"
+#include "base/memory.h"
 #include "cli/cli.h"
 #include "store/embedded/embedded.h"
 
@@ -21,6 +22,7 @@
 enum {
     STOP_GRACE_MS = 5000, /* of the ten seconds that a stop may take, the rest is for sealing */
     MEMORY_MIN = 64 << 20,
+    FREE_SHARE = 4, /* of --memory: as much may lie free in the heap */
     DISK_MIN = 4 << 20,
     BODY_MAX_LIMIT = 1 << 30,
     CONNECTIONS_MAX = 10000,
@@ -280,6 +282,7 @@ tk_cli_serve(int argc, char **argv)
     if (!parse(&config, argc, argv, &arena, &status))
         goto out;
     tk_log_set_level(log_level(config.log_level));
+    tk_memory_setup(config.memory / FREE_SHARE);
     (void)sigemptyset(&signals);
     (void)sigaddset(&signals, SIGTERM);
     (void)sigaddset(&signals, SIGINT);

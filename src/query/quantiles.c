@@ -1,61 +1,33 @@
-/*
- * quantiles - see quantiles.h.
- *
- * Buckets are log-linear: every power of two is cut into 128, so a bucket is at most 1/128 of its
- * numbers wide, and its middle at most 1/256 away from any of them.
- */
+/* quantiles - see quantiles.h. */
 #include "query/quantiles.h"
 
 #include <stdlib.h>
-
-enum { SUB_BITS = 7, SUB_COUNT = 1 << SUB_BITS, BUCKET_COUNT = (64 - SUB_BITS + 1) * SUB_COUNT };
 
 void
 tk_quantiles_release(struct tk_quantiles *quantiles)
 {
     free(quantiles->_samples);
-    free(quantiles->_buckets);
+    tk_histogram_release(&quantiles->_histogram);
     *quantiles = (struct tk_quantiles){0};
 }
 
-static uint32_t
-bucket_of(uint64_t number)
-{
-    if (number < SUB_COUNT)
-        return (uint32_t)number;
-    uint32_t exponent = 63 - (uint32_t)__builtin_clzll(number);
-    uint32_t within = (uint32_t)(number >> (exponent - SUB_BITS)) - SUB_COUNT;
-    return (exponent - SUB_BITS + 1) * SUB_COUNT + within;
-}
-
-static uint64_t
-middle_of(uint32_t bucket)
-{
-    if (bucket < SUB_COUNT)
-        return bucket;
-    uint32_t shift = bucket / SUB_COUNT - 1;
-    uint64_t low = (uint64_t)(SUB_COUNT + bucket % SUB_COUNT) << shift;
-    return low + (((uint64_t)1 << shift) - 1) / 2;
-}
-
+/* From now on only the histogram counts. */
 static enum tk_err
-begin_buckets(struct tk_quantiles *q)
+give_up_samples(struct tk_quantiles *q)
 {
-    q->_buckets = calloc(BUCKET_COUNT, sizeof *q->_buckets);
-    if (q->_buckets == NULL)
-        return TK_ERR_MEMORY;
-    for (uint64_t i = 0; i < q->count; i++)
-        q->_buckets[bucket_of(q->_samples[i])]++;
+    enum tk_err code = TK_OK;
+    for (uint64_t i = 0; q->_samples != NULL && i < q->count && code == TK_OK; i++)
+        code = tk_histogram_add(&q->_histogram, tk_histogram_bucket(q->_samples[i]), 1);
     free(q->_samples);
     q->_samples = NULL;
-    return TK_OK;
+    return code;
 }
 
 static enum tk_err
 add_sample(struct tk_quantiles *q, uint64_t number)
 {
-    if (q->count == q->_capacity) {
-        uint32_t capacity = q->_capacity == 0 ? 16 : q->_capacity * 2;
+    if (q->_samples == NULL || q->count == q->_capacity) {
+        uint32_t capacity = q->_samples == NULL ? 16 : q->_capacity * 2;
         uint64_t *grown = realloc(q->_samples, capacity * sizeof *grown);
         if (grown == NULL)
             return TK_ERR_MEMORY;
@@ -69,19 +41,25 @@ add_sample(struct tk_quantiles *q, uint64_t number)
 enum tk_err
 tk_quantiles_add(struct tk_quantiles *q, uint64_t number)
 {
-    enum tk_err result = TK_OK;
-    if (q->_buckets == NULL && q->count == TK_QUANTILES_EXACT)
-        result = begin_buckets(q);
-    if (result == TK_OK && q->_buckets == NULL)
-        result = add_sample(q, number);
-    if (result != TK_OK)
-        return result;
-    if (q->_buckets != NULL)
-        q->_buckets[bucket_of(number)]++;
-    q->_min = q->count == 0 || number < q->_min ? number : q->_min;
-    q->_max = q->count == 0 || number > q->_max ? number : q->_max;
-    q->count++;
-    return TK_OK;
+    enum tk_err code = TK_OK;
+    if (q->_samples != NULL && q->count == TK_QUANTILES_EXACT)
+        code = give_up_samples(q);
+    if (code == TK_OK && q->count == q->_histogram.count && q->count > 0)
+        code = tk_histogram_add(&q->_histogram, tk_histogram_bucket(number), 1);
+    else if (code == TK_OK)
+        code = add_sample(q, number);
+    q->count += code == TK_OK;
+    return code;
+}
+
+enum tk_err
+tk_quantiles_merge(struct tk_quantiles *q, const struct tk_histogram *numbers)
+{
+    enum tk_err code = give_up_samples(q);
+    if (code == TK_OK)
+        code = tk_histogram_merge(&q->_histogram, numbers);
+    q->count = q->_histogram.count;
+    return code;
 }
 
 static int
@@ -95,19 +73,8 @@ uint64_t
 tk_quantiles_get(struct tk_quantiles *q, unsigned percent)
 {
     uint64_t rank = q->count / 100 * percent + (q->count % 100 * percent + 99) / 100; /* from 1 */
-    uint64_t seen = 0;
-    if (q->count == 0)
-        return 0;
-    if (q->_buckets == NULL) {
-        qsort(q->_samples, q->count, sizeof *q->_samples, compare_numbers);
-        return q->_samples[rank - 1];
-    }
-    for (uint32_t i = 0; i < BUCKET_COUNT; i++) {
-        seen += q->_buckets[i];
-        if (seen >= rank) {
-            uint64_t middle = middle_of(i);
-            return middle < q->_min ? q->_min : middle > q->_max ? q->_max : middle;
-        }
-    }
-    return q->_max;
+    if (q->_samples == NULL)
+        return tk_histogram_quantile(&q->_histogram, percent / 100.0);
+    qsort(q->_samples, q->count, sizeof *q->_samples, compare_numbers);
+    return q->_samples[rank - 1];
 }

@@ -1,5 +1,5 @@
 /* store - the calls of store.h, passed on to whichever fulfilment was opened. */
-#include "store/store.h"
+#include "store/count.h"
 
 enum tk_err
 tk_store_append(struct tk_store *store, const struct tk_store_append *append, struct tk_error *err)
@@ -85,4 +85,43 @@ tk_store_scan_close(struct tk_store_scan *scan)
 {
     if (scan != NULL)
         scan->vtable->scan_close(scan);
+}
+
+enum tk_err
+tk_store_operations(struct tk_store_view *view, const struct tk_store_range *range,
+                    enum tk_err (*each)(void *arg, tk_str service, tk_str name, int32_t kind,
+                                        const struct tk_store_count *count),
+                    void *arg, struct tk_error *err)
+{
+    bool has = view->vtable->operations != NULL;
+    return (has ? view->vtable->operations : tk_count_operations)(view, range, each, arg, err);
+}
+
+enum tk_err
+tk_store_keys(struct tk_store_view *view,
+              enum tk_err (*each)(void *arg, enum tk_owner owner, tk_str key,
+                                  enum tk_value_type type),
+              void *arg, struct tk_error *err)
+{
+    bool has = view->vtable->keys != NULL;
+    return (has ? view->vtable->keys : tk_count_keys)(view, each, arg, err);
+}
+
+enum tk_err
+tk_store_values(struct tk_store_view *view, unsigned owners, tk_str key, tk_str prefix,
+                bool want_durations, const struct tk_store_range *range,
+                enum tk_err (*each)(void *arg, struct tk_value value,
+                                    const struct tk_store_count *count),
+                void *arg, struct tk_error *err)
+{
+    struct tk_count_values values = {.owners = owners,
+                                     .key = key,
+                                     .prefix = prefix,
+                                     .want_durations = want_durations,
+                                     .each = each,
+                                     .arg = arg};
+    bool has = view->vtable->values != NULL;
+    enum tk_err code = (has ? view->vtable->values : tk_count_values)(view, range, &values, err);
+    tk_count_values_release(&values);
+    return code;
 }

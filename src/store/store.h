@@ -25,6 +25,7 @@
 struct tk_store;
 struct tk_store_view;
 struct tk_store_scan;
+struct tk_count_values; /* count.h */
 
 enum tk_fsync {
     TK_FSYNC_GROUP,  /* one fsync for what gathers in <= 5 ms or 1 MiB */
@@ -178,8 +179,9 @@ enum tk_err tk_store_keys(struct tk_store_view *view,
                           void *arg, struct tk_error *err) TK_MUST_USE;
 /*
  * Spans by the value of an attribute of theirs or of their resource or scope, event or link
- * (`owners` or-ed).  STRING, BOOL, INT and DOUBLE only; strings that begin with `prefix`. durations
- * NULL in *count: not wanted (want_durations false).
+ * (`owners` or-ed).  STRING, BOOL, INT and DOUBLE only; strings that begin with `prefix`.  Of each
+ * owner a span counts once for a value, however many of its events have it.  durations NULL in
+ * *count: not wanted (want_durations false).
  */
 enum tk_err tk_store_values(struct tk_store_view *view, unsigned owners, tk_str key, tk_str prefix,
                             bool want_durations, const struct tk_store_range *range,
@@ -187,7 +189,8 @@ enum tk_err tk_store_values(struct tk_store_view *view, unsigned owners, tk_str 
                                                 const struct tk_store_count *count),
                             void *arg, struct tk_error *err) TK_MUST_USE;
 
-/* What a fulfilment provides; tk_store_* calls go through it. First member of its own struct. */
+/* What a fulfilment provides; tk_store_* calls go through it. First member of its own struct.
+   operations, keys, values: NULL is fine, then they are counted by a scan. */
 struct tk_store_vtable {
     enum tk_err (*append)(struct tk_store *, const struct tk_store_append *, struct tk_error *);
     enum tk_err (*seal)(struct tk_store *, struct tk_error *);
@@ -206,6 +209,15 @@ struct tk_store_vtable {
                              struct tk_store_scan **, struct tk_error *);
     enum tk_err (*scan_next)(struct tk_store_scan *, struct tk_store_trace *, struct tk_error *);
     void (*scan_close)(struct tk_store_scan *);
+    enum tk_err (*operations)(struct tk_store_view *, const struct tk_store_range *,
+                              enum tk_err (*)(void *, tk_str, tk_str, int32_t,
+                                              const struct tk_store_count *),
+                              void *, struct tk_error *);
+    enum tk_err (*keys)(struct tk_store_view *,
+                        enum tk_err (*)(void *, enum tk_owner, tk_str, enum tk_value_type), void *,
+                        struct tk_error *);
+    enum tk_err (*values)(struct tk_store_view *, const struct tk_store_range *,
+                          struct tk_count_values *, struct tk_error *);
 };
 struct tk_store {
     const struct tk_store_vtable *vtable;

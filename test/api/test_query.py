@@ -286,6 +286,18 @@ class Catalog(Query):
                            "p50Nano": str(5 * MS), "p95Nano": str(10 * MS), "p99Nano": str(10 * MS)}])
         self.assertEqual(self.get("/services/nobody/operations")["operations"], [])
 
+    def test_counts_are_of_the_spans_that_start_within_the_times(self):
+        self.send(*(span(new_trace_id(), 1, "now and then", 300_000 + i, 1, service="timed",
+                         tags={"timed.number": i}) for i in range(4)))
+        begin, end = EPOCH + 300_001 * MS, EPOCH + 300_003 * MS
+        times = f"start={begin}&end={end}"
+        self.assertEqual([one["spanCount"] for one in self.get(f"/services?{times}")["services"]
+                          if one["name"] == "timed"], [2])
+        self.assertEqual([one["spanCount"] for one in self.get(f"/services/timed/operations?{times}")["operations"]], [2])
+        self.assertEqual([one["value"] for one in self.get(f"/tags/timed.number/values?{times}")["values"]], [1, 2])
+        self.assertEqual(self.get(f"/services?start={begin}&end={begin}")["services"], [])
+        self.problem(self.server.get("/api/v1/services?start=yesterday"), 400)
+
     def test_a_service_without_a_name_is_unknown_everywhere(self):
         trace_id = new_trace_id()
         nameless = {"resourceSpans": [{"scopeSpans": [{"spans": [span(trace_id, 1, "nameless")[1]]}]}]}

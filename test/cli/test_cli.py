@@ -347,6 +347,81 @@ class Reading(unittest.TestCase):
             self.assertIn(file.name, done.stderr)
 
 
+class Bench(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.dir = tempfile.TemporaryDirectory()
+        cls.server = Server(cls.dir.name + "/data", "--dev")
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.server.stop()
+        cls.dir.cleanup()
+
+    def bench(self, *args):
+        done = run("bench", "--server", self.server.url, "--services", "4", "--instances", "2", *args)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        return done.stdout
+
+    def test_every_span_sent_is_acknowledged_and_its_trace_is_there_whole(self):
+        with tempfile.NamedTemporaryFile("r", suffix=".txt") as file:
+            for way in ([], ["--protocol", "grpc"], ["--format", "json"], ["--encoding", "gzip"],
+                        ["--protocol", "grpc", "--encoding", "gzip"], ["--encoding", "zstd"]):
+                told = json.loads(self.bench("--spans", "2000", "--traces", file.name, "--json", *way))
+                self.assertEqual((told["failed"], told["refused"]), (0, 0), way)
+                file.seek(0)
+                listed = [line.split() for line in file]
+                self.assertEqual(sum(int(count) for _, count in listed), told["spans"], way)
+                for trace, count in listed[:5]:
+                    got = json.loads(run("trace", trace, "--json", "--server", self.server.url).stdout)
+                    self.assertEqual(got["spanCount"], int(count), way)
+
+    def test_figures_are_words_or_json(self):
+        text = self.bench("--seconds", "1", "--rate", "2000", "--probes", "2", "--connections", "2")
+        self.assertRegex(text, r"spans acknowledged in [\d.]+ s: \d+ spans/s")
+        self.assertRegex(text, r"acknowledged after: p50 [\d.]+ ms, p99")
+        self.assertRegex(text, r"found after the acknowledgement: p50 [\d.]+ ms, p99 [\d.]+ ms, .*\(2 probes\)")
+        told = json.loads(self.bench("--spans", "1000", "--probes", "1", "--json"))
+        self.assertTrue({"spans", "seconds", "spansPerSecond", "ackP50Ms", "ackP99Ms", "foundP50Ms",
+                         "foundP99Ms"} <= told.keys())
+
+    def test_needles_are_found_as_often_as_they_were_hidden(self):
+        self.bench("--spans", "20000", "--needles", "5")
+        found = json.loads(run("search", '{ span.enduser.id = "user-00000042" }', "--json", "--server",
+                               self.server.url).stdout)["traces"]
+        self.assertEqual(len(found), 5)
+
+    def test_the_same_run_sends_the_same_spans_and_another_does_not(self):
+        def traces(number):
+            with tempfile.NamedTemporaryFile("r", suffix=".txt") as file:
+                self.bench("--spans", "1000", "--run", number, "--traces", file.name)
+                return {line.split()[0] for line in file}
+
+        first = traces("5")
+        self.assertEqual(traces("5"), first)
+        self.assertEqual(traces("6") & first, set())
+
+    def test_what_cannot_be_measured_is_said(self):
+        for args, words in [(["--connections", "0"], "1 to 256"), (["--encoding", "gzip"], "say --spans"),
+                            (["--protocol", "grpc", "--format", "json"], "protobuf only"),
+                            (["--needles", "3"], "say --spans"), (["--batch", "0"], "--batch"),
+                            (["--server", "ftp://x"], "not http://HOST:PORT")]:
+            done = run("bench", *args)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), args)
+            self.assertIn(words, done.stderr, args)
+        self.assertEqual(run("bench", "--server", "http://127.0.0.1:1", "--spans", "1000").returncode, 3)
+
+    def test_requests_that_are_not_acknowledged_are_a_finding_or_a_refused_key(self):
+        with tempfile.TemporaryDirectory() as folder:
+            server = Server(folder + "/data")
+            try:
+                done = run("bench", "--server", server.url, "--spans", "1000")
+                self.assertEqual(done.returncode, 4)
+                self.assertIn("401", done.stderr)
+            finally:
+                server.stop()
+
+
 class Check(unittest.TestCase):
     def test_a_damaged_segment_is_reported_and_exit_status_1(self):
         with tempfile.TemporaryDirectory() as folder:

@@ -9,13 +9,13 @@ SRC = ROOT / "src"
 
 # floor of each folder, and which library headers may be named there (ARCHITECTURE.md has the same table)
 FLOORS = {"base": 0, "trace": 1, "wire": 2, "net": 2, "store": 3, "account": 3, "query": 4, "doctor": 4, "api": 5,
-          "cli": 6}
-# net knows nothing of spans: it stands on base alone.
-ONLY = {"net": {"base"}, "account": {"base"}, "trace": {"base"}}
+          "bench": 5, "cli": 6}
+# net knows nothing of spans: it stands on base alone. bench loads any receiver: it knows no store.
+ONLY = {"net": {"base"}, "account": {"base"}, "trace": {"base"}, "bench": {"base", "trace", "wire"}}
 LIBRARIES = {
     r"uv\.h": {"net"},
     r"llhttp\.h": {"net"},
-    r"nghttp2/": {"net"},
+    r"nghttp2/": {"net", "bench"},
     r"openssl/": {"net", "account"},
     r"curl/": {"net"},
     r"libdeflate\.h": {"wire", "store", "api"},

@@ -28,6 +28,18 @@ report_damage(void *arg, const char *line)
     tk_log(TK_LOG_ERROR, "store", "%s", line);
 }
 
+/* A name is only there for good once the directory that it is in is on disk.  Which ones we have
+   made we do not know; what we may not read we cannot have made. */
+static enum tk_err
+sync_parent(struct tk_env *env, char *path, struct tk_error *err)
+{
+    char *slash = strrchr(path, '/');
+    if (slash != NULL && slash != path)
+        *slash = '\0';
+    enum tk_err code = env->sync_dir(env, slash == NULL ? "." : slash == path ? "/" : path, err);
+    return code == TK_ERR_DENIED ? TK_OK : code;
+}
+
 /* Makes the directory and those above it. */
 static enum tk_err
 make_dirs(struct tk_env *env, const char *dir, struct tk_error *err)
@@ -36,10 +48,12 @@ make_dirs(struct tk_env *env, const char *dir, struct tk_error *err)
     enum tk_err code = TK_OK;
     size_t len = strlen(dir);
     for (size_t i = 1; i <= len && code == TK_OK; i++)
-        if (dir[i] == '/' || dir[i] == '\0') {
+        if ((dir[i] == '/' || dir[i] == '\0') && dir[i - 1] != '/') {
             memcpy(path, dir, i);
             path[i] = '\0';
             code = env->make_dir(env, path, err);
+            if (code == TK_OK)
+                code = sync_parent(env, path, err);
         }
     return code;
 }

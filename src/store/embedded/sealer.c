@@ -9,9 +9,9 @@
 #include "store/embedded/internal.h"
 
 #include "base/log.h"
+#include "base/memory.h"
 
 #include <errno.h>
-#include <malloc.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -202,7 +202,7 @@ attempt(struct tk_embedded *store, struct tk_generation *generation)
     if (code == TK_OK) {
         if (tk_retention_run(store, &err) != TK_OK)
             TK_LOG_EVERY_MS(60000, TK_LOG_WARNING, "store", "cannot drop: %s", err.message);
-        (void)malloc_trim(0); /* a generation is a good part of all memory: give it back */
+        tk_memory_trim(); /* a generation is a good part of all memory */
         return;
     }
     TK_LOG_EVERY_MS(10000, TK_LOG_ERROR, "store", "cannot seal, will try again: %s", err.message);

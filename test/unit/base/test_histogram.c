@@ -35,6 +35,22 @@ histograms_add_up(void **state)
 }
 
 static void
+a_cleared_histogram_is_empty(void **state)
+{
+    (void)state;
+    struct tk_histogram h = {0};
+    tk_histogram_clear(&h);
+    assert_int_equal(tk_histogram_add(&h, 3, 1), TK_OK);
+    assert_int_equal(tk_histogram_add(&h, 1919, 1), TK_OK);
+    tk_histogram_clear(&h);
+    assert_int_equal(h.count, 0);
+    assert_int_equal(tk_histogram_add(&h, 4, 1), TK_OK);
+    for (uint32_t i = 0; i < TK_HISTOGRAM_BUCKETS; i++)
+        assert_int_equal(tk_histogram_get(&h, i), i == 4);
+    tk_histogram_release(&h);
+}
+
+static void
 quantiles_are_within_a_bucket_of_the_truth(void **state)
 {
     (void)state;
@@ -56,6 +72,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_number_lies_in_a_bucket_that_is_at_most_a_thirtysecond_wide),
         cmocka_unit_test(histograms_add_up),
+        cmocka_unit_test(a_cleared_histogram_is_empty),
         cmocka_unit_test(quantiles_are_within_a_bucket_of_the_truth),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

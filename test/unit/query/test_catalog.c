@@ -1,6 +1,7 @@
 /* The catalog: what was seen, counted once each. */
 #include "query/catalog.h"
 #include "query/memory_store.h"
+#include "query/quantiles.h"
 
 #include <stdio.h>
 
@@ -85,6 +86,81 @@ operations_have_their_quantiles(void **state)
     assert_int_equal(entries[0].p99_nano, 40 * MS);
     assert_int_equal(tk_catalog_operations(&all, TK_STR("none"), &entries, &count, NULL), TK_OK);
     assert_int_equal(count, 0);
+}
+
+static void
+operations_of_many_spans_have_quantiles_within_a_bucket(void **state)
+{
+    enum { MANY = TK_QUANTILES_EXACT + 1 };
+    struct tk_catalog all = catalog("");
+    struct tk_operation_entry *entries;
+    struct tk_batch *t = new_batch();
+    uint32_t many = add_service(t, "many");
+    size_t count;
+    (void)state;
+    for (uint64_t i = 1; i <= MANY; i++)
+        add_span(t, many, i, 0, "step", 9000, i);
+    memory_store_add(t, 9);
+    assert_int_equal(tk_catalog_operations(&all, TK_STR("many"), &entries, &count, NULL), TK_OK);
+    assert_int_equal(count, 1);
+    assert_int_equal(entries[0].span_count, MANY);
+    assert_in_range(entries[0].p50_nano, MANY * MS * 48 / 100, MANY * MS * 52 / 100);
+    assert_in_range(entries[0].p99_nano, MANY * MS * 96 / 100, MANY * MS * 102 / 100);
+}
+
+static void
+only_spans_that_start_within_the_times_count(void **state)
+{
+    static const char *const queries[] = {"", "duration>0ms"};
+    struct tk_service_entry *services;
+    struct tk_operation_entry *operations;
+    struct tk_tag_value_entry *values;
+    size_t count;
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct tk_catalog some = catalog(queries[i]);
+        some.begin_nano = EPOCH + 2010 * MS; /* of the second trace only the span of "api" */
+        some.end_nano = EPOCH + 3001 * MS;   /* of the third only that of "web" */
+        assert_int_equal(tk_catalog_services(&some, &services, &count, NULL), TK_OK);
+        assert_int_equal(count, 2);
+        assert_int_equal(services[0].span_count, 1);
+        assert_int_equal(services[0].last_seen_nano, EPOCH + 2030 * MS);
+        assert_int_equal(services[1].span_count, 1);
+        assert_int_equal(tk_catalog_operations(&some, TK_STR("api"), &operations, &count, NULL),
+                         TK_OK);
+        assert_int_equal(count, 1);
+        assert_int_equal(operations[0].p99_nano, 20 * MS);
+        assert_int_equal(
+            tk_catalog_values(&some, TK_STR("order.id"), TK_STR(""), &values, &count, NULL), TK_OK);
+        assert_int_equal(count, 2);
+        assert_int_equal(values[0].count + values[1].count, 2);
+    }
+}
+
+static uint64_t
+late(struct tk_env *env)
+{
+    (void)env;
+    return 100;
+}
+
+static void
+counting_says_when_it_took_too_long(void **state)
+{
+    struct tk_env clock = {.mono_nano = late};
+    struct tk_catalog all = catalog(""), some = catalog("error");
+    struct tk_service_entry *services;
+    struct tk_error err;
+    size_t count;
+    (void)state;
+    all.env = some.env = &clock;
+    all.deadline_nano = some.deadline_nano = 99;
+    assert_int_equal(tk_catalog_services(&all, &services, &count, &err), TK_ERR_TIMEOUT);
+    assert_non_null(strstr(err.message, "too long"));
+    assert_int_equal(tk_catalog_services(&some, &services, &count, &err), TK_ERR_TIMEOUT);
+    assert_non_null(strstr(err.message, "too long"));
+    all.deadline_nano = 100;
+    assert_int_equal(tk_catalog_services(&all, &services, &count, &err), TK_OK);
 }
 
 static void
@@ -185,6 +261,9 @@ main(void)
     const struct CMUnitTest tests[] = {
         TEST(services_are_counted),
         TEST(operations_have_their_quantiles),
+        TEST(operations_of_many_spans_have_quantiles_within_a_bucket),
+        TEST(only_spans_that_start_within_the_times_count),
+        TEST(counting_says_when_it_took_too_long),
         TEST(tags_come_by_key_scope_and_type),
         TEST(values_are_counted_by_type_and_the_most_frequent_come_first),
         TEST(values_of_old_and_new_names_are_one),

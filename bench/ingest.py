@@ -1,0 +1,139 @@
+"""What comes in: spans a second, CPU and bytes of a span, an ordinary day, starts."""
+
+import json
+import re
+import time
+from pathlib import Path
+
+from server import Directory, Server, disk_bytes, load, output, sections, start_load, tool
+
+QUIET_RATE, QUIET_BATCH = 10000, 200
+LOG_BYTES, CRASH_SECONDS = 1 << 30, 60
+
+
+def size_name(spans):
+    return f"{spans // 1000000}M" if spans % 1000000 == 0 else f"{spans // 1000}K"
+
+
+def ingest_one(options, name, *arguments, cores=1):
+    """As many spans as the server acknowledges, each of them fsynced; then all that follows, to the end."""
+    name = f"{size_name(options.spans)} {name}"
+    with Directory() as directory:
+        server = Server(directory, options, cores)
+        before = server.cpu_seconds()
+        got = load(server, "--spans", options.spans, "--seed", options.seed, *arguments)
+        cpu_loaded = server.cpu_seconds() - before
+        peak = server.status_mib("VmHWM")
+        settling = server.settle()
+        server.stop()
+        figures = {
+            f"{name}: spans/s acknowledged": got["spansPerSecond"],
+            f"{name}: ack p50 ms": got["ackP50Ms"],
+            f"{name}: ack p99 ms": got["ackP99Ms"],
+            f"{name}: CPU us/span, until the last acknowledgement": cpu_loaded / got["spans"] * 1e6,
+            f"{name}: CPU us/span, stored, sealed and compacted": (server.cpu_at_stop - before) / got["spans"] * 1e6,
+            f"{name}: seconds until nothing was left to do": settling,
+            f"{name}: peak RSS MiB": peak,
+            f"{name}: refused and sent again": got["refused"],
+        }
+        figures.update(bytes_per_span(directory, name, got["spans"]))
+        return figures
+
+
+def bytes_per_span(directory, name, spans):
+    kinds = disk_bytes(directory)
+    figures = {f"{name}: bytes/span on disk": sum(kinds.values()) / spans}
+    figures.update((f"{name}: bytes/span, files .{kind}", size / spans) for kind, size in sorted(kinds.items())
+                   if size / spans >= 0.01)
+    figures.update((f"{name}: bytes/span, section {section}", size / spans)
+                   for section, size in sections(directory).items())
+    return figures
+
+
+def ingest(options):
+    """HTTP and gRPC, plain, the server on one core"""
+    return {**ingest_one(options, "HTTP"), **ingest_one(options, "gRPC", "--protocol", "grpc")}
+
+
+def encodings(options):
+    """the same compressed: gzip and zstd over HTTP, gzip over gRPC"""
+    return {**ingest_one(options, "HTTP gzip", "--encoding", "gzip"),
+            **ingest_one(options, "HTTP zstd", "--encoding", "zstd"),
+            **ingest_one(options, "gRPC gzip", "--protocol", "grpc", "--encoding", "gzip")}
+
+
+def cores(options):
+    """the server on two cores; where there are only two it shares one with the load"""
+    return {**ingest_one(options, "HTTP, 2 cores", cores=2),
+            **ingest_one(options, "gRPC, 2 cores", "--protocol", "grpc", cores=2)}
+
+
+def json_(options):
+    """OTLP/JSON over HTTP"""
+    return ingest_one(options, "JSON", "--format", "json")
+
+
+def quiet(options):
+    """10,000 spans/s for --seconds: what an ordinary day costs; then how soon a span is found meanwhile"""
+    pace = ["--rate", QUIET_RATE, "--batch", QUIET_BATCH, "--seed", options.seed]
+    with Directory() as directory:
+        server = Server(directory, options)
+        pouring = start_load(server, *pace, "--seconds", options.seconds)
+        time.sleep(3)
+        before, begin, resident = server.cpu_seconds(), time.monotonic(), []
+        while time.monotonic() < begin + options.seconds - 4 and pouring.poll() is None:
+            time.sleep(0.5)
+            resident.append(server.status_mib("VmRSS"))
+        cpu = (server.cpu_seconds() - before) / (time.monotonic() - begin) * 100
+        got = json.loads(output(pouring))
+        figures = {
+            "10,000 spans/s: ack p50 ms": got["ackP50Ms"], "10,000 spans/s: ack p99 ms": got["ackP99Ms"],
+            "10,000 spans/s: RSS MiB, mean": sum(resident) / len(resident),
+            "10,000 spans/s: RSS MiB, peak": server.status_mib("VmHWM"),
+            "10,000 spans/s: % of a core": cpu,
+        }
+        found = load(server, *pace, "--seconds", 10, "--probes", 80)
+        figures["10,000 spans/s: acknowledged to found p50 ms"] = found["foundP50Ms"]
+        figures["10,000 spans/s: acknowledged to found p99 ms"] = found["foundP99Ms"]
+        server.stop()
+        return figures
+
+
+def start(options):
+    """from exec to the ready line, on an empty directory"""
+    with Directory() as directory:
+        server = Server(directory, options)
+        server.stop()
+        return {"start to ready ms, empty directory": server.ready_seconds * 1000}
+
+
+def crash(options):
+    """start after kill -9 with 1 GiB of log, or as much as there ever is before it is sealed"""
+    with Directory() as directory:
+        server = Server(directory, options)
+        pouring = start_load(server, "--seconds", CRASH_SECONDS, "--seed", options.seed)
+        deadline, log = time.monotonic() + CRASH_SECONDS - 1, 0
+        while time.monotonic() < deadline and log < LOG_BYTES:
+            time.sleep(0.1)
+            log = disk_bytes(directory).get("log", 0)
+        server.kill()
+        pouring.communicate()  # it says that its server went away
+        log = disk_bytes(directory)["log"]
+        server = Server(directory, options)
+        replayed = server.metrics()["store_replayed_spans"]
+        server.stop()
+        return {"start after kill -9: log MiB": log / (1 << 20), "start after kill -9: spans replayed": replayed,
+                "start after kill -9: seconds": server.ready_seconds,
+                "start after kill -9: seconds per GiB of log": server.ready_seconds / log * (1 << 30)}
+
+
+def decode(_options):
+    """the decoders alone, from memory"""
+    text = output(tool("bench_decode", 512, 1)).decode()
+    return {f"decode {name.strip()}: CPU ns/span": float(mean)
+            for name, mean in re.findall(r"^(.+?)\s+(\d+) ns/span mean", text, re.M)}
+
+
+crash.once = True
+MEASUREMENTS = {"start": start, "decode": decode, "ingest": ingest, "encodings": encodings, "cores": cores,
+                "json": json_, "quiet": quiet, "crash": crash}

@@ -1,0 +1,20 @@
+#ifndef TK_BASE_MEMORY_H
+#define TK_BASE_MEMORY_H
+/*
+ * memory - what malloc keeps, and what it gives back to the kernel.
+ *
+ * Every body and every batch is a few blocks of some 100 KiB.  As malloc is set up out of the box,
+ * each of them comes as fresh pages and goes back when it is freed, and the page faults cost more
+ * than decoding does.  So freed memory is kept, and given back now and then instead.
+ */
+#include <stddef.h>
+
+/* Once, before other threads start.  `keep`: bytes at the end of the heap that may stay free. */
+void tk_memory_setup(size_t keep);
+/* Gives what is free back to the kernel, unless that was done in the last TK_MEMORY_TRIM_SECONDS:
+   then the next call does. Any thread. */
+void tk_memory_trim(void);
+
+enum { TK_MEMORY_TRIM_SECONDS = 10 };
+
+#endif

@@ -1,0 +1,397 @@
+/* checks - what the store shows against what the model says (world.h). */
+#include "fail.h"
+#include "heap.h"
+#include "sched.h"
+#include "world.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+bool
+world_excuses(const struct world *world, enum tk_err code)
+{
+    struct disk_counts now = disk_counts();
+    const struct disk_counts *then = &world->at_open;
+    bool failed = now.failed > then->failed || now.failed_syncs > then->failed_syncs;
+    switch (code) {
+    case TK_ERR_MEMORY:
+        return heap_refused() + sched_create_failures() > world->refused_at_open;
+    case TK_ERR_FULL:
+        return world->is.disk_capacity > 0 || now.full > then->full;
+    case TK_ERR_IO:
+    case TK_ERR_EXISTS: /* what could not be removed is in the way */
+        return failed || now.full > then->full;
+    case TK_ERR_CORRUPT:
+        return world->damaged || now.failed_reads > then->failed_reads;
+    case TK_ERR_END:
+    case TK_ERR_UNSUPPORTED:
+        return world->damaged;
+    case TK_ERR_BUSY:
+        return true;
+    default:
+        return false;
+    }
+}
+
+bool
+world_may_miss(const struct world *world)
+{
+    return world->damaged || disk_counts().failed_reads > world->at_open.failed_reads;
+}
+
+static void
+must_excuse(const struct world *world, enum tk_err code, const struct tk_error *err,
+            const char *what)
+{
+    SIM_CHECK(code != TK_ERR_BUSY && world_excuses(world, code), "%s: %s (%s)", what,
+              tk_err_text(code), err->message);
+}
+
+static void
+trace_text(struct tk_trace_id id, char text[TK_TRACE_ID_HEX + 1])
+{
+    tk_trace_id_format(id, text);
+}
+
+static const struct expected_span *
+find_span(const struct picture *picture, const struct expected_trace *trace, uint64_t id)
+{
+    uint32_t low = trace->first, high = trace->first + trace->count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        if (picture->spans[middle].id == id)
+            return &picture->spans[middle];
+        if (picture->spans[middle].id < id)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}
+
+static bool
+is_allowed(const struct picture *picture, const struct expected_span *span, const struct copy *copy)
+{
+    for (uint32_t i = span->first; i < span->first + span->count; i++) {
+        const struct copy *one = picture->allowed[i];
+        if (one->start_nano == copy->start_nano && one->end_nano == copy->end_nano &&
+            one->fullness == copy->fullness && (copy->hash == 0 || one->hash == copy->hash))
+            return true;
+    }
+    return false;
+}
+
+/* For whoever reads the story of a failure: what was ever sent of a trace. */
+static void
+say_copies(const struct world *world, uint32_t id, struct tk_trace_id trace)
+{
+    static const char *const states[] = {"asked", "seen", "acked", "failed", "gone"};
+    const struct model_project *project = &world->model.projects[id - 1];
+    for (uint32_t k = 0; k < project->count; k++)
+        for (uint32_t i = 0; i < project->requests[k]->count; i++) {
+            const struct request *request = project->requests[k];
+            const struct copy *copy = &request->copies[i];
+            if (tk_trace_id_eq(copy->trace, trace))
+                sim_say("    request %u (%s%s): span %016" PRIx64 " from %" PRIu64 " to %" PRIu64
+                        ", %" PRIu64 " full",
+                        request->number, states[request->state],
+                        k < project->dropped ? ", dropped" : "", copy->span, copy->start_nano,
+                        copy->end_nano, copy->fullness);
+        }
+}
+
+/* The spans of one trace, each once, each the fullest. */
+static void
+check_rows(const struct picture *picture, const struct expected_trace *trace,
+           const struct tk_batch *batch, bool deep)
+{
+    char text[TK_TRACE_ID_HEX + 1];
+    unsigned char *seen = sim_alloc(trace->count);
+    trace_text(trace->id, text);
+    for (uint32_t row = 0; row < batch->span_count; row++) {
+        struct copy copy = copy_of_row(batch, row, deep);
+        SIM_CHECK(tk_trace_id_eq(copy.trace, trace->id), "p%u: trace %s has a span of another",
+                  picture->project, text);
+        const struct expected_span *span = find_span(picture, trace, copy.span);
+        SIM_CHECK(span != NULL, "p%u: trace %s: span %016" PRIx64 " should not be there",
+                  picture->project, text, copy.span);
+        SIM_CHECK(!seen[span - picture->spans - trace->first]++,
+                  "p%u: trace %s: span %016" PRIx64 " twice", picture->project, text, copy.span);
+        SIM_CHECK(is_allowed(picture, span, &copy),
+                  "p%u: trace %s: span %016" PRIx64 " is not the copy that was asked for",
+                  picture->project, text, copy.span);
+    }
+    for (uint32_t i = 0; i < trace->count && !picture->may_miss; i++)
+        SIM_CHECK(seen[i], "p%u: trace %s: span %016" PRIx64 " is missing", picture->project, text,
+                  picture->spans[trace->first + i].id);
+    sim_free(seen);
+}
+
+struct looking {
+    struct world *world;
+    struct tk_store_view *view;
+    struct tk_batch *batch;
+    bool excused;
+};
+
+static bool
+is_there(void *arg, const struct request *request)
+{
+    struct looking *looking = arg;
+    struct tk_error err = {0};
+    if (looking->excused)
+        return false;
+    heap_pause();
+    tk_batch_clear(looking->batch);
+    enum tk_err code =
+        tk_store_find(looking->view, request->copies[0].trace, NULL, looking->batch, &err);
+    heap_resume();
+    if (code != TK_OK && code != TK_ERR_NOT_FOUND) {
+        must_excuse(looking->world, code, &err, "find");
+        looking->excused = true;
+    }
+    for (uint32_t row = 0; row < looking->batch->span_count; row++)
+        if (looking->batch->span_id[row] == request->copies[0].span)
+            return true;
+    return false;
+}
+
+struct held
+world_look(struct world *world, struct model_project *project)
+{
+    struct held held = {0};
+    struct tk_error err = {0};
+    struct looking looking = {.world = world};
+    /* What is acknowledged from here on may be in the view or not. */
+    enum request_state *states = picture_states(project);
+    enum tk_err code = tk_store_view_open(world->store, project->id, &looking.view, &err);
+    if (code != TK_OK) {
+        must_excuse(world, code, &err, "view");
+        sim_free(states);
+        return held;
+    }
+    heap_pause();
+    looking.batch = tk_batch_new();
+    heap_resume();
+    struct picture *must = picture_new(project, states, world_may_miss(world), is_there, &looking);
+    sim_free(states);
+    tk_batch_free(looking.batch);
+    if (looking.excused) {
+        picture_free(must);
+        tk_store_view_close(looking.view);
+        return held;
+    }
+    return (struct held){looking.view, must};
+}
+
+void
+world_look_away(struct held *held)
+{
+    tk_store_view_close(held->view);
+    picture_free(held->picture);
+    *held = (struct held){0};
+}
+
+void
+check_find(struct world *world, const struct held *held, struct tk_trace_id id)
+{
+    struct tk_error err = {0};
+    char text[TK_TRACE_ID_HEX + 1];
+    const struct picture *picture = held->picture;
+    const struct expected_trace *trace = picture_find(picture, id);
+    struct tk_batch *batch = tk_batch_new();
+    if (batch == NULL)
+        return;
+    enum tk_err code = tk_store_find(held->view, id, NULL, batch, &err);
+    trace_text(id, text);
+    if (code == TK_ERR_NOT_FOUND) {
+        SIM_CHECK(trace == NULL || picture->may_miss || world_may_miss(world),
+                  "p%u: trace %s is not found", picture->project, text);
+    } else if (code != TK_OK) {
+        must_excuse(world, code, &err, "find");
+    } else {
+        SIM_CHECK(trace != NULL, "p%u: trace %s is found, but should not be there",
+                  picture->project, text);
+        if (picture->may_miss || !world_may_miss(world))
+            check_rows(picture, trace, batch, true);
+    }
+    tk_batch_free(batch);
+}
+
+static bool
+is_in_range(const struct tk_store_range *range, const struct expected_trace *trace)
+{
+    if (trace->start_nano < range->begin_nano ||
+        (range->end_nano != 0 && trace->start_nano >= range->end_nano))
+        return false;
+    if (!range->after || trace->start_nano < range->after_start_nano)
+        return true;
+    return trace->start_nano == range->after_start_nano &&
+           tk_trace_id_cmp(trace->id, range->after_id) > 0;
+}
+
+/* One trace that a scan yielded; *at: how far we are in the picture. */
+static void
+check_yielded(struct world *world, const struct picture *picture,
+              const struct tk_store_range *range, const struct tk_store_trace *trace, uint32_t *at)
+{
+    char text[TK_TRACE_ID_HEX + 1], wanted[TK_TRACE_ID_HEX + 1];
+    const struct expected_trace *expected;
+    trace_text(trace->id, text);
+    struct expected_trace as_said = {.id = trace->id, .start_nano = trace->start_nano};
+    /* A part that could be read the second time only may come out of order. */
+    bool in_order = disk_counts().failed_reads == world->at_open.failed_reads;
+    SIM_CHECK(!in_order || is_in_range(range, &as_said),
+              "p%u: trace %s is out of the range or the order", picture->project, text);
+    if (picture->may_miss) {
+        expected = picture_find(picture, trace->id);
+        SIM_CHECK(expected != NULL && trace->start_nano >= expected->start_nano,
+                  "p%u: trace %s should not be there", picture->project, text);
+    } else {
+        while (*at < picture->trace_count && !is_in_range(range, &picture->traces[*at]))
+            (*at)++;
+        SIM_CHECK(*at < picture->trace_count, "p%u: trace %s behind the last", picture->project,
+                  text);
+        expected = &picture->traces[(*at)++];
+        trace_text(expected->id, wanted);
+        if (trace->start_nano != expected->start_nano || trace->end_nano != expected->end_nano)
+            say_copies(world, picture->project, trace->id);
+        SIM_CHECK(tk_trace_id_eq(trace->id, expected->id),
+                  "p%u: a scan yields trace %s (start %" PRIu64 ") in place of %s (start %" PRIu64
+                  ")",
+                  picture->project, text, trace->start_nano, wanted, expected->start_nano);
+        SIM_CHECK(
+            trace->start_nano == expected->start_nano && trace->end_nano == expected->end_nano,
+            "p%u: trace %s from %" PRIu64 " to %" PRIu64 " in place of %" PRIu64 " to %" PRIu64,
+            picture->project, text, trace->start_nano, trace->end_nano, expected->start_nano,
+            expected->end_nano);
+    }
+    check_rows(picture, expected, trace->spans, rng_one_in(&world->rng, 8));
+}
+
+bool
+check_scan(struct world *world, const struct held *held, struct tk_store_range *range,
+           uint32_t limit)
+{
+    struct tk_store_scan *scan;
+    struct tk_store_trace trace;
+    struct tk_error err = {0};
+    const struct picture *picture = held->picture;
+    uint32_t at = 0;
+    enum tk_err code = tk_store_scan_open(held->view, range, &scan, &err);
+    if (code != TK_OK) {
+        must_excuse(world, code, &err, "scan");
+        return false;
+    }
+    for (uint32_t i = 0; i < limit; i++) {
+        code = tk_store_scan_next(scan, &trace, &err);
+        if (code != TK_OK || (!picture->may_miss && world_may_miss(world)))
+            break;
+        check_yielded(world, picture, range, &trace, &at);
+        range->after = true;
+        range->after_start_nano = trace.start_nano;
+        range->after_id = trace.id;
+    }
+    tk_store_scan_close(scan);
+    if (code != TK_OK && code != TK_ERR_END)
+        must_excuse(world, code, &err, "scan");
+    while (code == TK_ERR_END && at < picture->trace_count && !picture->may_miss &&
+           !world_may_miss(world))
+        SIM_CHECK(!is_in_range(range, &picture->traces[at++]),
+                  "p%u: a scan ends too early, after %u of %u traces", picture->project, at - 1,
+                  picture->trace_count);
+    return code == TK_OK;
+}
+
+void
+check_all(struct world *world)
+{
+    for (uint32_t p = 0; p < world->model.project_count; p++) {
+        struct tk_store_range range = {0};
+        struct held held = world_look(world, &world->model.projects[p]);
+        if (held.view == NULL)
+            continue;
+        (void)check_scan(world, &held, &range, UINT32_MAX);
+        for (uint32_t i = 0; i < 3 && held.picture->trace_count > 0; i++) {
+            uint64_t at = rng_below(&world->rng, held.picture->trace_count);
+            check_find(world, &held, held.picture->traces[at].id);
+        }
+        world_look_away(&held);
+    }
+}
+
+/* The drop that was asked when the process died took place as a whole, or not at all. */
+static void
+settle_drop(struct looking *looking, struct model_project *project)
+{
+    if (!project->drop_asked || project->lenient)
+        return;
+    project->drop_asked = false;
+    for (uint32_t k = project->dropped; k < project->drop_asks; k++) {
+        if (project->requests[k]->state != REQUEST_ACKED)
+            continue;
+        if (!is_there(looking, project->requests[k]) && !looking->excused &&
+            !world_may_miss(looking->world))
+            project->dropped = project->drop_asks;
+        return;
+    }
+}
+
+static void
+settle(struct looking *looking, struct model_project *project)
+{
+    settle_drop(looking, project);
+    for (uint32_t k = project->dropped; k < project->count; k++) {
+        struct request *request = project->requests[k];
+        if (request->state != REQUEST_ASKED && request->state != REQUEST_FAILED)
+            continue;
+        bool there = is_there(looking, request);
+        if (!looking->excused && (there || !world_may_miss(looking->world)))
+            request->state = there ? REQUEST_SEEN : REQUEST_GONE;
+    }
+}
+
+void
+check_survivors(struct world *world)
+{
+    if (world_may_miss(world))
+        return;
+    for (uint32_t p = 0; p < world->model.project_count; p++) {
+        struct model_project *project = &world->model.projects[p];
+        struct looking looking = {.world = world};
+        struct tk_error err = {0};
+        enum tk_err code = tk_store_view_open(world->store, project->id, &looking.view, &err);
+        if (code != TK_OK) {
+            must_excuse(world, code, &err, "view");
+            continue;
+        }
+        heap_pause();
+        looking.batch = tk_batch_new();
+        heap_resume();
+        settle(&looking, project);
+        tk_batch_free(looking.batch);
+        tk_store_view_close(looking.view);
+    }
+}
+
+static void
+say_damage(void *arg, const char *line)
+{
+    (void)arg;
+    sim_say("    check: %s", line);
+}
+
+void
+check_directory(struct world *world)
+{
+    struct tk_embedded_check check = {0};
+    struct tk_error err = {0};
+    enum tk_err code = tk_embedded_check(disk_env(), "data", say_damage, NULL, &check, &err);
+    if (code != TK_OK) {
+        must_excuse(world, code, &err, "check");
+        return;
+    }
+    SIM_CHECK(world_may_miss(world) || check.damaged_blocks + check.damaged_files == 0,
+              "check finds %" PRIu64 " damaged blocks and %" PRIu64 " damaged files",
+              check.damaged_blocks, check.damaged_files);
+}

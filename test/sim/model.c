@@ -1,0 +1,306 @@
+/* model - see model.h. */
+#include "model.h"
+#include "fail.h"
+#include "heap.h"
+#include "sched.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* "fsync within a second" (store.h), and then it takes a while. */
+#define ASYNC_NANO (3ull * SECOND_NANO / 2)
+
+void
+model_init(struct model *model, uint32_t project_count, bool async)
+{
+    *model = (struct model){.project_count = project_count, .async = async};
+    for (uint32_t i = 0; i < project_count; i++)
+        model->projects[i].id = i + 1;
+}
+
+void
+model_release(struct model *model)
+{
+    for (uint32_t i = 0; i < model->project_count; i++) {
+        struct model_project *project = &model->projects[i];
+        for (uint32_t k = 0; k < project->count; k++)
+            request_free(project->requests[k]);
+        sim_free(project->requests);
+        pool_release(&project->pool);
+    }
+}
+
+static struct model_project *
+project_of(struct model *model, const struct request *request)
+{
+    return &model->projects[request->project - 1];
+}
+
+void
+model_ask(struct model *model, struct request *request)
+{
+    struct model_project *project = project_of(model, request);
+    if (project->count == project->capacity) {
+        project->capacity = project->capacity > 0 ? project->capacity * 2 : 64;
+        project->requests =
+            sim_realloc(project->requests, project->capacity * sizeof(struct request *));
+    }
+    project->requests[project->count++] = request;
+    request->state = REQUEST_ASKED;
+    request->asked_nano = sched_now();
+}
+
+void
+model_answer(struct model *model, struct request *request, enum tk_err code, uint64_t now)
+{
+    SIM_CHECK(!request->answered, "request %u is answered twice", request->number);
+    request->answered = true;
+    request->answered_nano = now;
+    request->state = code == TK_OK ? REQUEST_ACKED : REQUEST_FAILED;
+    request->durable = code == TK_OK && !model->async;
+}
+
+void
+model_sealed(struct model *model)
+{
+    for (uint32_t i = 0; i < model->project_count; i++) {
+        struct model_project *project = &model->projects[i];
+        project->dropped_nano = 0;
+        for (uint32_t k = project->dropped; k < project->count; k++) {
+            struct request *request = project->requests[k];
+            if (request->state == REQUEST_SEEN)
+                request->state = REQUEST_ACKED;
+            request->durable = request->state == REQUEST_ACKED;
+        }
+    }
+}
+
+/* May an acknowledgement that was not synced be lost now? */
+static bool
+may_be_lost(const struct request *request, bool syncs_failed, uint64_t now)
+{
+    return syncs_failed || now - request->answered_nano < ASYNC_NANO;
+}
+
+void
+model_died(struct model *model, bool power, bool syncs_failed, uint64_t now)
+{
+    for (uint32_t i = 0; i < model->project_count; i++) {
+        struct model_project *project = &model->projects[i];
+        bool drop_lost = project->dropped_nano != 0 &&
+                         (syncs_failed || now - project->dropped_nano < ASYNC_NANO);
+        if ((project->drop_asked && (!power || model->async)) || drop_lost)
+            project->lenient = true; /* part of it may come back, once more, later */
+        if (drop_lost)               /* all of what was dropped, too */
+            project->dropped = 0;
+        for (uint32_t k = project->dropped; k < project->count; k++) {
+            struct request *request = project->requests[k];
+            request->answered = true; /* nobody waits for it any more */
+            if (request->state == REQUEST_ACKED && !request->durable &&
+                may_be_lost(request, syncs_failed, now))
+                request->state = power || syncs_failed ? REQUEST_ASKED : REQUEST_SEEN;
+            if (request->state == REQUEST_SEEN && power)
+                request->state = REQUEST_ASKED;
+        }
+    }
+}
+
+void
+model_dropped(struct model_project *project, uint32_t asks, uint64_t now, bool durable)
+{
+    project->dropped = asks;
+    project->drop_asked = false;
+    project->lenient = false;
+    project->dropped_nano = durable ? 0 : now;
+}
+
+/* Pictures. */
+
+struct entry {
+    const struct copy *copy;
+    uint32_t arrival;
+    bool sure; /* that it arrived at that place of the order */
+};
+
+static int
+compare_entries(const void *a, const void *b)
+{
+    const struct entry *x = a, *y = b;
+    int order = tk_trace_id_cmp(x->copy->trace, y->copy->trace);
+    if (order != 0)
+        return order;
+    if (x->copy->span != y->copy->span)
+        return x->copy->span < y->copy->span ? -1 : 1;
+    return (x->arrival > y->arrival) - (x->arrival < y->arrival);
+}
+
+/* The order of contract 4. */
+static int
+compare_traces(const void *a, const void *b)
+{
+    const struct expected_trace *x = a, *y = b;
+    if (x->start_nano != y->start_nano)
+        return x->start_nano > y->start_nano ? -1 : 1;
+    return tk_trace_id_cmp(x->id, y->id);
+}
+
+static bool
+is_below(const struct copy *a, const struct copy *b)
+{
+    return a->fullness != b->fullness ? a->fullness < b->fullness : a->end_nano < b->end_nano;
+}
+
+/* Those of the span's copies that may be the one shown: the fullest, then the last to arrive. */
+static void
+add_span(struct picture *picture, uint32_t *allowed_count, const struct entry *entries,
+         uint32_t count)
+{
+    const struct copy *best = entries[0].copy;
+    struct expected_span *span = &picture->spans[picture->span_count++];
+    *span = (struct expected_span){entries[0].copy->span, *allowed_count, 0};
+    for (uint32_t i = 1; i < count; i++)
+        if (is_below(best, entries[i].copy))
+            best = entries[i].copy;
+    for (uint32_t i = count; i > 0; i--) {
+        const struct entry *entry = &entries[i - 1];
+        if (!picture->may_miss && is_below(entry->copy, best))
+            continue;
+        picture->allowed[(*allowed_count)++] = entry->copy;
+        span->count++;
+        if (!picture->may_miss && entry->sure)
+            break;
+    }
+}
+
+static uint32_t
+add_trace(struct picture *picture, uint32_t *allowed_count, const struct entry *entries,
+          uint32_t count)
+{
+    struct expected_trace trace = {entries[0].copy->trace, UINT64_MAX, 0, picture->span_count, 0};
+    uint32_t at = 0;
+    while (at < count && tk_trace_id_eq(entries[at].copy->trace, trace.id)) {
+        uint32_t end = at;
+        while (end < count && tk_trace_id_eq(entries[end].copy->trace, trace.id) &&
+               entries[end].copy->span == entries[at].copy->span) {
+            const struct copy *copy = entries[end++].copy;
+            if (copy->start_nano < trace.start_nano)
+                trace.start_nano = copy->start_nano;
+            if (copy->end_nano > trace.end_nano)
+                trace.end_nano = copy->end_nano;
+        }
+        add_span(picture, allowed_count, &entries[at], end - at);
+        trace.count++;
+        at = end;
+    }
+    picture->traces[picture->trace_count++] = trace;
+    return at;
+}
+
+static int
+compare_by_id(const void *a, const void *b, void *arg)
+{
+    const struct picture *picture = arg;
+    const uint32_t *x = a, *y = b;
+    return tk_trace_id_cmp(picture->traces[*x].id, picture->traces[*y].id);
+}
+
+static struct picture *
+work_out(struct picture *picture, struct entry *entries, uint32_t count)
+{
+    uint32_t allowed_count = 0;
+    size_t room = (size_t)count + 1;
+    picture->traces = sim_alloc(room * sizeof *picture->traces);
+    picture->spans = sim_alloc(room * sizeof *picture->spans);
+    picture->allowed = sim_alloc(room * sizeof *picture->allowed);
+    picture->by_id = sim_alloc(room * sizeof *picture->by_id);
+    if (count > 1)
+        qsort(entries, count, sizeof *entries, compare_entries);
+    for (uint32_t at = 0; at < count;)
+        at += add_trace(picture, &allowed_count, &entries[at], count - at);
+    if (picture->trace_count > 1)
+        qsort(picture->traces, picture->trace_count, sizeof *picture->traces, compare_traces);
+    for (uint32_t i = 0; i < picture->trace_count; i++)
+        picture->by_id[i] = i;
+    if (picture->trace_count > 1)
+        qsort_r(picture->by_id, picture->trace_count, sizeof *picture->by_id, compare_by_id,
+                picture);
+    return picture;
+}
+
+/* Was the same body sent otherwise, too?  Then one cannot tell which of them is there. */
+static bool
+has_twin(const struct model_project *project, const struct request *request)
+{
+    const struct request *first = request->original != NULL ? request->original : request;
+    for (uint32_t k = project->dropped; k < project->count; k++) {
+        const struct request *other = project->requests[k];
+        if (other != request && (other == first || other->original == first))
+            return true;
+    }
+    return false;
+}
+
+enum request_state *
+picture_states(const struct model_project *project)
+{
+    enum request_state *states = sim_alloc(project->count * sizeof *states);
+    for (uint32_t k = 0; k < project->count; k++)
+        states[k] = project->requests[k]->state;
+    return states;
+}
+
+struct picture *
+picture_new(const struct model_project *project, const enum request_state *states, bool may_miss,
+            bool (*is_there)(void *arg, const struct request *request), void *arg)
+{
+    struct picture *picture = sim_alloc(sizeof *picture);
+    uint32_t room = 1, count = 0;
+    for (uint32_t k = project->dropped; k < project->count; k++)
+        room += project->requests[k]->count;
+    struct entry *entries = sim_alloc(room * sizeof *entries);
+    *picture = (struct picture){.project = project->id, .may_miss = may_miss || project->lenient};
+    for (uint32_t k = project->dropped; k < project->count; k++) {
+        const struct request *request = project->requests[k];
+        bool must = states[k] == REQUEST_ACKED || states[k] == REQUEST_SEEN;
+        if (!picture->may_miss && states[k] == REQUEST_GONE)
+            continue;
+        if (!picture->may_miss && !must && !is_there(arg, request))
+            continue;
+        bool sure = states[k] == REQUEST_ACKED || !has_twin(project, request);
+        for (uint32_t i = 0; i < request->count; i++, count++)
+            entries[count] = (struct entry){&request->copies[i], count, sure};
+    }
+    (void)work_out(picture, entries, count);
+    sim_free(entries);
+    return picture;
+}
+
+void
+picture_free(struct picture *picture)
+{
+    if (picture == NULL)
+        return;
+    sim_free(picture->traces);
+    sim_free(picture->spans);
+    sim_free(picture->allowed);
+    sim_free(picture->by_id);
+    sim_free(picture);
+}
+
+const struct expected_trace *
+picture_find(const struct picture *picture, struct tk_trace_id id)
+{
+    uint32_t low = 0, high = picture->trace_count;
+    while (low < high) {
+        uint32_t middle = low + (high - low) / 2;
+        const struct expected_trace *trace = &picture->traces[picture->by_id[middle]];
+        int order = tk_trace_id_cmp(trace->id, id);
+        if (order == 0)
+            return trace;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return NULL;
+}

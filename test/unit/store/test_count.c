@@ -1,0 +1,439 @@
+/*
+ * What the store counts: operations, keys and values, each of them the same whether the spans are
+ * in open buffers, in segments, in both, or read by the scan that does without counts.
+ */
+#include "store/count.h"
+
+#include "store/fixture.h"
+
+/* What came, added up, as lines in order: "what count errors last durations". */
+struct lines {
+    struct line {
+        char what[96];
+        struct tk_store_count count;
+        uint64_t durations;
+    } line[64];
+    uint32_t count;
+    struct tk_buf text;
+};
+
+static struct line *
+find_line(struct lines *lines, const char *what)
+{
+    for (uint32_t i = 0; i < lines->count; i++)
+        if (strcmp(lines->line[i].what, what) == 0)
+            return &lines->line[i];
+    assert_true(lines->count < 64);
+    struct line *line = &lines->line[lines->count++];
+    *line = (struct line){.durations = 0};
+    (void)snprintf(line->what, sizeof line->what, "%s", what);
+    return line;
+}
+
+static void
+add_line(struct lines *lines, const char *what, const struct tk_store_count *count)
+{
+    struct line *line = find_line(lines, what);
+    line->count.span_count += count->span_count;
+    line->count.error_count += count->error_count;
+    line->count.last_nano =
+        count->last_nano > line->count.last_nano ? count->last_nano : line->count.last_nano;
+    if (count->durations != NULL) {
+        assert_int_equal(count->durations->count, count->span_count);
+        line->durations += count->durations->count;
+    }
+}
+
+static enum tk_err
+add_operation(void *arg, tk_str service, tk_str name, int32_t kind,
+              const struct tk_store_count *count)
+{
+    char what[96];
+    (void)snprintf(what, sizeof what, "%.*s/%.*s/%d", TK_STR_ARG(service), TK_STR_ARG(name), kind);
+    add_line(arg, what, count);
+    return TK_OK;
+}
+
+static enum tk_err
+add_value(void *arg, struct tk_value value, const struct tk_store_count *count)
+{
+    char what[96];
+    if (value.type == TK_VALUE_STRING)
+        (void)snprintf(what, sizeof what, "\"%.*s\"", TK_STR_ARG(tk_value_str(value)));
+    else if (value.type == TK_VALUE_INT)
+        (void)snprintf(what, sizeof what, "%lld", (long long)value.i);
+    else if (value.type == TK_VALUE_DOUBLE)
+        (void)snprintf(what, sizeof what, "%.1f", value.d);
+    else
+        (void)snprintf(what, sizeof what, value.b ? "true" : "false");
+    add_line(arg, what, count);
+    return TK_OK;
+}
+
+static enum tk_err
+add_key(void *arg, enum tk_owner owner, tk_str key, enum tk_value_type type)
+{
+    char what[96];
+    (void)snprintf(what, sizeof what, "%d %.*s %d", (int)owner, TK_STR_ARG(key), (int)type);
+    add_line(arg, what, &(struct tk_store_count){.span_count = 1});
+    return TK_OK;
+}
+
+static int
+compare_lines(const void *a, const void *b)
+{
+    return strcmp(((const struct line *)a)->what, ((const struct line *)b)->what);
+}
+
+static const char *
+print(struct lines *lines, bool counts)
+{
+    qsort(lines->line, lines->count, sizeof lines->line[0], compare_lines);
+    tk_buf_init(&lines->text, SIZE_MAX);
+    for (uint32_t i = 0; i < lines->count; i++) {
+        const struct line *line = &lines->line[i];
+        tk_buf_printf(&lines->text, "%s", line->what);
+        if (counts)
+            tk_buf_printf(
+                &lines->text, " %llu %llu %llu %llu", (unsigned long long)line->count.span_count,
+                (unsigned long long)line->count.error_count,
+                (unsigned long long)line->count.last_nano, (unsigned long long)line->durations);
+        tk_buf_append(&lines->text, TK_STR("\n"));
+    }
+    tk_buf_append_char(&lines->text, '\0');
+    return lines->text.ptr;
+}
+
+/* ---- the store as it is at one point of a test ---- */
+
+struct question {
+    enum { OPERATIONS, VALUES, KEYS } what;
+    unsigned owners;
+    const char *key, *prefix;
+    struct tk_store_range range;
+};
+
+static void
+ask(struct tk_store_view *view, const struct question *q, bool by_scan, struct lines *lines)
+{
+    struct tk_error err = {0};
+    struct tk_count_values values = {.owners = q->owners,
+                                     .key = tk_str_from(q->key),
+                                     .prefix = tk_str_from(q->prefix),
+                                     .want_durations = true,
+                                     .each = add_value,
+                                     .arg = lines};
+    enum tk_err code = TK_ERR_INPUT;
+    lines->count = 0;
+    if (q->what == OPERATIONS && by_scan)
+        code = tk_count_operations(view, &q->range, add_operation, lines, &err);
+    else if (q->what == OPERATIONS)
+        code = tk_store_operations(view, &q->range, add_operation, lines, &err);
+    else if (q->what == KEYS && by_scan)
+        code = tk_count_keys(view, add_key, lines, &err);
+    else if (q->what == KEYS)
+        code = tk_store_keys(view, add_key, lines, &err);
+    else if (by_scan)
+        code = tk_count_values(view, &q->range, &values, &err);
+    else
+        code = tk_store_values(view, q->owners, values.key, values.prefix, true, &q->range,
+                               add_value, lines, &err);
+    tk_count_values_release(&values);
+    if (code != TK_OK)
+        fail_msg("%s: %s", tk_err_text(code), err.message);
+}
+
+static void
+assert_answer(struct tk_store *store, const struct question *question, const char *expected)
+{
+    static struct lines lines;
+    struct tk_store_view *view;
+    struct tk_error err;
+    assert_int_equal(tk_store_view_open(store, 1, &view, &err), TK_OK);
+    for (int by_scan = 0; by_scan < 2; by_scan++) {
+        ask(view, question, by_scan, &lines);
+        const char *text = print(&lines, question->what != KEYS);
+        if (strcmp(text, expected) != 0)
+            fail_msg("%s:\n%s is not\n%s", by_scan ? "by scan" : "by the store", text, expected);
+        tk_buf_release(&lines.text);
+    }
+    tk_store_view_close(view);
+}
+
+#define OPERATIONS_OF(...)                                                                         \
+    &(struct question)                                                                             \
+    {                                                                                              \
+        .what = OPERATIONS, .range = { __VA_ARGS__ }                                               \
+    }
+#define VALUES_OF(of, name, begin, ...)                                                            \
+    &(struct question)                                                                             \
+    {                                                                                              \
+        .what = VALUES, .owners = (of), .key = (name), .prefix = (begin), .range = { __VA_ARGS__ } \
+    }
+
+struct home {
+    char *dir;
+    struct tk_store *store;
+};
+
+static struct home
+make_home(void)
+{
+    struct home home = {.dir = fx_dir()};
+    struct tk_error err = {0};
+    struct tk_store_options options = {.dir = home.dir, .memory = 32 << 20};
+    if (tk_embedded_open(&options, &home.store, &err) != TK_OK)
+        fail_msg("open: %s", err.message);
+    return home;
+}
+
+static void
+end_home(struct home *home)
+{
+    tk_store_close(home->store);
+    fx_remove_dir(home->dir);
+}
+
+static void
+seal(struct home *home)
+{
+    struct tk_error err;
+    assert_int_equal(tk_store_seal(home->store, &err), TK_OK);
+}
+
+/* Three spans in two traces; kind is the span's number, number 2 and 5 failed. */
+static void
+send_some(struct home *home)
+{
+    assert_int_equal(FX_SEND(home->store, 1, {.trace = 1, .span = 1, .start = 1000, .name = "a"},
+                             {.trace = 1, .span = 2, .start = 3000, .end = 3010, .name = "b"},
+                             {.trace = 2, .span = 7, .start = 2000, .name = "a"}),
+                     TK_OK);
+}
+
+static void
+send_more(struct home *home)
+{
+    assert_int_equal(FX_SEND(home->store, 1, {.trace = 1, .span = 5, .start = 4000, .name = "c"}),
+                     TK_OK);
+}
+
+static void
+operations_are_counted_wherever_the_spans_are(void **state)
+{
+    struct home home = make_home();
+    (void)state;
+    assert_answer(home.store, OPERATIONS_OF(0), "");
+    send_some(&home);
+    for (int i = 0; i < 2; i++) {
+        assert_answer(home.store, OPERATIONS_OF(0),
+                      "users-api/a/1 2 0 3000 2\nusers-api/b/2 1 1 3010 1\n");
+        seal(&home);
+    }
+    send_more(&home);
+    for (int i = 0; i < 2; i++) {
+        assert_answer(home.store, OPERATIONS_OF(0),
+                      "users-api/a/1 2 0 3000 2\nusers-api/b/2 1 1 3010 1\n"
+                      "users-api/c/5 1 1 5000 1\n");
+        seal(&home);
+    }
+    end_home(&home);
+}
+
+static void
+a_span_counts_by_its_own_start(void **state)
+{
+    struct home home = make_home();
+    (void)state;
+    send_some(&home);
+    for (int i = 0; i < 2; i++) {
+        assert_answer(home.store, OPERATIONS_OF(.begin_nano = 2000, .end_nano = 3001),
+                      "users-api/a/1 1 0 3000 1\nusers-api/b/2 1 1 3010 1\n");
+        assert_answer(home.store, OPERATIONS_OF(.begin_nano = 2001, .end_nano = 3000), "");
+        assert_answer(home.store, OPERATIONS_OF(.begin_nano = 3000), "users-api/b/2 1 1 3010 1\n");
+        assert_answer(home.store, OPERATIONS_OF(.end_nano = 2000), "users-api/a/1 1 0 2000 1\n");
+        assert_answer(home.store,
+                      VALUES_OF(TK_OWNER_SPAN, "yes", "", .begin_nano = 2000, .end_nano = 3001),
+                      "false 1 0 3000 1\ntrue 1 1 3010 1\n");
+        seal(&home);
+    }
+    end_home(&home);
+}
+
+/* Sent again into the same buffer, into another one, and once more after both were sealed. */
+static void
+a_span_that_came_twice_counts_once(void **state)
+{
+    struct home home = make_home();
+    (void)state;
+    for (int i = 0; i < 5; i++) {
+        send_some(&home);
+        assert_answer(home.store, OPERATIONS_OF(0),
+                      "users-api/a/1 2 0 3000 2\nusers-api/b/2 1 1 3010 1\n");
+        assert_answer(home.store, VALUES_OF(TK_OWNER_SPAN, "yes", "", 0),
+                      "false 2 0 3000 2\ntrue 1 1 3010 1\n");
+        if (i % 2 == 1)
+            seal(&home);
+    }
+    end_home(&home);
+}
+
+static void
+values_are_counted_of_each_type_and_owner(void **state)
+{
+    struct home home = make_home();
+    (void)state;
+    send_some(&home);
+    for (int i = 0; i < 2; i++) {
+        assert_answer(home.store, VALUES_OF(TK_OWNER_SPAN, "http.route", "", 0),
+                      "\"/users/:id\" 3 1 3010 3\n");
+        assert_answer(home.store, VALUES_OF(TK_OWNER_SPAN, "ratio", "", 0),
+                      "0.1 1 0 2000 1\n0.2 1 1 3010 1\n0.7 1 0 3000 1\n");
+        assert_answer(home.store, VALUES_OF(TK_OWNER_EVENT, "big", "", 0),
+                      "-9223372036854775801 1 0 3000 1\n-9223372036854775806 1 1 3010 1\n"
+                      "-9223372036854775807 1 0 2000 1\n");
+        assert_answer(home.store, VALUES_OF(TK_OWNER_LINK | TK_OWNER_SPAN, "yes", "", 0),
+                      "false 4 0 3000 4\ntrue 2 2 3010 2\n");
+        assert_answer(home.store,
+                      VALUES_OF(TK_OWNER_RESOURCE | TK_OWNER_SPAN, "service.name", "", 0),
+                      "\"users-api\" 3 1 3010 3\n");
+        assert_answer(home.store, VALUES_OF(TK_OWNER_SCOPE, "scope.attr", "", 0),
+                      "\"s\" 3 1 3010 3\n");
+        assert_answer(home.store, VALUES_OF(TK_OWNER_SPAN, "list", "", 0), "");
+        assert_answer(home.store, VALUES_OF(TK_OWNER_SPAN, "nothing", "", 0), "");
+        assert_answer(home.store, VALUES_OF(TK_OWNER_SPAN, "never", "", 0), "");
+        assert_answer(home.store, VALUES_OF(TK_OWNER_SCOPE, "yes", "", 0), "");
+        seal(&home);
+    }
+    end_home(&home);
+}
+
+static void
+texts_are_chosen_by_their_beginning(void **state)
+{
+    struct home home = make_home();
+    (void)state;
+    send_some(&home);
+    for (int i = 0; i < 2; i++) {
+        assert_answer(home.store, VALUES_OF(TK_OWNER_SPAN, "http.route", "/users/", 0),
+                      "\"/users/:id\" 3 1 3010 3\n");
+        assert_answer(home.store, VALUES_OF(TK_OWNER_SPAN, "http.route", "/users/:id2", 0), "");
+        assert_answer(home.store, VALUES_OF(TK_OWNER_RESOURCE, "service.name", "v", 0), "");
+        seal(&home);
+    }
+    end_home(&home);
+}
+
+static void
+keys_come_with_owner_and_type(void **state)
+{
+    struct home home = make_home();
+    struct tk_buf expected;
+    static const char *const attrs[] = {"big 3",     "empty 1", "http.route 1", "list 6", "map 7",
+                                        "nothing 0", "ratio 4", "raw 5",        "yes 2"};
+    static const char *const owners[] = {"1", "16", "2", "4", "8"}; /* in order of text */
+    (void)state;
+    tk_buf_init(&expected, SIZE_MAX);
+    for (size_t k = 0; k < 5; k++) {
+        if (k == 2)
+            tk_buf_printf(&expected, "2 service.instance.id 1\n2 service.name 1\n");
+        if (k == 3)
+            tk_buf_printf(&expected, "4 scope.attr 1\n");
+        for (size_t i = 0; k != 2 && k != 3 && i < sizeof attrs / sizeof *attrs; i++)
+            tk_buf_printf(&expected, "%s %s\n", owners[k], attrs[i]);
+    }
+    tk_buf_append_char(&expected, '\0');
+    send_some(&home);
+    for (int i = 0; i < 2; i++) {
+        assert_answer(home.store, &(struct question){.what = KEYS}, expected.ptr);
+        seal(&home);
+    }
+    tk_buf_release(&expected);
+    end_home(&home);
+}
+
+/* ---- one row ---- */
+
+static void
+many_events_with_one_value_are_one_span(void **state)
+{
+    static struct lines lines;
+    struct tk_batch *batch = fx_batch(&(struct fx_span){.trace = 1, .span = 1, .start = 5}, 1);
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        uint32_t event;
+        uint32_t begin = batch->attr_count;
+        fx_attr(batch, "k", fx_text(i == 1 ? "b" : "a"));
+        fx_attr(batch, "k", (struct tk_value){.type = TK_VALUE_BOOL, .b = true});
+        assert_int_equal(tk_batch_add_event(batch, &event), TK_OK);
+        batch->event[event] = (struct tk_event){.attrs = {begin, 2}};
+        batch->events[0].count = event - batch->events[0].begin + 1;
+    }
+    struct tk_count_values values = {.owners = TK_OWNER_EVENT,
+                                     .key = TK_STR("k"),
+                                     .prefix = TK_STR(""),
+                                     .each = add_value,
+                                     .arg = &lines};
+    lines.count = 0;
+    for (int i = 0; i < 2; i++) /* what was seen is forgotten between rows */
+        assert_int_equal(tk_count_row_values(&values, batch, 0), TK_OK);
+    assert_string_equal(print(&lines, true),
+                        "\"a\" 2 0 1005 0\n\"b\" 2 0 1005 0\ntrue 2 0 1005 0\n");
+    tk_buf_release(&lines.text);
+    tk_count_values_release(&values);
+    tk_batch_free(batch);
+}
+
+static bool
+is_expired(void *arg)
+{
+    (void)arg;
+    return true;
+}
+
+static enum tk_err
+refuse(void *arg, tk_str service, tk_str name, int32_t kind, const struct tk_store_count *count)
+{
+    (void)arg;
+    (void)service;
+    (void)name;
+    (void)kind;
+    (void)count;
+    return TK_ERR_BUSY;
+}
+
+static void
+counting_ends_when_time_is_up_or_who_asks_has_enough(void **state)
+{
+    struct home home = make_home();
+    struct tk_store_view *view;
+    struct tk_error err;
+    struct tk_store_range all = {0}, none = {.expired = is_expired, .begin_nano = 1};
+    static struct lines lines;
+    (void)state;
+    send_some(&home);
+    assert_int_equal(tk_store_view_open(home.store, 1, &view, &err), TK_OK);
+    assert_int_equal(tk_store_operations(view, &all, refuse, NULL, &err), TK_ERR_BUSY);
+    assert_int_equal(tk_store_operations(view, &none, add_operation, &lines, &err), TK_ERR_TIMEOUT);
+    assert_int_equal(tk_store_values(view, TK_OWNER_SPAN, TK_STR("yes"), TK_STR(""), false, &none,
+                                     add_value, &lines, &err),
+                     TK_ERR_TIMEOUT);
+    tk_store_view_close(view);
+    end_home(&home);
+}
+
+int
+main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(operations_are_counted_wherever_the_spans_are),
+        cmocka_unit_test(a_span_counts_by_its_own_start),
+        cmocka_unit_test(a_span_that_came_twice_counts_once),
+        cmocka_unit_test(values_are_counted_of_each_type_and_owner),
+        cmocka_unit_test(texts_are_chosen_by_their_beginning),
+        cmocka_unit_test(keys_come_with_owner_and_type),
+        cmocka_unit_test(many_events_with_one_value_are_one_span),
+        cmocka_unit_test(counting_ends_when_time_is_up_or_who_asks_has_enough),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
