@@ -132,6 +132,7 @@ tk_catalog_install(struct tk_embedded *store, struct tk_segment *segment)
             (kept - at) * sizeof *project->segments);
     project->segments[at] = segment;
     project->count = kept + 1;
+    store->changes++;
     pthread_cond_signal(&store->grown);
     return TK_OK;
 }

@@ -107,6 +107,7 @@ new_store(const struct tk_store_options *options)
     store->base.vtable = &tk_embedded_vtable;
     store->env = options->env != NULL ? options->env : tk_env_host();
     store->fsync = options->fsync;
+    store->thinning = options->thinning;
     store->queue_max = at_most(memory / QUEUE_SHARE, UNSEALED_MAX / 4);
     store->seal_bytes = at_most(memory / SEAL_SHARE, SEAL_MAX);
     store->unsealed_max = at_most(memory / UNSEALED_SHARE, UNSEALED_MAX);

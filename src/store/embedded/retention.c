@@ -166,6 +166,8 @@ tk_retention_set_limits(struct tk_store *base, uint32_t id, const struct tk_stor
                                                    : NULL;
     if (to != NULL)
         *to = *limits;
+    store->changes++; /* the compactor may have more room now */
+    pthread_cond_signal(&store->grown);
     pthread_mutex_unlock(&store->lock);
     if (to == NULL)
         return tk_error_set(err, TK_ERR_MEMORY, "out of memory");
