@@ -95,18 +95,25 @@ struct tk_store_append {
     void *arg;
 };
 
-struct tk_store_gone {
+struct tk_store_tally {
     uint64_t segments, spans, bytes;
 };
 
+/* Of this start, but for what is there now. */
 struct tk_store_stats {
     uint64_t spans_appended, bytes_appended, appends_refused;
-    uint64_t log_bytes, log_syncs, open_spans, open_bytes;
-    uint64_t segments, segment_spans, segment_bytes, damaged_blocks;
-    uint64_t replayed_spans, replay_nano;  /* of this start */
-    struct tk_store_gone expired, evicted; /* dropped for their age; for the cap on the disk */
-    struct tk_store_gone thinned;          /* segments rewritten; what that took away */
-    uint64_t oldest_nano;                  /* earliest start in a segment; 0: there is none */
+    uint64_t log_bytes; /* there now */
+    uint64_t log_written, log_syncs;
+    uint64_t open_spans, open_bytes;                 /* now, in memory */
+    uint64_t segments, segment_spans, segment_bytes; /* now */
+    uint64_t oldest_nano;                            /* earliest start in a segment; 0: none */
+    uint64_t disk_limit;                             /* 0: none */
+    uint64_t cache_bytes, cache_hits, cache_misses;
+    uint64_t damaged_blocks;
+    uint64_t replayed_spans, replay_nano;
+    struct tk_store_tally sealed, compacted; /* made */
+    struct tk_store_tally thinned;           /* segments rewritten; spans and bytes that went */
+    struct tk_store_tally expired, evicted;  /* dropped for their age; for a cap on the disk */
 };
 
 enum tk_err tk_store_append(struct tk_store *store, const struct tk_store_append *append,

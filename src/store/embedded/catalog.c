@@ -187,6 +187,14 @@ tk_catalog_remove_file(struct tk_embedded *store, struct tk_segment_name name, s
 }
 
 void
+tk_catalog_count(struct tk_store_tally *tally, const struct tk_segment *segment)
+{
+    tally->segments++;
+    tally->spans += segment->row_count;
+    tally->bytes += segment->size;
+}
+
+void
 tk_catalog_forget(struct tk_embedded *store, struct tk_segment *segment)
 {
     struct tk_project *project = tk_catalog_find(store, segment->name.project);

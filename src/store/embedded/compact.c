@@ -127,7 +127,9 @@ swap_in(struct tk_embedded *store, const struct tk_sources *sources, struct tk_s
         code = tk_catalog_install(store, segment);
         if (code != TK_OK)
             tk_segment_unref(segment);
-        else if (thinner != NULL)
+        else if (thinner == NULL)
+            tk_catalog_count(&store->stats.compacted, segment);
+        else
             tk_thinner_count(thinner, sources->source[0].segment, segment);
         pthread_mutex_unlock(&store->lock);
         /* A thinned one has taken the place of its source, under the same name. */

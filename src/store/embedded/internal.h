@@ -137,6 +137,7 @@ enum tk_err tk_catalog_publish(struct tk_embedded *store, struct tk_segment_name
 void tk_catalog_discard(struct tk_embedded *store, struct tk_segment_name name);
 /* Takes `segment` over and makes it visible in place of those that it covers.  Under `lock`. */
 enum tk_err tk_catalog_install(struct tk_embedded *store, struct tk_segment *segment) TK_MUST_USE;
+void tk_catalog_count(struct tk_store_tally *tally, const struct tk_segment *segment);
 /* It is not visible any more; lets go of it.  Under `lock`. */
 void tk_catalog_forget(struct tk_embedded *store, struct tk_segment *segment);
 /* Deletes the project's segments that end before log file `before`.  Under files_lock. */

@@ -84,10 +84,12 @@ swap_in(struct tk_embedded *store, struct tk_generation *generation, struct tk_b
     if (segment != NULL) {
         pthread_mutex_lock(&store->lock);
         code = tk_catalog_install(store, segment);
-        if (code == TK_OK)
+        if (code == TK_OK) {
+            tk_catalog_count(&store->stats.sealed, segment);
             tk_generation_remove(generation, name.project);
-        else
+        } else {
             tk_segment_unref(segment);
+        }
         pthread_mutex_unlock(&store->lock);
     }
     pthread_mutex_unlock(&store->files_lock);

@@ -84,7 +84,7 @@ void
 tk_thinner_count(const struct tk_thinner *thinner, const struct tk_segment *from,
                  const struct tk_segment *to)
 {
-    struct tk_store_gone *gone = &thinner->store->stats.thinned;
+    struct tk_store_tally *gone = &thinner->store->stats.thinned;
     gone->segments++;
     gone->spans += thinner->spans_gone;
     gone->bytes += from->size > to->size ? from->size - to->size : 0;
