@@ -2,10 +2,11 @@
 
 import json
 import re
+import subprocess
 import time
 from pathlib import Path
 
-from server import Directory, Server, disk_bytes, load, output, sections, start_load, tool
+from server import BUILD, SERVER_CORE, Directory, Server, disk_bytes, load, output, sections, start_load, tool
 
 QUIET_RATE, QUIET_BATCH = 10000, 200
 LOG_BYTES, CRASH_SECONDS = 1 << 30, 60
@@ -134,6 +135,19 @@ def decode(_options):
             for name, mean in re.findall(r"^(.+?)\s+(\d+) ns/span mean", text, re.M)}
 
 
+def load_alone(options):
+    """the load against a sink that answers and forgets: how much faster it is than any server"""
+    sink = subprocess.Popen(["taskset", "-c", str(SERVER_CORE), str(BUILD / "bench_sink")], stdin=subprocess.PIPE,
+                            stdout=subprocess.PIPE, text=True)
+    try:
+        url = sink.stdout.readline().split()[1]
+        got = json.loads(output(tool("tracekit", "bench", "--server", url, "--json", "--spans", 10000000, "--seed",
+                                     options.seed)))
+    finally:
+        sink.communicate()
+    return {"load alone: spans/s sent": got["spansPerSecond"]}
+
+
 crash.once = True
-MEASUREMENTS = {"start": start, "decode": decode, "ingest": ingest, "encodings": encodings, "cores": cores,
+MEASUREMENTS = {"start": start, "decode": decode, "load": load_alone, "ingest": ingest, "encodings": encodings, "cores": cores,
                 "json": json_, "quiet": quiet, "crash": crash}

@@ -1,5 +1,6 @@
 """A server to measure, the tools that load and ask it, and what the system says of both."""
 
+import atexit
 import json
 import os
 import re
@@ -12,7 +13,7 @@ import urllib.request
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-BUILD = ROOT / "build" / "release"
+BUILD = Path(os.environ["TRACEKIT_BIN"]).parent if "TRACEKIT_BIN" in os.environ else ROOT / "build" / "release"
 SERVER_CORE, LOAD_CORE = 1, 0
 READY_SECONDS = 600
 QUIET_SECONDS = 3  # of next to no CPU: nothing is sealed or compacted any more
@@ -31,6 +32,7 @@ class Server:
         started = time.monotonic()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                         stdin=subprocess.DEVNULL)
+        atexit.register(self.kill)
         line = self.process.stdout.readline()
         self.ready_seconds = time.monotonic() - started
         if not line.startswith("tracekit ready "):
@@ -79,6 +81,8 @@ class Server:
         self.cpu_at_stop = usage.ru_utime + usage.ru_stime
 
     def kill(self):
+        if self.process.returncode is not None:
+            return
         self.process.kill()
         self.process.wait()
         self.process.stdout.close()

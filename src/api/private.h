@@ -70,7 +70,7 @@ void tk_route_signin(struct tk_call *call);         /* session.c */
 void tk_route_whoami(struct tk_call *call);         /* session.c */
 void tk_route_healthz(struct tk_call *call);        /* health.c */
 void tk_route_readyz(struct tk_call *call);         /* health.c */
-void tk_route_metrics(struct tk_call *call);        /* health.c */
+void tk_route_metrics(struct tk_call *call);        /* metrics.c */
 void tk_route_openapi(struct tk_call *call);        /* openapi.c */
 
 /* ingest.c: the format that the request's content type names; false: another type. */

@@ -7,6 +7,7 @@
  * then the store, which seals.  SIGHUP reads the TLS files again.
  */
 #include "api/api.h"
+#include "api/keep.h"
 #include "api/keeper.h"
 #include "base/log.h"
 #include "base/memory.h"
@@ -34,6 +35,9 @@ struct config {
     bool dev;
     uint64_t memory;
     struct tk_store_limits limits;
+    const char *keep;
+    struct tk_option_list thin;
+    struct tk_store_thinning thinning; /* of these two */
     uint64_t max_body;
     const char *fsync;
     const char *tls_cert, *tls_key;
@@ -42,6 +46,7 @@ struct config {
 };
 
 struct server {
+    struct tk_keep *keep;
     struct tk_store *store;
     struct tk_account *account;
     struct tk_keeper *keeper;
@@ -76,6 +81,10 @@ parse(struct config *config, int argc, char **argv, struct tk_arena *arena,
          NULL},
         {"retention", TK_OPTION_DURATION, &config->limits.retention_nano, "TIME",
          "spans go when they are older, like 15d [never, but see --disk]", NULL, NULL},
+        {"thin", TK_OPTION_LIST, &config->thin, "RATIO@TIME",
+         "may repeat; 0.1@3d leaves one trace in ten after three days [all stay]", NULL, NULL},
+        {"keep", TK_OPTION_STRING, &config->keep, "QUERY",
+         "traces that --thin leaves whole, like 'error || duration > 1s'", NULL, NULL},
         {"max-body", TK_OPTION_SIZE, &config->max_body, "SIZE",
          "largest request body after decompression [64MiB]", NULL, NULL},
         {"fsync", TK_OPTION_CHOICE, &config->fsync, "always|group|async",
@@ -156,6 +165,7 @@ open_parts(struct server *server, const struct config *config, struct tk_error *
         .dir = config->data,
         .fsync = fsync_mode(config->fsync),
         .memory = config->memory,
+        .thinning = config->thinning,
     };
     enum tk_err result = tk_embedded_open(&store, &server->store, err);
     if (result == TK_OK)
@@ -254,6 +264,7 @@ close_parts(struct server *server)
         tk_server_stop(server->net, STOP_GRACE_MS);
     tk_keeper_stop(server->keeper);
     tk_store_close(server->store);
+    tk_keep_free(server->keep);
     if (server->api != NULL)
         tk_api_free(server->api);
     if (server->account != NULL)
@@ -281,6 +292,11 @@ tk_cli_serve(int argc, char **argv)
     tk_arena_init(&arena, 4096, 4 << 20);
     if (!parse(&config, argc, argv, &arena, &status))
         goto out;
+    if (tk_keep_new(config.keep, config.thin.items, config.thin.count, &server.keep,
+                    &config.thinning, &err) != TK_OK) {
+        status = tk_cli_fail(TK_EXIT_USAGE, "serve", "%s", err.message);
+        goto out;
+    }
     tk_log_set_level(log_level(config.log_level));
     tk_memory_setup(config.memory / FREE_SHARE);
     (void)sigemptyset(&signals);

@@ -1,43 +1,60 @@
 /*
- * eval - does a query hold for a trace?
+ * eval - does a condition hold for a span?
  *
  * The keys of the query's attributes are looked up in the batch's table once; after that a span
  * costs integer comparisons.  A comparison holds when it holds for some value of its operands: an
- * attribute of an event has as many values as the span has such events.  A value that is not there
- * is nil.  Values of different types are never equal and never unequal, so `!=` too finds only
- * spans that have the attribute.  A list is equal to what one of its elements is equal to, and
- * unequal to what none of them is.
+ * attribute of an event has as many values as the span has such events, and all combinations are
+ * tried.  A value that is not there is nil, and compares with nothing but the word nil.  Values of
+ * different types are never equal and never unequal, so `!=` too finds only spans that have the
+ * attribute.  A list is equal to what one of its elements is equal to, and unequal to what none of
+ * them is.
  */
-#include "query/assemble.h"
-#include "query/ast.h"
+#include "query/eval.h"
 
+#include "base/assert.h"
 #include "wire/otlp.h"
 
-#include <math.h>
+enum { TICKS_PER_CLOCK = 4096 };
 
-struct eval {
-    struct tk_query *query;
-    const struct tk_batch *trace;
-    enum tk_err status; /* of a regular expression */
-    bool have_root, have_times;
-    uint32_t root;
-    uint64_t start_nano, end_nano;
-    char id_text[2][TK_TRACE_ID_HEX + 1]; /* ids being compared: of the left and the right side */
-};
+/* ---- budgets ---- */
 
-/* The values of one operand for one span, one after the other. */
-struct values {
-    const struct tk_ql_operand *operand;
-    char *id_text;
-    uint32_t at; /* the next event or link, or 1 when the only value has been given */
-    bool any;
-};
+void
+tk_eval_out_of_memory(struct tk_eval *eval)
+{
+    eval->status = TK_ERR_LIMIT;
+    eval->query->hit = TK_BUDGET_MEMORY;
+}
+
+void *
+tk_eval_alloc(struct tk_eval *eval, size_t count, size_t size)
+{
+    struct tk_arena *scratch = &eval->query->scratch;
+    void *memory = tk_arena_zalloc(scratch, count > 0 ? count : 1, size);
+    if (memory == NULL)
+        tk_eval_out_of_memory(eval);
+    return memory;
+}
+
+bool
+tk_eval_tick(struct tk_eval *eval)
+{
+    struct tk_query *query = eval->query;
+    if (++eval->ticks % TICKS_PER_CLOCK == 0 && query->expired != NULL &&
+        query->expired(query->expired_arg)) {
+        eval->status = TK_ERR_TIMEOUT;
+        query->hit = TK_BUDGET_TIME;
+    }
+    return eval->status == TK_OK;
+}
 
 /* ---- keys ---- */
 
-static void
-resolve_keys(struct tk_query *query, const struct tk_batch *trace)
+void
+tk_eval_begin(struct tk_eval *eval, struct tk_query *query, const struct tk_batch *trace)
 {
+    *eval = (struct tk_eval){.query = query, .trace = trace};
+    query->hit = TK_BUDGET_NONE;
+    tk_arena_clear(&query->scratch);
     for (struct tk_ql_operand *a = query->attributes; a != NULL; a = a->next) {
         a->key_count = 0;
         for (size_t i = 0; i < a->name_count; i++) {
@@ -77,57 +94,83 @@ int_value(enum tk_ql_type type, int64_t number)
     return (struct tk_ql_value){.type = type, .i = number};
 }
 
-static struct tk_ql_value
-trace_id_value(struct tk_trace_id id, char *text)
+static char *
+next_id_text(struct tk_eval *eval)
 {
+    return eval->id_text[eval->id_text_at++ % TK_EVAL_ID_TEXTS];
+}
+
+static struct tk_ql_value
+trace_id_value(struct tk_eval *eval, struct tk_trace_id id)
+{
+    char *text = next_id_text(eval);
     tk_trace_id_format(id, text);
     return string_value((tk_str){text, TK_TRACE_ID_HEX});
 }
 
 static struct tk_ql_value
-span_id_value(tk_span_id id, char *text)
+span_id_value(struct tk_eval *eval, tk_span_id id)
 {
+    char *text = next_id_text(eval);
     if (id == 0)
         return string_value(TK_STR_NONE);
     tk_span_id_format(id, text);
     return string_value((tk_str){text, TK_SPAN_ID_HEX});
 }
 
-static struct tk_ql_value
-attribute_value(const struct tk_value *value)
+/* ---- structure ---- */
+
+static struct tk_structure *
+build_structure(struct tk_eval *eval)
 {
-    struct tk_ql_value result = {.type = TK_QL_NIL};
-    if (value == NULL)
-        return result;
-    switch ((enum tk_value_type)value->type) {
-    case TK_VALUE_EMPTY:
-        break;
-    case TK_VALUE_STRING:
-        return string_value(tk_value_str(*value));
-    case TK_VALUE_BOOL:
-        result.type = TK_QL_BOOL;
-        result.b = value->b;
-        break;
-    case TK_VALUE_INT:
-        return int_value(TK_QL_INT, value->i);
-    case TK_VALUE_DOUBLE:
-        result.type = TK_QL_FLOAT;
-        result.d = value->d;
-        break;
-    case TK_VALUE_ARRAY:
-        result.type = TK_QL_ARRAY;
-        result.array = *value;
-        break;
-    case TK_VALUE_BYTES:
-    case TK_VALUE_MAP:
-        result.type = TK_QL_OPAQUE;
-        break;
+    uint32_t count = eval->trace->span_count;
+    struct tk_structure *s = tk_eval_alloc(eval, 1, sizeof *s);
+    if (s == NULL)
+        return NULL;
+    s->position = tk_eval_alloc(eval, count, sizeof *s->position);
+    s->end = tk_eval_alloc(eval, count, sizeof *s->end);
+    s->child_count = tk_eval_alloc(eval, count, sizeof *s->child_count);
+    if (s->position == NULL || s->end == NULL || s->child_count == NULL)
+        return NULL;
+    if (tk_tree_build(eval->trace, &eval->query->scratch, &s->tree) != TK_OK) {
+        tk_eval_out_of_memory(eval);
+        return NULL;
     }
-    return result;
+    for (uint32_t i = count; i-- > 0;) { /* children stand behind their parent */
+        uint32_t parent = s->tree.parent[i];
+        s->position[s->tree.row[i]] = i;
+        if (s->end[i] == 0)
+            s->end[i] = i + 1;
+        if (parent == TK_NO_SPAN)
+            continue;
+        s->child_count[parent]++;
+        if (s->end[parent] < s->end[i])
+            s->end[parent] = s->end[i];
+    }
+    return s;
+}
+
+const struct tk_structure *
+tk_eval_structure(struct tk_eval *eval)
+{
+    if (eval->structure == NULL && eval->status == TK_OK)
+        eval->structure = build_structure(eval);
+    return eval->structure;
+}
+
+/* TK_NO_SPAN at the top. */
+static uint32_t
+parent_row(struct tk_eval *eval, uint32_t row)
+{
+    const struct tk_structure *structure = tk_eval_structure(eval);
+    if (structure == NULL)
+        return TK_NO_SPAN;
+    uint32_t parent = structure->tree.parent[structure->position[row]];
+    return parent == TK_NO_SPAN ? TK_NO_SPAN : structure->tree.row[parent];
 }
 
 static uint32_t
-root_of(struct eval *eval)
+root_of(struct tk_eval *eval)
 {
     if (!eval->have_root)
         eval->root = tk_trace_root(eval->trace);
@@ -136,7 +179,7 @@ root_of(struct eval *eval)
 }
 
 static int64_t
-trace_duration(struct eval *eval)
+trace_duration(struct tk_eval *eval)
 {
     if (!eval->have_times)
         tk_trace_times(eval->trace, &eval->start_nano, &eval->end_nano);
@@ -144,9 +187,37 @@ trace_duration(struct eval *eval)
     return (int64_t)(eval->end_nano - eval->start_nano);
 }
 
+/* Numbers that a walk through the tree gives out, one on the way into a span and one on the way
+   out: a span's descendants lie between its two. */
+static int64_t
+nested_left(const struct tk_tree *tree, uint32_t position)
+{
+    return 2 * (int64_t)position - tree->depth[position] + 1;
+}
+
 static struct tk_ql_value
-intrinsic_value(struct eval *eval, enum tk_ql_intrinsic intrinsic, uint32_t row, uint32_t at,
-                char *id_text)
+structure_value(struct tk_eval *eval, enum tk_ql_intrinsic intrinsic, uint32_t row)
+{
+    const struct tk_structure *structure = tk_eval_structure(eval);
+    if (structure == NULL)
+        return int_value(TK_QL_NIL, 0);
+    const struct tk_tree *tree = &structure->tree;
+    uint32_t position = structure->position[row], parent = tree->parent[position];
+    switch (intrinsic) {
+    case TK_QL_CHILD_COUNT:
+        return int_value(TK_QL_INT, structure->child_count[position]);
+    case TK_QL_NESTED_LEFT:
+        return int_value(TK_QL_INT, nested_left(tree, position));
+    case TK_QL_NESTED_RIGHT:
+        return int_value(TK_QL_INT, nested_left(tree, position) +
+                                        2 * (int64_t)(structure->end[position] - position) - 1);
+    default:
+        return int_value(TK_QL_INT, parent == TK_NO_SPAN ? -1 : nested_left(tree, parent));
+    }
+}
+
+static struct tk_ql_value
+intrinsic_value(struct tk_eval *eval, enum tk_ql_intrinsic intrinsic, uint32_t row, uint32_t at)
 {
     const struct tk_batch *t = eval->trace;
     switch (intrinsic) {
@@ -161,11 +232,11 @@ intrinsic_value(struct eval *eval, enum tk_ql_intrinsic intrinsic, uint32_t row,
     case TK_QL_SPAN_DURATION:
         return int_value(TK_QL_DURATION, (int64_t)(t->end_nano[row] - t->start_nano[row]));
     case TK_QL_SPAN_ID:
-        return span_id_value(t->span_id[row], id_text);
+        return span_id_value(eval, t->span_id[row]);
     case TK_QL_PARENT_ID:
-        return span_id_value(t->parent_id[row], id_text);
+        return span_id_value(eval, t->parent_id[row]);
     case TK_QL_TRACE_ID:
-        return trace_id_value(t->trace_id[row], id_text);
+        return trace_id_value(eval, t->trace_id[row]);
     case TK_QL_TRACE_DURATION:
         return int_value(TK_QL_DURATION, trace_duration(eval));
     case TK_QL_ROOT_NAME:
@@ -177,29 +248,34 @@ intrinsic_value(struct eval *eval, enum tk_ql_intrinsic intrinsic, uint32_t row,
     case TK_QL_EVENT_SINCE_START:
         return int_value(TK_QL_DURATION, (int64_t)(t->event[at].time_nano - t->start_nano[row]));
     case TK_QL_LINK_TRACE_ID:
-        return trace_id_value(t->link[at].trace_id, id_text);
+        return trace_id_value(eval, t->link[at].trace_id);
     case TK_QL_LINK_SPAN_ID:
-        return span_id_value(t->link[at].span_id, id_text);
+        return span_id_value(eval, t->link[at].span_id);
     case TK_QL_SCOPE_NAME:
         return string_value(t->scopes[t->scope[row]].name);
     case TK_QL_SCOPE_VERSION:
         return string_value(t->scopes[t->scope[row]].version);
+    case TK_QL_CHILD_COUNT:
+    case TK_QL_NESTED_LEFT:
+    case TK_QL_NESTED_RIGHT:
+    case TK_QL_NESTED_PARENT:
+        return structure_value(eval, intrinsic, row);
     }
     return int_value(TK_QL_NIL, 0);
 }
 
 /* A resource without service.name is of the service "unknown_service", everywhere. */
 static struct tk_ql_value
-resource_value(struct eval *eval, const struct tk_ql_operand *operand, uint32_t row)
+resource_value(struct tk_eval *eval, const struct tk_ql_operand *operand, uint32_t row)
 {
     const struct tk_batch *t = eval->trace;
     if (tk_str_eq(operand->names[0], TK_STR("service.name")))
         return string_value(tk_batch_service(t, row));
-    return attribute_value(find_attr(t, t->resources[t->resource[row]].attrs, operand));
+    return tk_ql_value_of(find_attr(t, t->resources[t->resource[row]].attrs, operand));
 }
 
 static struct tk_ql_value
-span_attribute(struct eval *eval, const struct tk_ql_operand *operand, uint32_t row)
+span_attribute(struct tk_eval *eval, const struct tk_ql_operand *operand, uint32_t row)
 {
     const struct tk_batch *t = eval->trace;
     const struct tk_value *value;
@@ -207,143 +283,132 @@ span_attribute(struct eval *eval, const struct tk_ql_operand *operand, uint32_t 
     case TK_QL_RESOURCE:
         return resource_value(eval, operand, row);
     case TK_QL_INSTRUMENTATION:
-        return attribute_value(find_attr(t, t->scopes[t->scope[row]].attrs, operand));
+        return tk_ql_value_of(find_attr(t, t->scopes[t->scope[row]].attrs, operand));
     default:
         value = find_attr(t, t->attrs[row], operand);
         if (value == NULL && operand->scope == TK_QL_UNSCOPED)
             return resource_value(eval, operand, row);
-        return attribute_value(value);
+        return tk_ql_value_of(value);
     }
 }
 
-enum place { PLACE_SPAN, PLACE_EVENT, PLACE_LINK };
+/* ---- events and links: many values ---- */
 
-static enum place
-place_of(const struct tk_ql_operand *operand)
+static bool
+is_of_event(const struct tk_ql_operand *operand)
 {
-    if (operand->form == TK_QL_ATTRIBUTE)
-        return operand->scope == TK_QL_EVENT  ? PLACE_EVENT
-               : operand->scope == TK_QL_LINK ? PLACE_LINK
-                                              : PLACE_SPAN;
-    if (operand->form == TK_QL_INTRINSIC) {
-        if (operand->intrinsic == TK_QL_EVENT_NAME || operand->intrinsic == TK_QL_EVENT_SINCE_START)
-            return PLACE_EVENT;
-        if (operand->intrinsic == TK_QL_LINK_TRACE_ID || operand->intrinsic == TK_QL_LINK_SPAN_ID)
-            return PLACE_LINK;
-    }
-    return PLACE_SPAN;
+    return operand->form == TK_QL_ATTRIBUTE ? operand->scope == TK_QL_EVENT
+                                            : operand->intrinsic == TK_QL_EVENT_NAME ||
+                                                  operand->intrinsic == TK_QL_EVENT_SINCE_START;
 }
 
 static bool
-next_of_list(struct eval *eval, struct values *values, uint32_t row, enum place place,
-             struct tk_ql_value *ret_value)
+is_of_link(const struct tk_ql_operand *operand)
+{
+    return operand->form == TK_QL_ATTRIBUTE ? operand->scope == TK_QL_LINK
+                                            : operand->intrinsic == TK_QL_LINK_TRACE_ID ||
+                                                  operand->intrinsic == TK_QL_LINK_SPAN_ID;
+}
+
+/* The first event or link from `from` on (counted within the span) that has the value; TK_NO_SPAN
+   when there is none. */
+static uint32_t
+find_at(struct tk_eval *eval, const struct tk_ql_operand *operand, uint32_t row, uint32_t from)
 {
     const struct tk_batch *t = eval->trace;
-    const struct tk_ql_operand *operand = values->operand;
-    struct tk_range range = place == PLACE_EVENT ? t->events[row] : t->links[row];
-    while (values->at < range.count) {
-        uint32_t at = range.begin + values->at++;
-        if (operand->form == TK_QL_INTRINSIC) {
-            *ret_value = intrinsic_value(eval, operand->intrinsic, row, at, values->id_text);
-        } else {
-            const struct tk_range attrs =
-                place == PLACE_EVENT ? t->event[at].attrs : t->link[at].attrs;
-            *ret_value = attribute_value(find_attr(t, attrs, operand));
-            if (ret_value->type == TK_QL_NIL)
-                continue;
-        }
-        values->any = true;
-        return true;
+    bool of_event = is_of_event(operand);
+    if (operand->parent)
+        row = parent_row(eval, row);
+    if (row == TK_NO_SPAN)
+        return TK_NO_SPAN;
+    struct tk_range range = of_event ? t->events[row] : t->links[row];
+    for (uint32_t i = from; i < range.count; i++) {
+        uint32_t at = range.begin + i;
+        if (operand->form == TK_QL_INTRINSIC)
+            return i;
+        const struct tk_value *value =
+            find_attr(t, of_event ? t->event[at].attrs : t->link[at].attrs, operand);
+        if (value != NULL && value->type != TK_VALUE_EMPTY)
+            return i;
     }
-    if (values->any)
-        return false;
-    values->any = true;
-    *ret_value = int_value(TK_QL_NIL, 0);
-    return true;
+    return TK_NO_SPAN;
 }
 
-static bool
-next_value(struct eval *eval, struct values *values, uint32_t row, struct tk_ql_value *ret_value)
+void
+tk_eval_first(struct tk_eval *eval, const struct tk_ql_node *owner, uint32_t row)
 {
-    const struct tk_ql_operand *operand = values->operand;
-    enum place place = place_of(operand);
-    if (place != PLACE_SPAN)
-        return next_of_list(eval, values, row, place, ret_value);
-    if (values->at++ > 0)
-        return false;
+    for (struct tk_ql_node *one = owner->many; one != NULL; one = one->next_many)
+        one->operand.at = find_at(eval, &one->operand, row, 0);
+}
+
+bool
+tk_eval_next(struct tk_eval *eval, const struct tk_ql_node *owner, uint32_t row)
+{
+    for (struct tk_ql_node *one = owner->many; one != NULL && tk_eval_tick(eval);
+         one = one->next_many) {
+        struct tk_ql_operand *operand = &one->operand;
+        uint32_t next =
+            operand->at == TK_NO_SPAN ? TK_NO_SPAN : find_at(eval, operand, row, operand->at + 1);
+        if (next != TK_NO_SPAN) {
+            operand->at = next;
+            return true;
+        }
+        operand->at = find_at(eval, operand, row, 0); /* and the next operand moves on */
+    }
+    return false;
+}
+
+static struct tk_ql_value
+operand_value(struct tk_eval *eval, const struct tk_ql_operand *operand, uint32_t row)
+{
+    const struct tk_batch *t = eval->trace;
+    uint32_t at = 0;
     if (operand->form == TK_QL_STATIC)
-        *ret_value = operand->value;
-    else if (operand->form == TK_QL_INTRINSIC)
-        *ret_value = intrinsic_value(eval, operand->intrinsic, row, 0, values->id_text);
-    else
-        *ret_value = span_attribute(eval, operand, row);
-    return true;
+        return operand->value;
+    if (operand->parent)
+        row = parent_row(eval, row);
+    if (row == TK_NO_SPAN)
+        return int_value(TK_QL_NIL, 0);
+    bool of_event = is_of_event(operand), of_link = is_of_link(operand);
+    if (of_event || of_link) {
+        if (operand->at == TK_NO_SPAN)
+            return int_value(TK_QL_NIL, 0);
+        at = (of_event ? t->events[row].begin : t->links[row].begin) + operand->at;
+    }
+    if (operand->form == TK_QL_INTRINSIC)
+        return intrinsic_value(eval, operand->intrinsic, row, at);
+    if (of_event || of_link)
+        return tk_ql_value_of(
+            find_attr(t, of_event ? t->event[at].attrs : t->link[at].attrs, operand));
+    return span_attribute(eval, operand, row);
+}
+
+struct tk_ql_value
+tk_eval_value(struct tk_eval *eval, const struct tk_ql_node *node, uint32_t row)
+{
+    static const struct tk_ql_value zero = {.type = TK_QL_INT};
+    struct tk_ql_value a, b;
+    switch (node->type) {
+    case TK_QL_NODE_OPERAND:
+        return operand_value(eval, &node->operand, row);
+    case TK_QL_NODE_NEGATE:
+        a = tk_eval_value(eval, node->child, row);
+        return tk_ql_calculate(TK_QL_SUB, &zero, &a);
+    case TK_QL_NODE_ARITHMETIC:
+        a = tk_eval_value(eval, node->child, row);
+        b = tk_eval_value(eval, node->child->next, row);
+        return tk_ql_calculate(node->arithmetic, &a, &b);
+    case TK_QL_NODE_AGGREGATE:
+        return eval->aggregates[node->number][row];
+    default:
+        return (struct tk_ql_value){.type = TK_QL_BOOL, .b = tk_eval_holds(eval, node, row)};
+    }
 }
 
 /* ---- comparing ---- */
 
-enum order { ORDER_LESS = -1, ORDER_EQUAL, ORDER_MORE, ORDER_NONE /* NaN */ };
-
-static enum order
-order_doubles(double a, double b)
-{
-    if (isnan(a) || isnan(b))
-        return ORDER_NONE;
-    return a < b ? ORDER_LESS : a > b ? ORDER_MORE : ORDER_EQUAL;
-}
-
-/* Exact: an int64 does not fit into a double. */
-static enum order
-order_int_double(int64_t a, double b)
-{
-    if (isnan(b))
-        return ORDER_NONE;
-    if (b >= 0x1p63)
-        return ORDER_LESS;
-    if (b < -0x1p63)
-        return ORDER_MORE;
-    int64_t whole = (int64_t)b; /* towards zero */
-    if (a != whole)
-        return a < whole ? ORDER_LESS : ORDER_MORE;
-    return order_doubles(0, b - (double)whole);
-}
-
-static bool
-is_integral(enum tk_ql_type type)
-{
-    return type == TK_QL_INT || type == TK_QL_DURATION;
-}
-
-/* False when the types do not go together. */
-static bool
-order_values(const struct tk_ql_value *a, const struct tk_ql_value *b, enum order *ret_order)
-{
-    if (is_integral(a->type) && b->type == TK_QL_FLOAT) {
-        *ret_order = order_int_double(a->i, b->d);
-    } else if (a->type == TK_QL_FLOAT && is_integral(b->type)) {
-        enum order order = order_int_double(b->i, a->d);
-        *ret_order = order == ORDER_NONE ? order : (enum order)(-(int)order);
-    } else if (is_integral(a->type) && is_integral(b->type)) {
-        *ret_order = (enum order)((a->i > b->i) - (a->i < b->i));
-    } else if (a->type != b->type) {
-        return false;
-    } else if (a->type == TK_QL_FLOAT) {
-        *ret_order = order_doubles(a->d, b->d);
-    } else if (a->type == TK_QL_STRING) {
-        int order = tk_str_cmp(a->text, b->text);
-        *ret_order = (enum order)((order > 0) - (order < 0));
-    } else if (a->type == TK_QL_BOOL) {
-        *ret_order = a->b == b->b ? ORDER_EQUAL : ORDER_NONE;
-    } else if (a->type == TK_QL_STATUS || a->type == TK_QL_KIND) {
-        *ret_order = a->i == b->i ? ORDER_EQUAL : ORDER_NONE;
-    } else {
-        return false;
-    }
-    return true;
-}
-
 struct comparison {
-    struct eval *eval;
+    struct tk_eval *eval;
     const struct tk_ql_node *node;
     const struct tk_ql_value *other; /* what an element of a list is compared with */
     bool element_is_left;
@@ -358,7 +423,7 @@ compare_element(void *arg, tk_str key, struct tk_value element)
 {
     struct comparison *list = arg;
     struct comparison single = {.eval = list->eval, .node = list->node};
-    struct tk_ql_value value = attribute_value(&element);
+    struct tk_ql_value value = tk_ql_value_of(&element);
     (void)key;
     if (value.type == TK_QL_ARRAY)
         return true;
@@ -393,18 +458,27 @@ compare_regex(struct comparison *c, const struct tk_ql_value *subject)
     enum tk_err result = tk_regex_match(c->node->regex, subject->text, &matches);
     if (result != TK_OK) {
         c->eval->status = result;
+        c->eval->query->hit = TK_BUDGET_REGEX;
         return false;
     }
     return matches == (c->node->op == TK_QL_RE);
+}
+
+/* The word nil. */
+static bool
+is_nil(const struct tk_ql_node *node)
+{
+    return node->type == TK_QL_NODE_OPERAND && node->operand.form == TK_QL_STATIC &&
+           node->value_type == TK_QL_NIL;
 }
 
 static bool
 compare(struct comparison *c, const struct tk_ql_value *a, const struct tk_ql_value *b)
 {
     enum tk_ql_op op = c->node->op;
-    enum order order;
+    enum tk_ql_order order;
     if (a->type == TK_QL_NIL || b->type == TK_QL_NIL) {
-        if (c->node->left.type != TK_QL_NIL && c->node->right.type != TK_QL_NIL)
+        if (!is_nil(c->node->child) && !is_nil(c->node->child->next))
             return false; /* two that are not there are not equal */
         return op == (a->type == b->type ? TK_QL_EQ : TK_QL_NE);
     }
@@ -412,22 +486,22 @@ compare(struct comparison *c, const struct tk_ql_value *a, const struct tk_ql_va
         return compare_list(c, a, b);
     if (op == TK_QL_RE || op == TK_QL_NRE)
         return compare_regex(c, a);
-    if (!order_values(a, b, &order))
+    if (!tk_ql_order(a, b, &order))
         return false;
     c->comparable = true;
     switch (op) {
     case TK_QL_EQ:
-        return order == ORDER_EQUAL;
+        return order == TK_QL_SAME;
     case TK_QL_NE:
-        return order != ORDER_EQUAL;
+        return order != TK_QL_SAME;
     case TK_QL_LT:
-        return order == ORDER_LESS;
+        return order == TK_QL_LESS;
     case TK_QL_LE:
-        return order == ORDER_LESS || order == ORDER_EQUAL;
+        return order == TK_QL_LESS || order == TK_QL_SAME;
     case TK_QL_GT:
-        return order == ORDER_MORE;
+        return order == TK_QL_MORE;
     case TK_QL_GE:
-        return order == ORDER_MORE || order == ORDER_EQUAL;
+        return order == TK_QL_MORE || order == TK_QL_SAME;
     case TK_QL_RE:
     case TK_QL_NRE:
         break;
@@ -435,127 +509,56 @@ compare(struct comparison *c, const struct tk_ql_value *a, const struct tk_ql_va
     return false;
 }
 
-/* ---- the tree ---- */
+/* ---- conditions ---- */
 
 static bool
-compare_node(struct eval *eval, const struct tk_ql_node *node, uint32_t row)
+compare_node(struct tk_eval *eval, const struct tk_ql_node *node, uint32_t row)
 {
-    struct values left = {.operand = &node->left, .id_text = eval->id_text[0]};
-    struct tk_ql_value a, b;
-    while (eval->status == TK_OK && next_value(eval, &left, row, &a)) {
-        struct values right = {.operand = &node->right, .id_text = eval->id_text[1]};
-        while (eval->status == TK_OK && next_value(eval, &right, row, &b)) {
-            struct comparison comparison = {.eval = eval, .node = node};
-            if (compare(&comparison, &a, &b))
-                return true;
-        }
-    }
+    tk_eval_first(eval, node, row);
+    do {
+        struct tk_ql_value a = tk_eval_value(eval, node->child, row);
+        struct tk_ql_value b = tk_eval_value(eval, node->child->next, row);
+        struct comparison comparison = {.eval = eval, .node = node};
+        if (compare(&comparison, &a, &b))
+            return true;
+    } while (tk_eval_next(eval, node, row));
     return false;
 }
 
 static bool
-truth_node(struct eval *eval, const struct tk_ql_node *node, uint32_t row)
+truth_node(struct tk_eval *eval, const struct tk_ql_node *node, uint32_t row)
 {
-    struct values values = {.operand = &node->left, .id_text = eval->id_text[0]};
-    struct tk_ql_value value;
-    while (next_value(eval, &values, row, &value)) {
+    tk_eval_first(eval, node, row);
+    do {
+        struct tk_ql_value value = tk_eval_value(eval, node, row);
         if (value.type == TK_QL_BOOL && value.b)
             return true;
-    }
+    } while (tk_eval_next(eval, node, row));
     return false;
 }
 
-static bool
-span_holds(struct eval *eval, const struct tk_ql_node *node, uint32_t row)
+bool
+tk_eval_holds(struct tk_eval *eval, const struct tk_ql_node *node, uint32_t row)
 {
     const struct tk_ql_node *child;
     switch (node->type) {
     case TK_QL_NODE_AND:
         for (child = node->child; child != NULL; child = child->next) {
-            if (!span_holds(eval, child, row))
+            if (!tk_eval_holds(eval, child, row))
                 return false;
         }
         return true;
     case TK_QL_NODE_OR:
         for (child = node->child; child != NULL; child = child->next) {
-            if (span_holds(eval, child, row))
+            if (tk_eval_holds(eval, child, row))
                 return true;
         }
         return false;
     case TK_QL_NODE_NOT:
-        return !span_holds(eval, node->child, row);
+        return !tk_eval_holds(eval, node->child, row);
     case TK_QL_NODE_COMPARE:
         return compare_node(eval, node, row);
     default:
         return truth_node(eval, node, row);
     }
-}
-
-static bool
-spanset_holds(struct eval *eval, const struct tk_ql_node *node)
-{
-    if (node->child == NULL)
-        return eval->trace->span_count > 0;
-    for (uint32_t row = 0; row < eval->trace->span_count && eval->status == TK_OK; row++) {
-        if (span_holds(eval, node->child, row))
-            return true;
-    }
-    return false;
-}
-
-static bool
-trace_holds(struct eval *eval, const struct tk_ql_node *node)
-{
-    bool all = node->type == TK_QL_NODE_SPANSET_AND;
-    if (node->type == TK_QL_NODE_SPANSET)
-        return spanset_holds(eval, node);
-    for (const struct tk_ql_node *child = node->child; child != NULL; child = child->next) {
-        if (trace_holds(eval, child) != all)
-            return !all;
-    }
-    return all;
-}
-
-/* Marks the spans of a node that holds. */
-static void
-select_spans(struct eval *eval, const struct tk_ql_node *node, bool *selected)
-{
-    if (node->type == TK_QL_NODE_SPANSET) {
-        for (uint32_t row = 0; row < eval->trace->span_count && eval->status == TK_OK; row++)
-            selected[row] =
-                selected[row] || node->child == NULL || span_holds(eval, node->child, row);
-        return;
-    }
-    for (const struct tk_ql_node *child = node->child; child != NULL; child = child->next) {
-        if (node->type == TK_QL_NODE_SPANSET_AND || trace_holds(eval, child))
-            select_spans(eval, child, selected);
-    }
-}
-
-enum tk_err
-tk_query_matches(struct tk_query *query, const struct tk_batch *trace, bool *ret_matches)
-{
-    struct eval eval = {.query = query, .trace = trace};
-    resolve_keys(query, trace);
-    bool matches = trace_holds(&eval, query->root);
-    if (eval.status != TK_OK)
-        return eval.status;
-    *ret_matches = matches;
-    return TK_OK;
-}
-
-enum tk_err
-tk_query_select(struct tk_query *query, const struct tk_batch *trace, bool *ret_selected,
-                bool *ret_matches)
-{
-    struct eval eval = {.query = query, .trace = trace};
-    resolve_keys(query, trace);
-    memset(ret_selected, 0, trace->span_count);
-    bool matches = trace_holds(&eval, query->root);
-    if (matches && eval.status == TK_OK)
-        select_spans(&eval, query->root, ret_selected);
-    if (eval.status != TK_OK)
-        return eval.status;
-    *ret_matches = matches;
-    return TK_OK;
 }

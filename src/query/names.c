@@ -33,6 +33,11 @@ static const struct {
     {"link:spanID", TK_QL_LINK_SPAN_ID, TK_QL_STRING},
     {"instrumentation:name", TK_QL_SCOPE_NAME, TK_QL_STRING},
     {"instrumentation:version", TK_QL_SCOPE_VERSION, TK_QL_STRING},
+    {"childCount", TK_QL_CHILD_COUNT, TK_QL_INT},
+    {"span:childCount", TK_QL_CHILD_COUNT, TK_QL_INT},
+    {"nestedSetLeft", TK_QL_NESTED_LEFT, TK_QL_INT},
+    {"nestedSetRight", TK_QL_NESTED_RIGHT, TK_QL_INT},
+    {"nestedSetParent", TK_QL_NESTED_PARENT, TK_QL_INT},
 };
 
 static const struct {
@@ -52,6 +57,8 @@ static const struct {
     {"client", TK_QL_KIND, TK_KIND_CLIENT},
     {"producer", TK_QL_KIND, TK_KIND_PRODUCER},
     {"consumer", TK_QL_KIND, TK_KIND_CONSUMER},
+    {"minInt", TK_QL_INT, INT64_MIN},
+    {"maxInt", TK_QL_INT, INT64_MAX},
 };
 
 static const struct {
@@ -60,17 +67,6 @@ static const struct {
 } scopes[] = {
     {".", TK_QL_UNSCOPED},   {"span.", TK_QL_SPAN}, {"resource.", TK_QL_RESOURCE},
     {"event.", TK_QL_EVENT}, {"link.", TK_QL_LINK}, {"instrumentation.", TK_QL_INSTRUMENTATION},
-};
-
-static const struct {
-    const char *word, *what;
-} unsupported[] = {
-    {"parent", "parent"},
-    {"childCount", "childCount"},
-    {"span:childCount", "childCount"},
-    {"nestedSetLeft", "nestedSetLeft"},
-    {"nestedSetRight", "nestedSetRight"},
-    {"nestedSetParent", "nestedSetParent"},
 };
 
 #define COUNT(array) (sizeof(array) / sizeof(array)[0])
@@ -116,16 +112,68 @@ tk_ql_cut_scope(tk_str *word, enum tk_ql_scope *ret_scope)
     return false;
 }
 
-const char *
-tk_ql_find_unsupported(tk_str word)
+static bool
+find_word(const char *const *words, size_t count, tk_str word, uint32_t *ret_number)
 {
-    if (tk_str_starts_with(word, TK_STR("parent.")))
-        return "parent";
-    for (size_t i = 0; i < COUNT(unsupported); i++) {
-        if (tk_str_eq(word, tk_str_from(unsupported[i].word)))
-            return unsupported[i].what;
+    for (uint32_t i = 0; i < count; i++) {
+        if (words[i] != NULL && tk_str_eq(word, tk_str_from(words[i]))) {
+            *ret_number = i;
+            return true;
+        }
     }
-    return NULL;
+    return false;
+}
+
+bool
+tk_ql_find_aggregate(tk_str word, enum tk_ql_aggregate *ret_aggregate)
+{
+    static const char *const words[] = {"count", "avg", "max", "min", "sum"};
+    uint32_t number;
+    if (!find_word(words, COUNT(words), word, &number))
+        return false;
+    *ret_aggregate = (enum tk_ql_aggregate)number;
+    return true;
+}
+
+bool
+tk_ql_find_metric(tk_str word, enum tk_ql_metric *ret_metric)
+{
+    static const char *const words[] = {
+        "rate",          "count_over_time", "min_over_time",      "max_over_time",
+        "avg_over_time", "sum_over_time",   "quantile_over_time", "histogram_over_time",
+    };
+    uint32_t number;
+    if (!find_word(words, COUNT(words), word, &number))
+        return false;
+    *ret_metric = (enum tk_ql_metric)number;
+    return true;
+}
+
+bool
+tk_ql_is_stage(tk_str word)
+{
+    static const char *const words[] = {"by", "select", "coalesce", "compare"};
+    uint32_t number;
+    enum tk_ql_aggregate aggregate;
+    enum tk_ql_metric metric;
+    return find_word(words, COUNT(words), word, &number) ||
+           tk_ql_find_aggregate(word, &aggregate) || tk_ql_find_metric(word, &metric);
+}
+
+bool
+tk_ql_find_relation(tk_str symbol, enum tk_ql_relation *ret_relation, bool *ret_negated,
+                    bool *ret_both)
+{
+    static const char *const symbols[] = {">", "<", ">>", "<<", "~"};
+    uint32_t number;
+    *ret_negated = symbol.len > 1 && symbol.ptr[0] == '!';
+    *ret_both = symbol.len > 1 && symbol.ptr[0] == '&';
+    if (*ret_negated || *ret_both)
+        symbol = (tk_str){symbol.ptr + 1, symbol.len - 1};
+    if (!find_word(symbols, COUNT(symbols), symbol, &number))
+        return false;
+    *ret_relation = (enum tk_ql_relation)number;
+    return true;
 }
 
 const char *

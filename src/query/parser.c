@@ -1,60 +1,41 @@
 /*
- * parser - TraceQL's spanset filters, by recursive descent over the lexer's tokens.
+ * parser - TraceQL by recursive descent over the lexer's tokens: spansets, pipelines, metrics.
  *
- *     query      = spansets END
- *     spansets   = spanset-and { "||" spanset-and }
- *     spanset-and= spanset-one { "&&" spanset-one }
- *     spanset-one= "(" spansets ")" | "{" [ fields ] "}"
- *     fields     = field-and { "||" field-and }
- *     field-and  = field-one { "&&" field-one }
- *     field-one  = "!" field-one | "(" fields ")" | operand [ op operand ]
- *     operand    = [ "-" ] value | keyword | intrinsic | attribute
+ *     query     = pipeline [ "|" metrics ] [ "with" "(" hints ")" ] END
+ *     pipeline  = stage { "|" stage }
+ *     stage     = spansets | scalar | "by" "(" value ")" | "select" "(" fields ")" | "coalesce"
+ * "()" spansets  = and { "||" and } and       = related { "&&" related } related   = one { relation
+ * one } one       = "(" pipeline ")" | "{" [ condition ] "}" metrics   = function [ "by" "(" fields
+ * ")" ] { "|" topk "(" n ")" | op number }
  *
- * && binds tighter than ||.  Types are checked here, so that evaluation meets only what makes
- * sense; an attribute's type is known only with the span.  Only "(" and "!" recurse, and `depth`
- * bounds them.
+ * && binds tighter than ||, relations (> >> < << ~, with ! or & in front) tighter than both, and
+ * are read from left to right.  Only what has parentheses recurses, and `depth` bounds it; the
+ * height of the tree is bounded for those who walk it.
  */
+#include "query/parser.h"
+
 #include "base/assert.h"
-#include "query/lexer.h"
-#include "query/names.h"
 
-struct parser {
-    struct tk_query *query;
-    struct tk_query_error *error;
-    struct tk_ql_lexer lexer;
-    struct tk_ql_token token; /* the one at hand */
-    int depth;
-};
+static const char stage_words[] =
+    "{ }, by( ), select( ), coalesce(), a comparison such as count() > 2, or rate() and its likes";
 
-static size_t
-position_of(const struct parser *parser, tk_str raw)
+size_t
+tk_ql_position(const struct tk_ql_parser *parser, tk_str raw)
 {
     return (size_t)(raw.ptr - parser->lexer.text.ptr);
 }
 
-static enum tk_err
-advance(struct parser *parser)
+enum tk_err
+tk_ql_advance(struct tk_ql_parser *parser)
 {
     return tk_ql_next(&parser->lexer, &parser->token);
 }
 
-/* The token at hand does not fit. */
-static enum tk_err
-fail_unexpected(struct parser *parser, const char *expected)
+enum tk_err
+tk_ql_unexpected(struct tk_ql_parser *parser, const char *expected)
 {
     tk_str raw = parser->token.raw;
-    size_t position = position_of(parser, raw);
-    const char *what = NULL;
-    if (parser->token.type == TK_QL_TOKEN_STRUCTURAL)
-        what = "structural operators are";
-    else if (parser->token.type == TK_QL_TOKEN_PIPE)
-        what = "pipelines (|) are";
-    else if (parser->token.type == TK_QL_TOKEN_ARITHMETIC ||
-             parser->token.type == TK_QL_TOKEN_MINUS)
-        what = "arithmetic is";
-    if (what != NULL)
-        return tk_ql_fail(parser->error, parser->lexer.text, position, expected,
-                          "%s not supported yet", what);
+    size_t position = tk_ql_position(parser, raw);
     if (parser->token.type == TK_QL_TOKEN_END)
         return tk_ql_fail(parser->error, parser->lexer.text, position, expected,
                           "the query ends too early");
@@ -62,374 +43,469 @@ fail_unexpected(struct parser *parser, const char *expected)
                       (int)(raw.len < 60 ? raw.len : 60), raw.ptr);
 }
 
-/* The same between spansets, where > < !~ are structural. */
-static enum tk_err
-fail_between_spansets(struct parser *parser, const char *expected)
+enum tk_err
+tk_ql_take(struct tk_ql_parser *parser, enum tk_ql_token_type type, const char *expected)
 {
-    if (parser->token.type == TK_QL_TOKEN_COMPARE &&
-        (parser->token.op == TK_QL_GT || parser->token.op == TK_QL_LT ||
-         parser->token.op == TK_QL_NRE))
-        parser->token.type = TK_QL_TOKEN_STRUCTURAL;
-    return fail_unexpected(parser, expected);
+    return parser->token.type == type ? tk_ql_advance(parser) : tk_ql_unexpected(parser, expected);
 }
 
-static enum tk_err
-new_node(struct parser *parser, enum tk_ql_node_type type, struct tk_ql_node **ret_node)
+/* ---- nodes ---- */
+
+enum tk_err
+tk_ql_new_node(struct tk_ql_parser *parser, enum tk_ql_node_type type, struct tk_ql_node **ret_node)
 {
     struct tk_ql_node *node = tk_arena_zalloc(parser->query->arena, 1, sizeof *node);
     if (node == NULL)
         return TK_ERR_MEMORY;
     node->type = type;
+    node->text = parser->token.raw;
     *ret_node = node;
     return TK_OK;
 }
 
-static enum tk_err
-enter(struct parser *parser)
+enum tk_err
+tk_ql_close_node(struct tk_ql_parser *parser, struct tk_ql_node *node)
+{
+    const char *end = parser->token.raw.ptr;
+    for (const struct tk_ql_node *child = node->child; child != NULL; child = child->next) {
+        if (child->height >= node->height)
+            node->height = child->height + 1;
+    }
+    if (node->height > TK_QUERY_HEIGHT_MAX)
+        return tk_ql_fail(parser->error, parser->lexer.text, tk_ql_position(parser, node->text),
+                          "fewer of them", "more than %d operators in a row", TK_QUERY_HEIGHT_MAX);
+    while (end > node->text.ptr + 1 && tk_ql_is_space(end[-1]))
+        end--;
+    node->text.len = (size_t)(end - node->text.ptr);
+    return TK_OK;
+}
+
+enum tk_err
+tk_ql_new_pair(struct tk_ql_parser *parser, enum tk_ql_node_type type, struct tk_ql_node *left,
+               struct tk_ql_node *right, struct tk_ql_node **ret_node)
+{
+    enum tk_err result = tk_ql_new_node(parser, type, ret_node);
+    if (result != TK_OK)
+        return result;
+    (*ret_node)->text = left->text;
+    (*ret_node)->child = left;
+    left->next = right;
+    return tk_ql_close_node(parser, *ret_node);
+}
+
+enum tk_err
+tk_ql_enter(struct tk_ql_parser *parser)
 {
     if (parser->depth == TK_QUERY_DEPTH_MAX)
-        return tk_ql_fail(parser->error, parser->lexer.text, position_of(parser, parser->token.raw),
-                          "fewer parentheses", "nested deeper than %d", TK_QUERY_DEPTH_MAX);
+        return tk_ql_fail(parser->error, parser->lexer.text,
+                          tk_ql_position(parser, parser->token.raw), "fewer parentheses",
+                          "nested deeper than %d", TK_QUERY_DEPTH_MAX);
     parser->depth++;
     return TK_OK;
 }
 
-/* item { separator item }: one item stays itself, several become children of a `type` node. */
-static enum tk_err
-parse_list(struct parser *parser, enum tk_ql_token_type separator, enum tk_ql_node_type type,
-           enum tk_err (*parse_item)(struct parser *, struct tk_ql_node **),
-           struct tk_ql_node **ret_node)
+enum tk_err
+tk_ql_parse_list(struct tk_ql_parser *parser, enum tk_ql_token_type separator,
+                 enum tk_ql_node_type type,
+                 enum tk_err (*parse_item)(struct tk_ql_parser *, struct tk_ql_node **),
+                 struct tk_ql_node **ret_node)
 {
-    struct tk_ql_node *first = NULL, *last = NULL;
-    enum tk_err result;
-    for (;;) {
+    struct tk_ql_node *list, *last = NULL;
+    enum tk_err result = tk_ql_new_node(parser, type, &list);
+    for (; result == TK_OK; result = tk_ql_advance(parser)) {
         struct tk_ql_node *item = NULL;
         if ((result = parse_item(parser, &item)) != TK_OK)
             return result;
         TK_ASSERT(item != NULL);
         if (last == NULL)
-            first = item;
+            list->child = item;
         else
             last->next = item;
         last = item;
-        if (parser->token.type != separator)
-            break;
-        if ((result = advance(parser)) != TK_OK)
-            return result;
+        if (parser->token.type != separator) {
+            *ret_node = last == list->child ? last : list;
+            return last == list->child ? TK_OK : tk_ql_close_node(parser, list);
+        }
     }
-    if (first == last) {
-        *ret_node = first;
-        return TK_OK;
-    }
-    if ((result = new_node(parser, type, ret_node)) == TK_OK)
-        (*ret_node)->child = first;
     return result;
 }
 
-/* ---- operands ---- */
+/* ---- spansets ---- */
 
-static enum tk_err
-make_attribute(struct parser *parser, tk_str name, struct tk_ql_operand *operand)
-{
-    operand->form = TK_QL_ATTRIBUTE;
-    operand->type = TK_QL_ANY;
-    enum tk_err result = tk_ql_unquote_name(&parser->lexer, name, &name);
-    if (result != TK_OK)
-        return result;
-    if (name.len == 0)
-        return fail_unexpected(parser, "the name of an attribute behind the \".\"");
-    operand->name_count = tk_semconv_names(name, operand->names);
-    return TK_OK;
-}
-
-static enum tk_err
-parse_word(struct parser *parser, struct tk_ql_operand *operand)
-{
-    tk_str word = parser->token.raw;
-    const char *unsupported = tk_ql_find_unsupported(word);
-    if (unsupported != NULL)
-        return tk_ql_fail(parser->error, parser->lexer.text, operand->position, "",
-                          "%s is not supported yet", unsupported);
-    if (tk_ql_find_keyword(word, &operand->value)) {
-        operand->form = TK_QL_STATIC;
-        operand->type = operand->value.type;
-        return TK_OK;
-    }
-    if (tk_ql_find_intrinsic(word, &operand->intrinsic, &operand->type)) {
-        operand->form = TK_QL_INTRINSIC;
-        return TK_OK;
-    }
-    if (tk_ql_cut_scope(&word, &operand->scope) || memchr(word.ptr, '.', word.len) != NULL)
-        return make_attribute(parser, word, operand);
-    return tk_ql_fail(parser->error, parser->lexer.text, operand->position,
-                      "an intrinsic such as name, duration, status, kind, or an attribute such as "
-                      ".key, span.key, resource.key",
-                      "unknown name \"%.*s\"", (int)(word.len < 60 ? word.len : 60), word.ptr);
-}
-
-static enum tk_err
-parse_operand(struct parser *parser, struct tk_ql_operand *operand)
-{
-    enum tk_err result;
-    bool minus = parser->token.type == TK_QL_TOKEN_MINUS;
-    *operand = (struct tk_ql_operand){.position = position_of(parser, parser->token.raw)};
-    if (minus && (result = advance(parser)) != TK_OK)
-        return result;
-    if (parser->token.type == TK_QL_TOKEN_VALUE) {
-        struct tk_ql_value *value = &operand->value;
-        *value = parser->token.value;
-        operand->type = value->type;
-        if (minus && value->type == TK_QL_STRING)
-            return fail_unexpected(parser, "a number behind the \"-\"");
-        if (minus && value->type == TK_QL_FLOAT)
-            value->d = -value->d;
-        else if (minus)
-            value->i = -value->i;
-    } else if (minus) {
-        return tk_ql_fail(parser->error, parser->lexer.text, operand->position,
-                          "a number behind the \"-\"", "arithmetic is not supported yet");
-    } else if (parser->token.type == TK_QL_TOKEN_WORD) {
-        if ((result = parse_word(parser, operand)) != TK_OK)
-            return result;
-    } else {
-        return fail_unexpected(parser, "a condition such as duration > 200ms");
-    }
-    return advance(parser);
-}
-
-/* ---- types ---- */
+static enum tk_err parse_pipeline(struct tk_ql_parser *parser, struct tk_ql_node **ret_node);
 
 static bool
-is_number(enum tk_ql_type type)
+is_word(const struct tk_ql_parser *parser, const char *word)
 {
-    return type == TK_QL_INT || type == TK_QL_FLOAT || type == TK_QL_DURATION;
+    return parser->token.type == TK_QL_TOKEN_WORD &&
+           tk_str_eq(parser->token.raw, tk_str_from(word));
 }
 
-/* What stands on the right must suit what stands on the left. */
-static enum tk_err
-check_types(struct parser *parser, const struct tk_ql_node *node)
+static bool
+is_metric(const struct tk_ql_parser *parser)
 {
-    const struct tk_ql_operand *left = &node->left, *right = &node->right;
-    bool equality = node->op == TK_QL_EQ || node->op == TK_QL_NE;
-    bool left_open = left->type == TK_QL_ANY, right_open = right->type == TK_QL_ANY;
-    enum tk_ql_type known = left_open ? right->type : left->type;
-    tk_str text = parser->lexer.text;
-    if (node->op == TK_QL_RE || node->op == TK_QL_NRE) {
-        if (right->form != TK_QL_STATIC || right->type != TK_QL_STRING)
-            return tk_ql_fail(parser->error, text, right->position,
-                              "a regular expression in quotes", "not a regular expression");
-        if (!left_open && left->type != TK_QL_STRING)
-            return tk_ql_fail(parser->error, text, left->position, "an attribute or a string",
-                              "a regular expression matches strings only");
-        return TK_OK;
-    }
-    if (!equality && !(left_open && right_open) && !is_number(known) && known != TK_QL_STRING)
-        return tk_ql_fail(parser->error, text, left_open ? right->position : left->position,
-                          "= or !=", "only numbers, durations and strings have an order");
-    if (left->type == TK_QL_NIL || right->type == TK_QL_NIL || (left_open && right_open))
-        return TK_OK;
-    if (left_open || right_open) {
-        if (known == TK_QL_STATUS || known == TK_QL_KIND)
-            if ((left_open ? right : left)->form == TK_QL_STATIC)
-                return tk_ql_fail(parser->error, text, left_open ? right->position : left->position,
-                                  "a string in quotes, or the intrinsic status or kind",
-                                  "an attribute never holds a status or a kind");
-        return TK_OK;
-    }
-    if (left->type == right->type || (is_number(left->type) && is_number(right->type)))
-        return TK_OK;
-    return tk_ql_fail(parser->error, text, right->position, tk_ql_type_text(left->type),
-                      "these two can never be equal");
+    enum tk_ql_metric metric;
+    return parser->token.type == TK_QL_TOKEN_WORD &&
+           (tk_ql_find_metric(parser->token.raw, &metric) || is_word(parser, "compare"));
 }
 
 static enum tk_err
-compile_regex(struct parser *parser, struct tk_ql_node *node)
+parse_braces(struct tk_ql_parser *parser, struct tk_ql_node **ret_node)
 {
-    struct tk_error err = {.message = ""};
-    if (node->op != TK_QL_RE && node->op != TK_QL_NRE)
-        return TK_OK;
-    enum tk_err result = tk_regex_compile(node->right.value.text, &node->regex, &err);
-    if (result == TK_ERR_INPUT)
-        return tk_ql_fail(parser->error, parser->lexer.text, node->right.position,
-                          "a valid regular expression", "%s", err.message);
+    struct tk_ql_node *node;
+    enum tk_err result = tk_ql_new_node(parser, TK_QL_NODE_SPANSET, &node);
+    if (result != TK_OK || (result = tk_ql_advance(parser)) != TK_OK)
+        return result;
+    if (parser->token.type != TK_QL_TOKEN_CLOSE_BRACE &&
+        (result = tk_ql_parse_condition(parser, &node->child)) != TK_OK)
+        return result;
+    if ((result = tk_ql_take(parser, TK_QL_TOKEN_CLOSE_BRACE, "&&, || or }")) != TK_OK)
+        return result;
+    *ret_node = node;
+    return tk_ql_close_node(parser, node);
+}
+
+static enum tk_err
+parse_one(struct tk_ql_parser *parser, struct tk_ql_node **ret_node)
+{
+    enum tk_err result = tk_ql_enter(parser);
     if (result != TK_OK)
         return result;
-    node->next_regex = parser->query->regexes;
-    parser->query->regexes = node;
-    return TK_OK;
-}
-
-/* Ids are compared as lower-case hex. */
-static enum tk_err
-lower_ids(struct parser *parser, const struct tk_ql_operand *id, struct tk_ql_operand *literal)
-{
-    bool is_id = id->form == TK_QL_INTRINSIC &&
-                 (id->intrinsic == TK_QL_TRACE_ID || id->intrinsic == TK_QL_SPAN_ID ||
-                  id->intrinsic == TK_QL_PARENT_ID || id->intrinsic == TK_QL_LINK_TRACE_ID ||
-                  id->intrinsic == TK_QL_LINK_SPAN_ID);
-    if (!is_id || literal->form != TK_QL_STATIC || literal->type != TK_QL_STRING)
-        return TK_OK;
-    tk_str text = literal->value.text;
-    char *lower = tk_arena_alloc(parser->query->arena, text.len + 1);
-    if (lower == NULL)
-        return TK_ERR_MEMORY;
-    for (size_t i = 0; i < text.len; i++)
-        lower[i] =
-            (char)(text.ptr[i] >= 'A' && text.ptr[i] <= 'F' ? text.ptr[i] + 32 : text.ptr[i]);
-    literal->value.text.ptr = lower;
-    return TK_OK;
-}
-
-/* ---- conditions on one span ---- */
-
-static enum tk_err parse_fields(struct parser *parser, struct tk_ql_node **ret_node);
-
-static void
-list_attribute(struct tk_query *query, struct tk_ql_operand *operand)
-{
-    if (operand->form != TK_QL_ATTRIBUTE)
-        return;
-    operand->next = query->attributes;
-    query->attributes = operand;
-}
-
-static enum tk_err
-parse_comparison(struct parser *parser, struct tk_ql_node **ret_node)
-{
-    struct tk_ql_node *node;
-    enum tk_err result;
-    if ((result = new_node(parser, TK_QL_NODE_TRUTH, &node)) != TK_OK ||
-        (result = parse_operand(parser, &node->left)) != TK_OK)
-        return result;
-    if (parser->token.type == TK_QL_TOKEN_COMPARE) {
-        node->type = TK_QL_NODE_COMPARE;
-        node->op = parser->token.op;
-        if ((result = advance(parser)) != TK_OK ||
-            (result = parse_operand(parser, &node->right)) != TK_OK ||
-            (result = check_types(parser, node)) != TK_OK ||
-            (result = lower_ids(parser, &node->left, &node->right)) != TK_OK ||
-            (result = lower_ids(parser, &node->right, &node->left)) != TK_OK ||
-            (result = compile_regex(parser, node)) != TK_OK)
-            return result;
-    } else if (node->left.type != TK_QL_BOOL && node->left.type != TK_QL_ANY) {
-        if (parser->token.type == TK_QL_TOKEN_CLOSE_BRACE ||
-            parser->token.type == TK_QL_TOKEN_CLOSE_PAREN ||
-            parser->token.type == TK_QL_TOKEN_AND || parser->token.type == TK_QL_TOKEN_OR)
-            return tk_ql_fail(parser->error, parser->lexer.text, node->left.position,
-                              "a comparison", "this is neither true nor false");
-        return fail_unexpected(parser, "a comparison: = != < <= > >= =~ !~");
-    }
-    list_attribute(parser->query, &node->left);
-    list_attribute(parser->query, &node->right);
-    *ret_node = node;
-    return TK_OK;
-}
-
-static enum tk_err
-parse_field(struct parser *parser, struct tk_ql_node **ret_node)
-{
-    struct tk_ql_node *node;
-    enum tk_err result;
-    if (parser->token.type == TK_QL_TOKEN_NOT) {
-        if ((result = enter(parser)) != TK_OK || (result = advance(parser)) != TK_OK ||
-            (result = new_node(parser, TK_QL_NODE_NOT, &node)) != TK_OK)
-            return result;
-        size_t position = position_of(parser, parser->token.raw);
-        if ((result = parse_field(parser, &node->child)) != TK_OK)
-            return result;
-        if (node->child->type == TK_QL_NODE_COMPARE && parser->lexer.text.ptr[position] != '(')
-            return tk_ql_fail(parser->error, parser->lexer.text, position,
-                              "parentheses around the comparison: !( ... )",
-                              "\"!\" turns a truth around, not a value");
-        parser->depth--;
+    if (parser->token.type == TK_QL_TOKEN_OPEN_BRACE) {
+        result = parse_braces(parser, ret_node);
     } else if (parser->token.type == TK_QL_TOKEN_OPEN_PAREN) {
-        if ((result = enter(parser)) != TK_OK || (result = advance(parser)) != TK_OK ||
-            (result = parse_fields(parser, &node)) != TK_OK)
+        if ((result = tk_ql_advance(parser)) != TK_OK ||
+            (result = parse_pipeline(parser, ret_node)) != TK_OK)
             return result;
-        if (parser->token.type != TK_QL_TOKEN_CLOSE_PAREN)
-            return fail_unexpected(parser, "&&, || or )");
-        parser->depth--;
-        if ((result = advance(parser)) != TK_OK)
-            return result;
+        if (is_metric(parser))
+            return tk_ql_fail(parser->error, parser->lexer.text,
+                              tk_ql_position(parser, parser->token.raw),
+                              "one metrics query without parentheses around it",
+                              "calculating with metrics is not supported");
+        result = tk_ql_take(parser, TK_QL_TOKEN_CLOSE_PAREN, "&&, ||, | or )");
     } else {
-        return parse_comparison(parser, ret_node);
-    }
-    *ret_node = node;
-    return TK_OK;
-}
-
-static enum tk_err
-parse_field_and(struct parser *parser, struct tk_ql_node **ret_node)
-{
-    return parse_list(parser, TK_QL_TOKEN_AND, TK_QL_NODE_AND, parse_field, ret_node);
-}
-
-static enum tk_err
-parse_fields(struct parser *parser, struct tk_ql_node **ret_node)
-{
-    return parse_list(parser, TK_QL_TOKEN_OR, TK_QL_NODE_OR, parse_field_and, ret_node);
-}
-
-/* ---- conditions on a trace ---- */
-
-static enum tk_err parse_spansets(struct parser *parser, struct tk_ql_node **ret_node);
-
-static enum tk_err
-parse_spanset(struct parser *parser, struct tk_ql_node **ret_node)
-{
-    struct tk_ql_node *node;
-    enum tk_err result;
-    enum tk_ql_token_type open = parser->token.type;
-    if (open != TK_QL_TOKEN_OPEN_PAREN && open != TK_QL_TOKEN_OPEN_BRACE)
-        return fail_unexpected(parser, "{ or (");
-    if ((result = enter(parser)) != TK_OK || (result = advance(parser)) != TK_OK)
-        return result;
-    if (open == TK_QL_TOKEN_OPEN_PAREN) {
-        if ((result = parse_spansets(parser, &node)) != TK_OK)
-            return result;
-        if (parser->token.type != TK_QL_TOKEN_CLOSE_PAREN)
-            return fail_between_spansets(parser, "&&, || or )");
-    } else {
-        if ((result = new_node(parser, TK_QL_NODE_SPANSET, &node)) != TK_OK)
-            return result;
-        if (parser->token.type != TK_QL_TOKEN_CLOSE_BRACE &&
-            (result = parse_fields(parser, &node->child)) != TK_OK)
-            return result;
-        if (parser->token.type != TK_QL_TOKEN_CLOSE_BRACE)
-            return fail_unexpected(parser, "&&, || or }");
+        result = tk_ql_unexpected(parser, "{ or (");
     }
     parser->depth--;
-    if ((result = advance(parser)) != TK_OK)
+    return result;
+}
+
+static bool
+is_relation(const struct tk_ql_token *token)
+{
+    return token->type == TK_QL_TOKEN_STRUCTURAL ||
+           (token->type == TK_QL_TOKEN_COMPARE &&
+            (token->op == TK_QL_GT || token->op == TK_QL_LT || token->op == TK_QL_NRE));
+}
+
+static enum tk_err
+parse_related(struct tk_ql_parser *parser, struct tk_ql_node **ret_node)
+{
+    struct tk_ql_node *left, *right, *node;
+    enum tk_err result = parse_one(parser, &left);
+    while (result == TK_OK && is_relation(&parser->token)) {
+        enum tk_ql_relation relation;
+        bool negated, both;
+        if (!tk_ql_find_relation(parser->token.raw, &relation, &negated, &both))
+            return tk_ql_unexpected(parser, "&&, || or |");
+        if ((result = tk_ql_advance(parser)) != TK_OK ||
+            (result = parse_one(parser, &right)) != TK_OK ||
+            (result = tk_ql_new_pair(parser, TK_QL_NODE_RELATION, left, right, &node)) != TK_OK)
+            return result;
+        node->relation = relation;
+        node->negated = negated;
+        node->both = both;
+        left = node;
+    }
+    if (result == TK_OK)
+        *ret_node = left;
+    return result;
+}
+
+static enum tk_err
+parse_spanset_and(struct tk_ql_parser *parser, struct tk_ql_node **ret_node)
+{
+    return tk_ql_parse_list(parser, TK_QL_TOKEN_AND, TK_QL_NODE_SPANSET_AND, parse_related,
+                            ret_node);
+}
+
+static enum tk_err
+parse_spansets(struct tk_ql_parser *parser, struct tk_ql_node **ret_node)
+{
+    return tk_ql_parse_list(parser, TK_QL_TOKEN_OR, TK_QL_NODE_SPANSET_OR, parse_spanset_and,
+                            ret_node);
+}
+
+/* ---- stages ---- */
+
+/* "(" fields ")" as siblings. */
+static enum tk_err
+parse_fields(struct tk_ql_parser *parser, struct tk_ql_node **ret_first)
+{
+    struct tk_ql_node *last = NULL;
+    enum tk_err result = tk_ql_take(parser, TK_QL_TOKEN_OPEN_PAREN, "(");
+    while (result == TK_OK) {
+        struct tk_ql_node *field;
+        if ((result = tk_ql_parse_field(parser, &field)) != TK_OK)
+            return result;
+        if (last == NULL)
+            *ret_first = field;
+        else
+            last->next = field;
+        last = field;
+        if (parser->token.type != TK_QL_TOKEN_COMMA)
+            return tk_ql_take(parser, TK_QL_TOKEN_CLOSE_PAREN, ", or )");
+        result = tk_ql_advance(parser);
+    }
+    return result;
+}
+
+static enum tk_err
+parse_by(struct tk_ql_parser *parser, struct tk_ql_node *node)
+{
+    enum tk_err result = tk_ql_take(parser, TK_QL_TOKEN_OPEN_PAREN, "(");
+    if (result != TK_OK || (result = tk_ql_parse_value(parser, &node->child)) != TK_OK)
+        return result;
+    if (tk_ql_is_constant(node->child))
+        return tk_ql_fail(parser->error, parser->lexer.text,
+                          tk_ql_position(parser, node->child->text), "an attribute or an intrinsic",
+                          "this is the same for every span");
+    return tk_ql_take(parser, TK_QL_TOKEN_CLOSE_PAREN, ")");
+}
+
+static enum tk_err
+parse_coalesce(struct tk_ql_parser *parser)
+{
+    enum tk_err result = tk_ql_take(parser, TK_QL_TOKEN_OPEN_PAREN, "(");
+    return result == TK_OK ? tk_ql_take(parser, TK_QL_TOKEN_CLOSE_PAREN, ")") : result;
+}
+
+static enum tk_err
+parse_stage(struct tk_ql_parser *parser, struct tk_ql_node **ret_node)
+{
+    struct tk_ql_node *node;
+    enum tk_ql_aggregate aggregate;
+    enum tk_ql_token_type type = parser->token.type;
+    enum tk_err result;
+    if (type == TK_QL_TOKEN_OPEN_BRACE || type == TK_QL_TOKEN_OPEN_PAREN)
+        return parse_spansets(parser, ret_node);
+    if (type != TK_QL_TOKEN_WORD && type != TK_QL_TOKEN_VALUE && type != TK_QL_TOKEN_MINUS)
+        return tk_ql_unexpected(parser, stage_words);
+    if ((result = tk_ql_new_node(parser, TK_QL_NODE_SCALAR, &node)) != TK_OK)
+        return result;
+    if (type != TK_QL_TOKEN_WORD || tk_ql_find_aggregate(parser->token.raw, &aggregate)) {
+        result = tk_ql_parse_scalar(parser, &node->child);
+    } else {
+        node->type = is_word(parser, "by")       ? TK_QL_NODE_BY
+                     : is_word(parser, "select") ? TK_QL_NODE_SELECT
+                                                 : TK_QL_NODE_COALESCE;
+        if (node->type == TK_QL_NODE_COALESCE && !is_word(parser, "coalesce"))
+            return tk_ql_unexpected(parser, stage_words);
+        if ((result = tk_ql_advance(parser)) != TK_OK)
+            return result;
+        result = node->type == TK_QL_NODE_BY       ? parse_by(parser, node)
+                 : node->type == TK_QL_NODE_SELECT ? parse_fields(parser, &node->child)
+                                                   : parse_coalesce(parser);
+    }
+    if (result != TK_OK)
         return result;
     *ret_node = node;
-    return TK_OK;
+    return tk_ql_close_node(parser, node);
+}
+
+static bool
+is_spansets(const struct tk_ql_node *node)
+{
+    return node->type == TK_QL_NODE_SPANSET || node->type == TK_QL_NODE_SPANSET_AND ||
+           node->type == TK_QL_NODE_SPANSET_OR || node->type == TK_QL_NODE_RELATION ||
+           node->type == TK_QL_NODE_PIPELINE;
+}
+
+/* Stops behind the "|" in front of a metric.  A pipeline of spansets alone is just these. */
+static enum tk_err
+parse_pipeline(struct tk_ql_parser *parser, struct tk_ql_node **ret_node)
+{
+    struct tk_ql_node *node, *last = NULL, *stage;
+    enum tk_err result = tk_ql_new_node(parser, TK_QL_NODE_PIPELINE, &node);
+    if (result == TK_OK && is_word(parser, "coalesce"))
+        return tk_ql_unexpected(parser, "groups to put together: by( ) | coalesce()");
+    while (result == TK_OK) {
+        if (last != NULL && is_metric(parser))
+            break;
+        if ((result = parse_stage(parser, &stage)) != TK_OK)
+            return result;
+        if (last == NULL)
+            node->child = stage;
+        else
+            last->next = stage;
+        last = stage;
+        if (parser->token.type != TK_QL_TOKEN_PIPE)
+            break;
+        result = tk_ql_advance(parser);
+    }
+    if (result != TK_OK)
+        return result;
+    *ret_node = last == node->child && is_spansets(last) ? last : node;
+    return tk_ql_close_node(parser, node);
+}
+
+/* ---- metrics ---- */
+
+static enum tk_err
+parse_quantiles(struct tk_ql_parser *parser, struct tk_ql_metrics *metrics)
+{
+    enum tk_err result = TK_OK;
+    while (parser->token.type == TK_QL_TOKEN_COMMA) {
+        if ((result = tk_ql_advance(parser)) != TK_OK)
+            return result;
+        size_t position = tk_ql_position(parser, parser->token.raw);
+        double share;
+        if ((result = tk_ql_parse_number(parser, &share)) != TK_OK)
+            return result;
+        if (!(share >= 0 && share <= 1))
+            return tk_ql_fail(parser->error, parser->lexer.text, position, "a number from 0 to 1",
+                              "a quantile is a share of all");
+        if (metrics->quantile_count == TK_QL_QUANTILES_MAX)
+            return tk_ql_fail(parser->error, parser->lexer.text, position, "fewer quantiles",
+                              "more than %d quantiles", TK_QL_QUANTILES_MAX);
+        metrics->quantiles[metrics->quantile_count++] = share;
+    }
+    return metrics->quantile_count > 0 ? TK_OK : tk_ql_unexpected(parser, "a quantile: , 0.95");
 }
 
 static enum tk_err
-parse_spanset_and(struct parser *parser, struct tk_ql_node **ret_node)
+parse_function(struct tk_ql_parser *parser, struct tk_ql_metrics *metrics)
 {
-    return parse_list(parser, TK_QL_TOKEN_AND, TK_QL_NODE_SPANSET_AND, parse_spanset, ret_node);
+    enum tk_err result;
+    metrics->text = parser->token.raw;
+    if (is_word(parser, "compare"))
+        return tk_ql_fail(parser->error, parser->lexer.text,
+                          tk_ql_position(parser, parser->token.raw),
+                          "rate() by (key) for each of the two", "compare() is not supported");
+    if (!tk_ql_find_metric(parser->token.raw, &metrics->metric))
+        return tk_ql_unexpected(parser, stage_words);
+    if ((result = tk_ql_advance(parser)) != TK_OK ||
+        (result = tk_ql_take(parser, TK_QL_TOKEN_OPEN_PAREN, "(")) != TK_OK)
+        return result;
+    if (metrics->metric != TK_QL_RATE && metrics->metric != TK_QL_COUNT_OVER_TIME) {
+        if ((result = tk_ql_parse_field(parser, &metrics->field)) != TK_OK)
+            return result;
+        enum tk_ql_type type = metrics->field->value_type;
+        if (type != TK_QL_ANY && !tk_ql_is_number(type))
+            return tk_ql_fail(parser->error, parser->lexer.text,
+                              tk_ql_position(parser, metrics->field->text),
+                              "a number such as duration", "this is not a number");
+    }
+    if (metrics->metric == TK_QL_QUANTILE_OVER_TIME &&
+        (result = parse_quantiles(parser, metrics)) != TK_OK)
+        return result;
+    if ((result = tk_ql_take(parser, TK_QL_TOKEN_CLOSE_PAREN, ")")) != TK_OK)
+        return result;
+    if (!is_word(parser, "by"))
+        return TK_OK;
+    if ((result = tk_ql_advance(parser)) != TK_OK)
+        return result;
+    return parse_fields(parser, &metrics->by);
 }
 
 static enum tk_err
-parse_spansets(struct parser *parser, struct tk_ql_node **ret_node)
+parse_second(struct tk_ql_parser *parser, struct tk_ql_second *second)
 {
-    return parse_list(parser, TK_QL_TOKEN_OR, TK_QL_NODE_SPANSET_OR, parse_spanset_and, ret_node);
+    enum tk_err result;
+    if (parser->token.type == TK_QL_TOKEN_COMPARE) {
+        second->type = TK_QL_KEEP;
+        second->op = parser->token.op;
+        if (second->op == TK_QL_RE || second->op == TK_QL_NRE)
+            return tk_ql_unexpected(parser, "= != < <= > >=");
+        result = tk_ql_advance(parser);
+        return result == TK_OK ? tk_ql_parse_number(parser, &second->number) : result;
+    }
+    if ((result = tk_ql_advance(parser)) != TK_OK)
+        return result;
+    second->type = is_word(parser, "bottomk") ? TK_QL_BOTTOMK : TK_QL_TOPK;
+    if (!is_word(parser, "bottomk") && !is_word(parser, "topk"))
+        return tk_ql_unexpected(parser, "topk( ) or bottomk( )");
+    if ((result = tk_ql_advance(parser)) != TK_OK ||
+        (result = tk_ql_take(parser, TK_QL_TOKEN_OPEN_PAREN, "(")) != TK_OK)
+        return result;
+    if (parser->token.type != TK_QL_TOKEN_VALUE || parser->token.value.type != TK_QL_INT ||
+        parser->token.value.i <= 0)
+        return tk_ql_unexpected(parser, "how many series to keep, 1 or more");
+    second->number = (double)parser->token.value.i;
+    if ((result = tk_ql_advance(parser)) != TK_OK)
+        return result;
+    return tk_ql_take(parser, TK_QL_TOKEN_CLOSE_PAREN, ")");
+}
+
+static enum tk_err
+parse_metrics(struct tk_ql_parser *parser)
+{
+    struct tk_query *query = parser->query;
+    struct tk_ql_second **link;
+    query->metrics = tk_arena_zalloc(query->arena, 1, sizeof *query->metrics);
+    if (query->metrics == NULL)
+        return TK_ERR_MEMORY;
+    query->metrics_position = tk_ql_position(parser, parser->token.raw);
+    enum tk_err result = parse_function(parser, query->metrics);
+    link = &query->metrics->second;
+    while (result == TK_OK &&
+           (parser->token.type == TK_QL_TOKEN_PIPE || parser->token.type == TK_QL_TOKEN_COMPARE)) {
+        struct tk_ql_second *second = tk_arena_zalloc(query->arena, 1, sizeof *second);
+        if (second == NULL)
+            return TK_ERR_MEMORY;
+        result = parse_second(parser, second);
+        *link = second;
+        link = &second->next;
+    }
+    return result;
+}
+
+/* with(name=value, ...): hints for how to run it, which change no answer: read and forgotten. */
+static enum tk_err
+parse_hints(struct tk_ql_parser *parser)
+{
+    enum tk_err result = tk_ql_advance(parser);
+    if (result == TK_OK)
+        result = tk_ql_take(parser, TK_QL_TOKEN_OPEN_PAREN, "(");
+    while (result == TK_OK) {
+        struct tk_ql_value value;
+        if ((result = tk_ql_take(parser, TK_QL_TOKEN_WORD, "a hint: name=value")) != TK_OK)
+            return result;
+        if (parser->token.type != TK_QL_TOKEN_COMPARE || parser->token.op != TK_QL_EQ)
+            return tk_ql_unexpected(parser, "= and the hint's value");
+        if ((result = tk_ql_advance(parser)) != TK_OK)
+            return result;
+        if (parser->token.type != TK_QL_TOKEN_VALUE &&
+            !(parser->token.type == TK_QL_TOKEN_WORD &&
+              tk_ql_find_keyword(parser->token.raw, &value)))
+            return tk_ql_unexpected(parser, "the hint's value");
+        if ((result = tk_ql_advance(parser)) != TK_OK)
+            return result;
+        if (parser->token.type != TK_QL_TOKEN_COMMA)
+            return tk_ql_take(parser, TK_QL_TOKEN_CLOSE_PAREN, ", or )");
+        result = tk_ql_advance(parser);
+    }
+    return result;
 }
 
 enum tk_err
 tk_ql_parse(struct tk_query *query, struct tk_query_error *error)
 {
-    struct parser parser = {
+    struct tk_ql_parser parser = {
         .query = query,
         .error = error,
         .lexer = {.text = query->text, .arena = query->arena, .error = error},
     };
-    enum tk_err result;
-    if ((result = advance(&parser)) != TK_OK ||
-        (result = parse_spansets(&parser, &query->root)) != TK_OK)
+    enum tk_err result = tk_ql_advance(&parser);
+    if (result == TK_OK)
+        result = parse_pipeline(&parser, &query->root);
+    if (result == TK_OK && is_metric(&parser))
+        result = parse_metrics(&parser);
+    if (result == TK_OK && is_word(&parser, "with"))
+        result = parse_hints(&parser);
+    if (result != TK_OK)
         return result;
     if (parser.token.type != TK_QL_TOKEN_END)
-        return fail_between_spansets(&parser, "&&, || or the end of the query");
+        return tk_ql_unexpected(&parser, "&&, ||, | or the end of the query");
     return TK_OK;
 }

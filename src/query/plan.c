@@ -205,6 +205,18 @@ test_attribute(struct planner *planner, const struct tk_ql_operand *attribute,
     return joined(planner, &names);
 }
 
+/* A filter that the span's parent must pass is one for some span; `others` takes it.  NULL: nothing
+   can be said of another span here. */
+static struct tk_filter *
+of_span(const struct tk_ql_operand *operand, struct tk_filter *filter, struct filters *others)
+{
+    if (!operand->parent)
+        return filter;
+    if (others != NULL)
+        add_filter(others, filter);
+    return &anything;
+}
+
 /* Every span is of a service: of "unknown_service" where its resource names none. */
 static bool
 is_service(const struct tk_ql_operand *attribute)
@@ -223,21 +235,34 @@ nameless_may_fulfil(const struct comparison *comparison)
                                           tk_str_eq(comparison->value->text, nameless));
 }
 
+/* What the value needs to be one: every attribute that it is calculated of. */
 static struct tk_filter *
-exists(struct planner *planner, const struct tk_ql_operand *operand)
+exists(struct planner *planner, const struct tk_ql_node *node, struct filters *others)
 {
-    if (operand->form != TK_QL_ATTRIBUTE || is_service(operand))
+    const struct tk_filter test = {.type = TK_FILTER_TEST, .op = TK_FILTER_EXISTS};
+    struct joint all = {.type = TK_FILTER_ALL};
+    if (node->type == TK_QL_NODE_OPERAND) {
+        const struct tk_ql_operand *operand = &node->operand;
+        if (operand->form != TK_QL_ATTRIBUTE || is_service(operand))
+            return &anything;
+        return of_span(operand, test_attribute(planner, operand, test), others);
+    }
+    if (node->type != TK_QL_NODE_NEGATE && node->type != TK_QL_NODE_ARITHMETIC)
         return &anything;
-    return test_attribute(planner, operand,
-                          (struct tk_filter){.type = TK_FILTER_TEST, .op = TK_FILTER_EXISTS});
+    for (const struct tk_ql_node *child = node->child; child != NULL; child = child->next)
+        join(&all, exists(planner, child, others));
+    return joined(planner, &all);
 }
 
 static struct tk_filter *
-plan_attribute(struct planner *planner, const struct comparison *comparison, bool negated)
+plan_attribute(struct planner *planner, const struct comparison *comparison, bool negated,
+               struct filters *others)
 {
+    struct tk_filter *filter;
     if (negated || (is_service(comparison->field) && nameless_may_fulfil(comparison)))
         return &anything;
-    return test_attribute(planner, comparison->field, test_of(comparison, TK_FIELD_ATTRIBUTE));
+    filter = test_attribute(planner, comparison->field, test_of(comparison, TK_FIELD_ATTRIBUTE));
+    return of_span(comparison->field, filter, others);
 }
 
 /* ---- intrinsics ---- */
@@ -280,8 +305,8 @@ plan_intrinsic(struct planner *planner, struct comparison *comparison, bool nega
     enum tk_filter_field field = TK_FIELD_NAME;
     enum tk_ql_intrinsic intrinsic = comparison->field->intrinsic;
     struct tk_filter *filter;
-    if (negated && intrinsic == TK_QL_EVENT_NAME)
-        return &anything;
+    if (negated && (intrinsic == TK_QL_EVENT_NAME || comparison->field->parent))
+        return &anything; /* there may be no event, no parent */
     if (negated)
         comparison->op = opposite(comparison->op);
     switch (intrinsic) {
@@ -327,7 +352,7 @@ plan_intrinsic(struct planner *planner, struct comparison *comparison, bool nega
         return &anything;
     filter = new_filter(planner, test);
     if (intrinsic != TK_QL_ROOT_NAME)
-        return filter;
+        return of_span(comparison->field, filter, others);
     if (others != NULL)
         add_filter(others, filter);
     return &anything;
@@ -352,42 +377,53 @@ mirrored(enum tk_ql_op op)
     }
 }
 
+static bool
+is_constant(const struct tk_ql_node *node)
+{
+    return node->type == TK_QL_NODE_OPERAND && node->operand.form == TK_QL_STATIC;
+}
+
 static struct tk_filter *
 plan_comparison(struct planner *planner, const struct tk_ql_node *node, bool negated,
                 struct filters *others)
 {
-    struct comparison comparison = {&node->left, node->op, &node->right.value, node->regex};
-    const struct tk_ql_operand *constant = &node->right;
+    const struct tk_ql_node *field = node->child, *constant = node->child->next;
+    struct comparison comparison = {.op = node->op, .regex = node->regex};
     struct joint both = {.type = TK_FILTER_ALL};
-    if (node->left.form == TK_QL_STATIC && node->right.form != TK_QL_STATIC) {
-        constant = &node->left;
-        comparison.field = &node->right;
+    if (is_constant(field)) {
+        field = constant;
+        constant = node->child;
         comparison.op = mirrored(node->op);
-        comparison.value = &node->left.value;
     }
-    if (constant->form == TK_QL_STATIC && constant->type == TK_QL_NIL)
-        return (comparison.op == TK_QL_EQ) != negated ? &anything
-                                                      : exists(planner, comparison.field);
-    if (constant->form == TK_QL_STATIC && comparison.field->form == TK_QL_ATTRIBUTE)
-        return plan_attribute(planner, &comparison, negated);
-    if (constant->form == TK_QL_STATIC && comparison.field->form == TK_QL_INTRINSIC)
-        return plan_intrinsic(planner, &comparison, negated, others);
+    comparison.field = &field->operand;
+    comparison.value = &constant->operand.value;
+    if (is_constant(constant) && constant->value_type == TK_QL_NIL)
+        return (comparison.op == TK_QL_EQ) != negated ? &anything : exists(planner, field, others);
+    if (is_constant(constant) && field->type == TK_QL_NODE_OPERAND) {
+        if (field->operand.form == TK_QL_ATTRIBUTE)
+            return plan_attribute(planner, &comparison, negated, others);
+        if (field->operand.form == TK_QL_INTRINSIC)
+            return plan_intrinsic(planner, &comparison, negated, others);
+    }
     if (negated)
         return &anything;
-    join(&both, exists(planner, &node->left)); /* what is not there compares with nothing */
-    join(&both, exists(planner, &node->right));
+    join(&both, exists(planner, field, others)); /* what is not there compares with nothing */
+    join(&both, exists(planner, constant, others));
     return joined(planner, &both);
 }
 
 static struct tk_filter *
-plan_truth(struct planner *planner, const struct tk_ql_operand *operand, bool negated)
+plan_truth(struct planner *planner, const struct tk_ql_node *node, bool negated,
+           struct filters *others)
 {
     static const struct tk_ql_value truth = {.type = TK_QL_BOOL, .b = true};
-    struct comparison comparison = {operand, TK_QL_EQ, &truth, NULL};
-    if (operand->form == TK_QL_STATIC && operand->type == TK_QL_BOOL)
-        return operand->value.b != negated ? &anything : &nothing;
-    if (operand->form == TK_QL_ATTRIBUTE)
-        return plan_attribute(planner, &comparison, negated);
+    struct comparison comparison = {&node->operand, TK_QL_EQ, &truth, NULL};
+    if (node->type != TK_QL_NODE_OPERAND)
+        return &anything;
+    if (node->operand.form == TK_QL_STATIC && node->value_type == TK_QL_BOOL)
+        return node->operand.value.b != negated ? &anything : &nothing;
+    if (node->operand.form == TK_QL_ATTRIBUTE)
+        return plan_attribute(planner, &comparison, negated, others);
     return &anything;
 }
 
@@ -410,7 +446,7 @@ plan_span(struct planner *planner, const struct tk_ql_node *node, bool negated,
     case TK_QL_NODE_COMPARE:
         return plan_comparison(planner, node, negated, others);
     default:
-        return plan_truth(planner, &node->left, negated);
+        return plan_truth(planner, node, negated, others);
     }
 }
 
@@ -432,21 +468,13 @@ plan_either(struct planner *planner, const struct filters *a, const struct filte
     }
 }
 
+static void plan_spansets(struct planner *planner, const struct tk_ql_node *node,
+                          struct filters *filters, bool must);
+
+/* One of the children holds. */
 static void
-plan_spansets(struct planner *planner, const struct tk_ql_node *node, struct filters *filters,
-              bool must)
+plan_one_of(struct planner *planner, const struct tk_ql_node *node, struct filters *filters)
 {
-    if (node->type == TK_QL_NODE_SPANSET && node->child == NULL)
-        return;
-    if (node->type == TK_QL_NODE_SPANSET) {
-        add_filter(filters, plan_span(planner, node->child, false, must ? filters : NULL));
-        return;
-    }
-    if (node->type == TK_QL_NODE_SPANSET_AND) {
-        for (const struct tk_ql_node *child = node->child; child != NULL; child = child->next)
-            plan_spansets(planner, child, filters, must);
-        return;
-    }
     struct filters any = {.count = 0};
     for (const struct tk_ql_node *child = node->child; child != NULL; child = child->next) {
         struct filters both = {.count = 0}, one = {.count = 0};
@@ -459,6 +487,37 @@ plan_spansets(struct planner *planner, const struct tk_ql_node *node, struct fil
     }
     for (size_t i = 0; i < any.count; i++)
         add_filter(filters, any.filter[i]);
+}
+
+/* What groups must have, and whether a comparison of them holds, the store cannot tell; but each
+   spanset on the way must find something. */
+static void
+plan_spansets(struct planner *planner, const struct tk_ql_node *node, struct filters *filters,
+              bool must)
+{
+    const struct tk_ql_node *child = node->child;
+    switch (node->type) {
+    case TK_QL_NODE_SPANSET:
+        if (child != NULL)
+            add_filter(filters, plan_span(planner, child, false, must ? filters : NULL));
+        break;
+    case TK_QL_NODE_SPANSET_OR:
+        plan_one_of(planner, node, filters);
+        break;
+    case TK_QL_NODE_RELATION:
+        if (node->negated) { /* of those on the left there may be none */
+            plan_spansets(planner, child->next, filters, must);
+            break;
+        }
+        /* fall through */
+    case TK_QL_NODE_SPANSET_AND:
+    case TK_QL_NODE_PIPELINE:
+        for (; child != NULL; child = child->next)
+            plan_spansets(planner, child, filters, must);
+        break;
+    default:
+        break;
+    }
 }
 
 /* ---- how much of the spans ---- */
@@ -493,10 +552,8 @@ want_operand(struct planner *planner, const struct tk_ql_operand *operand)
 static void
 want_node(struct planner *planner, const struct tk_ql_node *node)
 {
-    if (node->type == TK_QL_NODE_COMPARE || node->type == TK_QL_NODE_TRUTH) {
-        want_operand(planner, &node->left);
-        want_operand(planner, &node->right);
-    }
+    if (node->type == TK_QL_NODE_OPERAND)
+        want_operand(planner, &node->operand);
     for (const struct tk_ql_node *child = node->child; child != NULL; child = child->next)
         want_node(planner, child);
 }
@@ -517,6 +574,11 @@ tk_plan_make(struct tk_query *query, struct tk_plan *ret_plan)
     }
     plan.want.keys = planner.keys;
     want_node(&planner, query->root);
+    if (query->metrics != NULL && query->metrics->field != NULL)
+        want_node(&planner, query->metrics->field);
+    for (struct tk_ql_node *by = query->metrics != NULL ? query->metrics->by : NULL; by != NULL;
+         by = by->next)
+        want_node(&planner, by);
     plan_spansets(&planner, query->root, &filters, true);
     if (planner.status != TK_OK)
         return planner.status;

@@ -20,6 +20,7 @@
 #include "base/env.h"
 #include "base/histogram.h"
 #include "store/filter.h"
+#include "store/thin.h"
 #include "wire/wire.h"
 
 struct tk_store;
@@ -43,11 +44,43 @@ struct tk_store_limits {
     uint64_t disk_bytes;     /* beyond it the segments with the oldest data go */
 };
 
+/*
+ * How much of the spans is wanted.  Lean: ids, times, names, kind, status, flags, resource and
+ * scope (with their attributes), dropped counts, and of the spans' own attributes those with
+ * `keys`; no events, links, trace state or status message.  A store may yield more.
+ */
+struct tk_store_want {
+    bool lean;
+    const tk_str *keys; /* [key_count] */
+    size_t key_count;
+    tk_span_id only; /* this span alone is wanted, of a trace that may be long; 0: all */
+};
+
+struct tk_store_trace {
+    struct tk_trace_id id;
+    uint64_t start_nano, end_nano; /* over all its spans */
+    const struct tk_batch *spans;  /* this trace's alone; good until the next call on the scan */
+};
+
+/*
+ * What is left of old traces (thin.h).  Whole segments are thinned, once their newest span is old
+ * enough, in the background.  A trace that `keep` holds for stays whole; it is asked about all of
+ * the trace that is there, once for each segment that has a part of it.
+ */
+struct tk_store_thinning {
+    struct tk_thin_step steps[TK_THIN_STEPS_MAX];
+    size_t step_count;
+    struct tk_store_want want;                                   /* what `keep` looks at */
+    bool (*keep)(void *arg, const struct tk_store_trace *trace); /* NULL: for none */
+    void *arg;
+};
+
 struct tk_store_options { /* zero means the default in brackets */
     struct tk_env *env;   /* [tk_env_host()] */
     const char *dir;      /* made when missing */
     enum tk_fsync fsync;
     size_t memory; /* budget in bytes of open buffers, queues and caches [256 MiB] */
+    struct tk_store_thinning thinning; /* [everything stays] */
 };
 
 /* What one request brought. */
@@ -62,17 +95,25 @@ struct tk_store_append {
     void *arg;
 };
 
-struct tk_store_gone {
+struct tk_store_tally {
     uint64_t segments, spans, bytes;
 };
 
+/* Of this start, but for what is there now. */
 struct tk_store_stats {
     uint64_t spans_appended, bytes_appended, appends_refused;
-    uint64_t log_bytes, log_syncs, open_spans, open_bytes;
-    uint64_t segments, segment_spans, segment_bytes, damaged_blocks;
-    uint64_t replayed_spans, replay_nano;  /* of this start */
-    struct tk_store_gone expired, evicted; /* dropped for their age; for the cap on the disk */
-    uint64_t oldest_nano;                  /* earliest start in a segment; 0: there is none */
+    uint64_t log_bytes; /* there now */
+    uint64_t log_written, log_syncs;
+    uint64_t open_spans, open_bytes;                 /* now, in memory */
+    uint64_t segments, segment_spans, segment_bytes; /* now */
+    uint64_t oldest_nano;                            /* earliest start in a segment; 0: none */
+    uint64_t disk_limit;                             /* 0: none */
+    uint64_t cache_bytes, cache_hits, cache_misses;
+    uint64_t damaged_blocks;
+    uint64_t replayed_spans, replay_nano;
+    struct tk_store_tally sealed, compacted; /* made */
+    struct tk_store_tally thinned;           /* segments rewritten; spans and bytes that went */
+    struct tk_store_tally expired, evicted;  /* dropped for their age; for a cap on the disk */
 };
 
 enum tk_err tk_store_append(struct tk_store *store, const struct tk_store_append *append,
@@ -103,18 +144,6 @@ enum tk_err tk_store_view_open(struct tk_store *store, uint32_t project,
                                struct tk_store_view **ret_view, struct tk_error *err) TK_MUST_USE;
 void tk_store_view_close(struct tk_store_view *view);
 
-/*
- * How much of the spans is wanted.  Lean: ids, times, names, kind, status, flags, resource and
- * scope (with their attributes), dropped counts, and of the spans' own attributes those with
- * `keys`; no events, links, trace state or status message.  A store may yield more.
- */
-struct tk_store_want {
-    bool lean;
-    const tk_str *keys; /* [key_count] */
-    size_t key_count;
-    tk_span_id only; /* this span alone is wanted, of a trace that may be long; 0: all */
-};
-
 /* The whole trace, duplicates merged, rows in no order, behind the rows of `to` (all text copied or
    owned by `to`).  `want` NULL: everything.  TK_ERR_NOT_FOUND when there is none. */
 enum tk_err tk_store_find(struct tk_store_view *view, struct tk_trace_id id,
@@ -137,12 +166,6 @@ struct tk_store_range {
     /* Looked at now and then while the scan searches without yielding: TK_ERR_TIMEOUT when true. */
     bool (*expired)(void *arg); /* NULL: never */
     void *expired_arg;
-};
-
-struct tk_store_trace {
-    struct tk_trace_id id;
-    uint64_t start_nano, end_nano; /* over all its spans */
-    const struct tk_batch *spans;  /* this trace's alone; good until the next call on the scan */
 };
 
 enum tk_err tk_store_scan_open(struct tk_store_view *view, const struct tk_store_range *range,

@@ -12,6 +12,28 @@ CSP = ("default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' 
        "font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'")
 
 
+def read_metrics(text):
+    """Prometheus' text format 0.0.4 as {name: (type, {labels: value})}; strict: HELP, TYPE, samples, each once."""
+    metrics, name, described = {}, None, None
+    if not text.endswith("\n"):
+        raise AssertionError("the last line has no end")
+    for line in text.splitlines():
+        if found := re.fullmatch(r"# HELP ([a-z_:][a-z0-9_:]*) (\S.*\S)", line):
+            described = found[1]
+        elif found := re.fullmatch(r"# TYPE (\S+) (counter|gauge|histogram|summary)", line):
+            name = found[1]
+            if name != described or name in metrics:
+                raise AssertionError(line)
+            metrics[name] = (found[2], {})
+        elif found := re.fullmatch(r'(\w+)(?:\{((?:[a-z_]+="[^"\\\n]*",?)+)\})? (\d+(?:\.\d+)?(?:e[+-]\d+)?)', line):
+            if found[1] != name or found[2] in metrics[name][1]:
+                raise AssertionError(line)
+            metrics[name][1][found[2]] = float(found[3])
+        else:
+            raise AssertionError(line)
+    return metrics
+
+
 class Health(WithServer):
     dev = False
 
@@ -23,14 +45,20 @@ class Health(WithServer):
     def test_metrics_are_prometheus_text_with_help_and_type(self):
         answer = self.server.get("/metrics")
         self.assertTrue(answer.header("content-type").startswith("text/plain; version=0.0.4"))
-        lines = answer.body.decode().splitlines()
-        names = {re.split(r"[ {]", line)[0] for line in lines if not line.startswith("#")}
-        for name in names:
-            self.assertTrue(name.startswith("tracekit_"))
-            self.assertTrue(any(line.startswith(f"# HELP {name} ") for line in lines), name)
-            self.assertTrue(any(re.match(rf"# TYPE {name} (counter|gauge)$", line) for line in lines), name)
-        for line in lines:
-            self.assertRegex(line, r"^(# (HELP|TYPE) .*|tracekit_\w+(\{[^}]*\})? [0-9.e+-]+)$")
+        metrics = read_metrics(answer.body.decode())
+        self.assertGreater(len(metrics), 30)
+        for name, (kind, samples) in metrics.items():
+            self.assertTrue(name.startswith("tracekit_"), name)
+            self.assertEqual(kind == "counter", name.endswith("_total"), name)
+            for labels, value in samples.items():
+                self.assertGreaterEqual(value, 0, (name, labels))
+
+    def test_every_metric_is_documented_and_no_other(self):
+        text = (ROOT / "docs/operations.md").read_text()
+        table = text[text.index("| metric"):]
+        documented = {name for line in table.splitlines()[2:] for name in re.findall(r"`(\w+)[`{]", line.split("|")[1])}
+        served = {name.removeprefix("tracekit_") for name in read_metrics(self.server.get("/metrics").body.decode())}
+        self.assertEqual(documented, served)
 
 
 class Counting(WithServer):

@@ -247,6 +247,29 @@ class Accounts(unittest.TestCase):
         for wrong in (["--disk", "4MB"], ["--disk", "1"], ["--retention", "15"]):
             self.assertEqual(run("serve", "--data", self.data, *wrong).returncode, 2, wrong)
 
+    def test_old_traces_are_thinned_but_for_those_that_the_rule_keeps(self):
+        traces = {trace_id: otlp(trace_id) for trace_id in ("0" * 24 + "00000001", "1" * 24 + "00000002", "f" * 32)}
+        failed = "2" * 24 + "00000003"
+        traces[failed] = otlp(failed, name="POST /pay")
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            file.writelines(json.dumps(trace) + "\n" for trace in traces.values())
+            file.flush()
+            done = run("import", file.name, "--data", self.data)
+            self.assertEqual(done.returncode, 0, done.stderr)
+        for wrong in (["--thin", "0.1"], ["--thin", "2@1d"], ["--keep", "error"],
+                      ["--thin", "0.1@1d", "--keep", "error ||"]):
+            refused = run("serve", "--data", self.data, *wrong)
+            self.assertEqual(refused.returncode, 2, wrong)
+            self.assertIn(wrong[-2], refused.stderr)
+        server = Server(self.data, "--dev", "--thin", "0.5@1d", "--keep", "error || name=\"POST /pay\"")
+        self.addCleanup(server.stop)
+        deadline = time.monotonic() + TIMEOUT
+        while run("trace", "0" * 24 + "00000001", "--server", server.url).returncode == 0:
+            self.assertLess(time.monotonic(), deadline, "nothing was thinned")
+            time.sleep(0.05)
+        left = [trace for trace in traces if run("trace", trace, "--server", server.url).returncode == 0]
+        self.assertEqual(left, ["f" * 32, failed])
+
     def test_a_project_that_is_there_or_not_there_is_said(self):
         self.assertEqual(run("project", "create", "Bad Name", "--data", self.data).returncode, 2)
         self.assertEqual(run("project", "create", "a", "--data", self.data).returncode, 0)

@@ -2,6 +2,7 @@
  * Any text as a query: it is refused with a position within it, or it runs on a small trace.  What
  * is taken is said again as TraceQL, and that must be taken too.
  */
+#include "query/plan.h"
 #include "query/traceql.h"
 
 #include "base/assert.h"
@@ -77,6 +78,10 @@ run(struct tk_query *query, const struct tk_batch *trace)
     result = tk_query_select(query, trace, selected, &again);
     TK_ASSERT(result == TK_ERR_LIMIT ||
               (matches == again && matches == (selected[0] || selected[1] || selected[2])));
+    for (uint32_t row = 0; row < 3 && result == TK_OK; row++)
+        (void)tk_query_shown(query, trace, row);
+    struct tk_plan plan;
+    must(tk_plan_make(query, &plan));
 }
 
 int

@@ -17,7 +17,8 @@ world_excuses(const struct world *world, enum tk_err code)
     case TK_ERR_MEMORY:
         return heap_refused() + sched_create_failures() > world->refused_at_open;
     case TK_ERR_FULL:
-        return world->is.disk_capacity > 0 || now.full > then->full;
+        return world->is.disk_capacity > 0 || world->is.limits.disk_bytes > 0 ||
+               now.full > then->full;
     case TK_ERR_IO:
     case TK_ERR_EXISTS: /* what could not be removed is in the way */
         return failed || now.full > then->full;
@@ -36,7 +37,22 @@ world_excuses(const struct world *world, enum tk_err code)
 bool
 world_may_miss(const struct world *world)
 {
-    return world->damaged || disk_counts().failed_reads > world->at_open.failed_reads;
+    return world->damaged || world->is.limits.disk_bytes != 0 ||
+           disk_counts().failed_reads > world->at_open.failed_reads;
+}
+
+/* Reads that failed since the picture was made leave holes that it does not know. */
+static bool
+may_judge(const struct world *world, const struct picture *picture)
+{
+    return !world_may_miss(world) || picture->all_optional;
+}
+
+uint64_t
+world_old_nano(const struct world *world)
+{
+    uint64_t retention_nano = world->is.limits.retention_nano;
+    return retention_nano != 0 ? sched_now() - retention_nano : 0;
 }
 
 static void
@@ -102,8 +118,8 @@ say_copies(const struct world *world, uint32_t id, struct tk_trace_id trace)
 
 /* The spans of one trace, each once, each the fullest. */
 static void
-check_rows(const struct picture *picture, const struct expected_trace *trace,
-           const struct tk_batch *batch, bool deep)
+check_rows(const struct world *world, const struct picture *picture,
+           const struct expected_trace *trace, const struct tk_batch *batch, bool deep)
 {
     char text[TK_TRACE_ID_HEX + 1];
     unsigned char *seen = sim_alloc(trace->count);
@@ -117,12 +133,15 @@ check_rows(const struct picture *picture, const struct expected_trace *trace,
                   picture->project, text, copy.span);
         SIM_CHECK(!seen[span - picture->spans - trace->first]++,
                   "p%u: trace %s: span %016" PRIx64 " twice", picture->project, text, copy.span);
+        if (!is_allowed(picture, span, &copy))
+            say_copies(world, picture->project, trace->id);
         SIM_CHECK(is_allowed(picture, span, &copy),
                   "p%u: trace %s: span %016" PRIx64 " is not the copy that was asked for",
                   picture->project, text, copy.span);
     }
-    for (uint32_t i = 0; i < trace->count && !picture->may_miss; i++)
-        SIM_CHECK(seen[i], "p%u: trace %s: span %016" PRIx64 " is missing", picture->project, text,
+    for (uint32_t i = 0; i < trace->count; i++)
+        SIM_CHECK(seen[i] || !picture->spans[trace->first + i].must,
+                  "p%u: trace %s: span %016" PRIx64 " is missing", picture->project, text,
                   picture->spans[trace->first + i].id);
     sim_free(seen);
 }
@@ -173,7 +192,12 @@ world_look(struct world *world, struct model_project *project)
     heap_pause();
     looking.batch = tk_batch_new();
     heap_resume();
-    struct picture *must = picture_new(project, states, world_may_miss(world), is_there, &looking);
+    struct picture_options options = {.may_miss = world_may_miss(world),
+                                      .old_nano = world_old_nano(world),
+                                      .states = states,
+                                      .is_there = is_there,
+                                      .arg = &looking};
+    struct picture *must = picture_new(project, &options);
     sim_free(states);
     tk_batch_free(looking.batch);
     if (looking.excused) {
@@ -205,68 +229,108 @@ check_find(struct world *world, const struct held *held, struct tk_trace_id id)
     enum tk_err code = tk_store_find(held->view, id, NULL, batch, &err);
     trace_text(id, text);
     if (code == TK_ERR_NOT_FOUND) {
-        SIM_CHECK(trace == NULL || picture->may_miss || world_may_miss(world),
+        SIM_CHECK(trace == NULL || !trace->must || world_may_miss(world),
                   "p%u: trace %s is not found", picture->project, text);
     } else if (code != TK_OK) {
         must_excuse(world, code, &err, "find");
     } else {
         SIM_CHECK(trace != NULL, "p%u: trace %s is found, but should not be there",
                   picture->project, text);
-        if (picture->may_miss || !world_may_miss(world))
-            check_rows(picture, trace, batch, true);
+        if (may_judge(world, picture))
+            check_rows(world, picture, trace, batch, true);
     }
     tk_batch_free(batch);
 }
 
 static bool
-is_in_range(const struct tk_store_range *range, const struct expected_trace *trace)
+is_in_range(const struct tk_store_range *range, struct tk_trace_id id, uint64_t start_nano)
 {
-    if (trace->start_nano < range->begin_nano ||
-        (range->end_nano != 0 && trace->start_nano >= range->end_nano))
+    if (start_nano < range->begin_nano || (range->end_nano != 0 && start_nano >= range->end_nano))
         return false;
-    if (!range->after || trace->start_nano < range->after_start_nano)
+    if (!range->after || start_nano < range->after_start_nano)
         return true;
-    return trace->start_nano == range->after_start_nano &&
-           tk_trace_id_cmp(trace->id, range->after_id) > 0;
+    return start_nano == range->after_start_nano && tk_trace_id_cmp(id, range->after_id) > 0;
 }
 
-/* One trace that a scan yielded; *at: how far we are in the picture. */
-static void
-check_yielded(struct world *world, const struct picture *picture,
-              const struct tk_store_range *range, const struct tk_store_trace *trace, uint32_t *at)
+static bool
+must_be_in(const struct tk_store_range *range, const struct expected_trace *trace)
+{
+    return trace->must && is_in_range(range, trace->id, trace->start_nano) &&
+           is_in_range(range, trace->id, trace->start_max);
+}
+
+struct scanning {
+    struct world *world;
+    const struct picture *picture;
+    struct tk_store_range asked, *rest;
+    unsigned char *seen; /* [picture->trace_count] */
+    uint32_t at;         /* of picture->traces, when nothing is optional */
+};
+
+/* The trace that must come next. */
+static const struct expected_trace *
+next_expected(struct scanning *scanning, const struct tk_store_trace *trace)
 {
     char text[TK_TRACE_ID_HEX + 1], wanted[TK_TRACE_ID_HEX + 1];
-    const struct expected_trace *expected;
+    const struct picture *picture = scanning->picture;
     trace_text(trace->id, text);
-    struct expected_trace as_said = {.id = trace->id, .start_nano = trace->start_nano};
+    while (scanning->at < picture->trace_count &&
+           !must_be_in(scanning->rest, &picture->traces[scanning->at]))
+        scanning->at++;
+    if (scanning->at == picture->trace_count)
+        say_copies(scanning->world, picture->project, trace->id);
+    SIM_CHECK(scanning->at < picture->trace_count, "p%u: trace %s behind the last",
+              picture->project, text);
+    const struct expected_trace *expected = &picture->traces[scanning->at++];
+    trace_text(expected->id, wanted);
+    SIM_CHECK(tk_trace_id_eq(trace->id, expected->id),
+              "p%u: a scan yields trace %s (start %" PRIu64 ") in place of %s (start %" PRIu64 ")",
+              picture->project, text, trace->start_nano, wanted, expected->start_nano);
+    return expected;
+}
+
+/* One trace that a scan yielded. */
+static void
+check_yielded(struct scanning *scanning, const struct tk_store_trace *trace)
+{
+    char text[TK_TRACE_ID_HEX + 1];
+    struct world *world = scanning->world;
+    const struct picture *picture = scanning->picture;
+    trace_text(trace->id, text);
     /* A part that could be read the second time only may come out of order. */
     bool in_order = disk_counts().failed_reads == world->at_open.failed_reads;
-    SIM_CHECK(!in_order || is_in_range(range, &as_said),
+    SIM_CHECK(!in_order || is_in_range(scanning->rest, trace->id, trace->start_nano),
               "p%u: trace %s is out of the range or the order", picture->project, text);
-    if (picture->may_miss) {
-        expected = picture_find(picture, trace->id);
-        SIM_CHECK(expected != NULL && trace->start_nano >= expected->start_nano,
-                  "p%u: trace %s should not be there", picture->project, text);
-    } else {
-        while (*at < picture->trace_count && !is_in_range(range, &picture->traces[*at]))
-            (*at)++;
-        SIM_CHECK(*at < picture->trace_count, "p%u: trace %s behind the last", picture->project,
-                  text);
-        expected = &picture->traces[(*at)++];
-        trace_text(expected->id, wanted);
-        if (trace->start_nano != expected->start_nano || trace->end_nano != expected->end_nano)
-            say_copies(world, picture->project, trace->id);
-        SIM_CHECK(tk_trace_id_eq(trace->id, expected->id),
-                  "p%u: a scan yields trace %s (start %" PRIu64 ") in place of %s (start %" PRIu64
-                  ")",
-                  picture->project, text, trace->start_nano, wanted, expected->start_nano);
-        SIM_CHECK(
-            trace->start_nano == expected->start_nano && trace->end_nano == expected->end_nano,
-            "p%u: trace %s from %" PRIu64 " to %" PRIu64 " in place of %" PRIu64 " to %" PRIu64,
-            picture->project, text, trace->start_nano, trace->end_nano, expected->start_nano,
-            expected->end_nano);
+    const struct expected_trace *expected =
+        picture->loose ? picture_find(picture, trace->id) : next_expected(scanning, trace);
+    SIM_CHECK(expected != NULL, "p%u: trace %s should not be there", picture->project, text);
+    bool fits = trace->start_nano >= expected->start_nano &&
+                trace->start_nano <= expected->start_max && trace->end_nano >= expected->end_min &&
+                trace->end_nano <= expected->end_nano;
+    if (!fits)
+        say_copies(world, picture->project, trace->id);
+    SIM_CHECK(fits,
+              "p%u: trace %s from %" PRIu64 " to %" PRIu64 " in place of %" PRIu64 " to %" PRIu64,
+              picture->project, text, trace->start_nano, trace->end_nano, expected->start_nano,
+              expected->end_nano);
+    scanning->seen[expected - picture->traces] = 1;
+    check_rows(world, picture, expected, trace->spans, rng_one_in(&world->rng, 8));
+}
+
+static void
+check_end(const struct scanning *scanning)
+{
+    char text[TK_TRACE_ID_HEX + 1];
+    const struct picture *picture = scanning->picture;
+    for (uint32_t i = 0; i < picture->trace_count; i++) {
+        const struct expected_trace *trace = &picture->traces[i];
+        trace_text(trace->id, text);
+        if (!scanning->seen[i] && must_be_in(&scanning->asked, trace))
+            say_copies(scanning->world, picture->project, trace->id);
+        SIM_CHECK(scanning->seen[i] || !must_be_in(&scanning->asked, trace),
+                  "p%u: a scan ends without trace %s, %u of %u", picture->project, text, i,
+                  picture->trace_count);
     }
-    check_rows(picture, expected, trace->spans, rng_one_in(&world->rng, 8));
 }
 
 bool
@@ -276,18 +340,18 @@ check_scan(struct world *world, const struct held *held, struct tk_store_range *
     struct tk_store_scan *scan;
     struct tk_store_trace trace;
     struct tk_error err = {0};
-    const struct picture *picture = held->picture;
-    uint32_t at = 0;
+    struct scanning scanning = {world, held->picture, *range, range, NULL, 0};
     enum tk_err code = tk_store_scan_open(held->view, range, &scan, &err);
     if (code != TK_OK) {
         must_excuse(world, code, &err, "scan");
         return false;
     }
+    scanning.seen = sim_alloc(held->picture->trace_count);
     for (uint32_t i = 0; i < limit; i++) {
         code = tk_store_scan_next(scan, &trace, &err);
-        if (code != TK_OK || (!picture->may_miss && world_may_miss(world)))
+        if (code != TK_OK || !may_judge(world, held->picture))
             break;
-        check_yielded(world, picture, range, &trace, &at);
+        check_yielded(&scanning, &trace);
         range->after = true;
         range->after_start_nano = trace.start_nano;
         range->after_id = trace.id;
@@ -295,11 +359,9 @@ check_scan(struct world *world, const struct held *held, struct tk_store_range *
     tk_store_scan_close(scan);
     if (code != TK_OK && code != TK_ERR_END)
         must_excuse(world, code, &err, "scan");
-    while (code == TK_ERR_END && at < picture->trace_count && !picture->may_miss &&
-           !world_may_miss(world))
-        SIM_CHECK(!is_in_range(range, &picture->traces[at++]),
-                  "p%u: a scan ends too early, after %u of %u traces", picture->project, at - 1,
-                  picture->trace_count);
+    if (code == TK_ERR_END && !world_may_miss(world))
+        check_end(&scanning);
+    sim_free(scanning.seen);
     return code == TK_OK;
 }
 
@@ -320,7 +382,8 @@ check_all(struct world *world)
     }
 }
 
-/* The drop that was asked when the process died took place as a whole, or not at all. */
+/* The drop that was asked when the process died took place as a whole, or not at all: any request
+   that was there for certain tells, if its body was sent but once. */
 static void
 settle_drop(struct looking *looking, struct model_project *project)
 {
@@ -328,10 +391,17 @@ settle_drop(struct looking *looking, struct model_project *project)
         return;
     project->drop_asked = false;
     for (uint32_t k = project->dropped; k < project->drop_asks; k++) {
-        if (project->requests[k]->state != REQUEST_ACKED)
+        const struct request *request = project->requests[k];
+        project->lenient =
+            project->lenient || request->state == REQUEST_ACKED; /* until one tells */
+        if (request->state != REQUEST_ACKED || model_has_twin(project, request) ||
+            request->copies[0].end_nano < world_old_nano(looking->world))
             continue;
-        if (!is_there(looking, project->requests[k]) && !looking->excused &&
-            !world_may_miss(looking->world))
+        bool there = is_there(looking, request);
+        if (looking->excused || (!there && world_may_miss(looking->world)))
+            return;
+        project->lenient = false;
+        if (!there)
             project->dropped = project->drop_asks;
         return;
     }
@@ -346,8 +416,10 @@ settle(struct looking *looking, struct model_project *project)
         if (request->state != REQUEST_ASKED && request->state != REQUEST_FAILED)
             continue;
         bool there = is_there(looking, request);
-        if (!looking->excused && (there || !world_may_miss(looking->world)))
+        bool old = request->copies[0].end_nano < world_old_nano(looking->world);
+        if (!looking->excused && (there || (!old && !world_may_miss(looking->world))))
             request->state = there ? REQUEST_SEEN : REQUEST_GONE;
+        request->doubtful = there && model_has_twin(project, request);
     }
 }
 

@@ -119,7 +119,8 @@ model_dropped(struct model_project *project, uint32_t asks, uint64_t now, bool d
 struct entry {
     const struct copy *copy;
     uint32_t arrival;
-    bool sure; /* that it arrived at that place of the order */
+    bool sure;     /* that it arrived at that place of the order */
+    bool optional; /* nobody can say whether it is there */
 };
 
 static int
@@ -150,44 +151,67 @@ is_below(const struct copy *a, const struct copy *b)
     return a->fullness != b->fullness ? a->fullness < b->fullness : a->end_nano < b->end_nano;
 }
 
+/* The fullest of those that must be there; NULL: none must. */
+static const struct copy *
+best_of(const struct entry *entries, uint32_t count)
+{
+    const struct copy *best = NULL;
+    for (uint32_t i = 0; i < count; i++)
+        if (!entries[i].optional && (best == NULL || is_below(best, entries[i].copy)))
+            best = entries[i].copy;
+    return best;
+}
+
 /* Those of the span's copies that may be the one shown: the fullest, then the last to arrive. */
 static void
 add_span(struct picture *picture, uint32_t *allowed_count, const struct entry *entries,
          uint32_t count)
 {
-    const struct copy *best = entries[0].copy;
+    const struct copy *best = best_of(entries, count);
+    bool settled = false; /* what came before is not shown, if it must be there */
     struct expected_span *span = &picture->spans[picture->span_count++];
-    *span = (struct expected_span){entries[0].copy->span, *allowed_count, 0};
-    for (uint32_t i = 1; i < count; i++)
-        if (is_below(best, entries[i].copy))
-            best = entries[i].copy;
+    *span = (struct expected_span){entries[0].copy->span, *allowed_count, 0, best != NULL};
     for (uint32_t i = count; i > 0; i--) {
         const struct entry *entry = &entries[i - 1];
-        if (!picture->may_miss && is_below(entry->copy, best))
+        if ((best != NULL && is_below(entry->copy, best)) || (settled && !entry->optional))
             continue;
         picture->allowed[(*allowed_count)++] = entry->copy;
         span->count++;
-        if (!picture->may_miss && entry->sure)
-            break;
+        settled = settled || (entry->sure && !entry->optional);
     }
+}
+
+static void
+widen(struct expected_trace *trace, const struct entry *entry)
+{
+    const struct copy *copy = entry->copy;
+    if (copy->start_nano < trace->start_nano)
+        trace->start_nano = copy->start_nano;
+    if (copy->end_nano > trace->end_nano)
+        trace->end_nano = copy->end_nano;
+    if (entry->optional)
+        return;
+    trace->must = true;
+    if (copy->start_nano < trace->start_max)
+        trace->start_max = copy->start_nano;
+    if (copy->end_nano > trace->end_min)
+        trace->end_min = copy->end_nano;
 }
 
 static uint32_t
 add_trace(struct picture *picture, uint32_t *allowed_count, const struct entry *entries,
           uint32_t count)
 {
-    struct expected_trace trace = {entries[0].copy->trace, UINT64_MAX, 0, picture->span_count, 0};
+    struct expected_trace trace = {.id = entries[0].copy->trace,
+                                   .start_nano = UINT64_MAX,
+                                   .start_max = UINT64_MAX,
+                                   .first = picture->span_count};
     uint32_t at = 0;
     while (at < count && tk_trace_id_eq(entries[at].copy->trace, trace.id)) {
         uint32_t end = at;
         while (end < count && tk_trace_id_eq(entries[end].copy->trace, trace.id) &&
-               entries[end].copy->span == entries[at].copy->span) {
-            const struct copy *copy = entries[end++].copy;
-            if (copy->start_nano < trace.start_nano)
-                trace.start_nano = copy->start_nano;
-            if (copy->end_nano > trace.end_nano)
-                trace.end_nano = copy->end_nano;
-        }
+               entries[end].copy->span == entries[at].copy->span)
+            widen(&trace, &entries[end++]);
         add_span(picture, allowed_count, &entries[at], end - at);
         trace.count++;
         at = end;
@@ -227,9 +251,8 @@ work_out(struct picture *picture, struct entry *entries, uint32_t count)
     return picture;
 }
 
-/* Was the same body sent otherwise, too?  Then one cannot tell which of them is there. */
-static bool
-has_twin(const struct model_project *project, const struct request *request)
+bool
+model_has_twin(const struct model_project *project, const struct request *request)
 {
     const struct request *first = request->original != NULL ? request->original : request;
     for (uint32_t k = project->dropped; k < project->count; k++) {
@@ -249,27 +272,45 @@ picture_states(const struct model_project *project)
     return states;
 }
 
+/* Adds the copies of one request that may be there. */
+static uint32_t
+add_request(struct picture *picture, const struct model_project *project, uint32_t number,
+            const struct picture_options *options, struct entry *entries, uint32_t count)
+{
+    const struct request *request = project->requests[number];
+    enum request_state state = options->states[number];
+    bool must = state == REQUEST_ACKED || state == REQUEST_SEEN;
+    bool may_miss = options->may_miss || project->lenient;
+    if (!may_miss && state == REQUEST_GONE)
+        return count;
+    if (!may_miss && !must && !options->is_there(options->arg, request)) {
+        if (request->copies[0].end_nano >= options->old_nano)
+            return count;
+        may_miss = true; /* what would tell may be gone by itself */
+    }
+    bool sure = !request->doubtful && (state == REQUEST_ACKED || !model_has_twin(project, request));
+    for (uint32_t i = 0; i < request->count; i++) {
+        const struct copy *copy = &request->copies[i];
+        bool optional = may_miss || copy->end_nano < options->old_nano;
+        picture->loose = picture->loose || optional;
+        entries[count + i] = (struct entry){copy, count + i, sure, optional};
+    }
+    return count + request->count;
+}
+
 struct picture *
-picture_new(const struct model_project *project, const enum request_state *states, bool may_miss,
-            bool (*is_there)(void *arg, const struct request *request), void *arg)
+picture_new(const struct model_project *project, const struct picture_options *options)
 {
     struct picture *picture = sim_alloc(sizeof *picture);
     uint32_t room = 1, count = 0;
     for (uint32_t k = project->dropped; k < project->count; k++)
         room += project->requests[k]->count;
     struct entry *entries = sim_alloc(room * sizeof *entries);
-    *picture = (struct picture){.project = project->id, .may_miss = may_miss || project->lenient};
-    for (uint32_t k = project->dropped; k < project->count; k++) {
-        const struct request *request = project->requests[k];
-        bool must = states[k] == REQUEST_ACKED || states[k] == REQUEST_SEEN;
-        if (!picture->may_miss && states[k] == REQUEST_GONE)
-            continue;
-        if (!picture->may_miss && !must && !is_there(arg, request))
-            continue;
-        bool sure = states[k] == REQUEST_ACKED || !has_twin(project, request);
-        for (uint32_t i = 0; i < request->count; i++, count++)
-            entries[count] = (struct entry){&request->copies[i], count, sure};
-    }
+    bool may_miss = options->may_miss || project->lenient;
+    *picture =
+        (struct picture){.project = project->id, .loose = may_miss, .all_optional = may_miss};
+    for (uint32_t k = project->dropped; k < project->count; k++)
+        count = add_request(picture, project, k, options, entries, count);
     (void)work_out(picture, entries, count);
     sim_free(entries);
     return picture;

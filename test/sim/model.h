@@ -37,31 +37,46 @@ void model_sealed(struct model *model);
 void model_died(struct model *model, bool power, bool syncs_failed, uint64_t now);
 void model_dropped(struct model_project *project, uint32_t asks, uint64_t now, bool durable);
 
-/* What a view opened now must show. */
+/* Was the same body sent otherwise, too?  Then one cannot tell which of them is there. */
+bool model_has_twin(const struct model_project *project, const struct request *request);
+
+/*
+ * What a view opened now must show.  A copy is optional when nobody can say whether it is there:
+ * it may have been lost, or it was so old that it may be gone.
+ */
 struct expected_span {
     uint64_t id;
     uint32_t first, count; /* of `allowed` */
+    bool must;             /* be there */
 };
 struct expected_trace {
     struct tk_trace_id id;
-    uint64_t start_nano, end_nano;
-    uint32_t first, count; /* of `spans`, by id */
+    uint64_t start_nano, end_nano; /* over all copies */
+    uint64_t start_max, end_min;   /* over those that must be there */
+    uint32_t first, count;         /* of `spans`, by id */
+    bool must;
 };
 struct picture {
     uint32_t project;
-    bool may_miss;
+    bool loose; /* something is optional */
+    bool all_optional;
     struct expected_trace *traces; /* [trace_count]; in the order of a scan */
     uint32_t *by_id;               /* [trace_count]; numbers of traces */
     struct expected_span *spans;
     const struct copy **allowed;
     uint32_t trace_count, span_count;
 };
-/* The states of the project's requests: to be taken before the view is opened. */
+struct picture_options {
+    bool may_miss;              /* anything */
+    uint64_t old_nano;          /* what ended before this may be gone */
+    enum request_state *states; /* [project->count]: of before the view was opened */
+    /* Is it there?  Asked about what was never acknowledged. */
+    bool (*is_there)(void *arg, const struct request *request);
+    void *arg;
+};
 enum request_state *picture_states(const struct model_project *project);
-/* `is_there` is asked about what may be there or not, when `may_miss` is false. */
-struct picture *picture_new(const struct model_project *project, const enum request_state *states,
-                            bool may_miss,
-                            bool (*is_there)(void *arg, const struct request *request), void *arg);
+struct picture *picture_new(const struct model_project *project,
+                            const struct picture_options *options);
 void picture_free(struct picture *picture);
 /* NULL: not there. */
 const struct expected_trace *picture_find(const struct picture *picture, struct tk_trace_id id);

@@ -34,7 +34,8 @@ struct request {
 
     enum request_state state;
     bool answered;
-    bool durable; /* acknowledged, and synced for certain */
+    bool durable;  /* acknowledged, and synced for certain */
+    bool doubtful; /* the same body is there, but perhaps not from this one */
     uint64_t asked_nano, answered_nano;
 };
 

@@ -37,6 +37,7 @@ _Static_assert(OP_COUNT <= 16, "circumstances.weights");
 #define BEGIN_NANO 1800000000000000000u
 /* An answer takes no longer while disk and memory work. */
 #define ANSWER_NANO (100ull * MILLI_NANO)
+#define DAY_NANO (24ull * 3600 * SECOND_NANO)
 
 static uint64_t
 one_of(struct rng *rng, const uint64_t *values, size_t count)
@@ -108,6 +109,10 @@ draw(struct world *world)
     };
     draw_faults(rng, is);
     draw_weights(rng, is);
+    if (rng_one_in(rng, 10))
+        is->limits.retention_nano = ONE_OF(rng, 1, 12, 36) * 3600 * SECOND_NANO;
+    if (rng_one_in(rng, 20))
+        is->limits.disk_bytes = ONE_OF(rng, 1200, 2000, 4000) << 10;
     is->crash_calls_max = ONE_OF(rng, 0, 30, 100, 300, 300, 1000, 3000);
     is->power_one_in = ONE_OF(rng, 1, 1, 2);
     is->flips_one_in = rng_one_in(rng, 15) ? 2 : 0;
@@ -221,6 +226,15 @@ op_wait(struct world *world)
     wait_for_all(world);
 }
 
+/* Segments and log keep to the cap; with little else than a name in a segment they cannot. */
+static void
+check_cap(struct world *world)
+{
+    uint64_t used = disk_counts().used, cap = world->is.limits.disk_bytes;
+    SIM_CHECK(used <= cap + cap / 8 + 65536, "%" PRIu64 " bytes on disk under a cap of %" PRIu64,
+              used, cap);
+}
+
 static void
 op_seal(struct world *world)
 {
@@ -233,6 +247,8 @@ op_seal(struct world *world)
               err.message);
     if (code == TK_OK && !world->log_failed)
         model_sealed(&world->model);
+    if (code == TK_OK && world->is.limits.disk_bytes != 0 && !world->is.any_faults)
+        check_cap(world);
 }
 
 static void
@@ -436,6 +452,11 @@ open_store(struct world *world)
         code = try_to_open(world, &err);
     }
     check_survivors(world);
+    if (world->is.limits.retention_nano != 0 || world->is.limits.disk_bytes != 0) {
+        code = tk_store_set_limits(world->store, 0, &world->is.limits, &err);
+        SIM_CHECK(code == TK_OK || world_excuses(world, code), "limits: %s (%s)", tk_err_text(code),
+                  err.message);
+    }
     check_all(world);
 }
 
@@ -499,6 +520,19 @@ do_something(struct world *world)
     operations[at](world);
 }
 
+/* When all is old nothing is left. */
+static void
+check_expiry(struct world *world)
+{
+    op_seal(world);
+    sched_sleep(world->is.limits.retention_nano + (world->is.shape.days + 1) * DAY_NANO);
+    sched_sleep(120ull * SECOND_NANO);
+    struct tk_store_stats stats;
+    tk_store_get_stats(world->store, &stats);
+    SIM_CHECK(stats.segments == 0, "%" PRIu64 " segments are left though all is old",
+              stats.segments);
+}
+
 static void
 life(void *arg)
 {
@@ -516,6 +550,8 @@ life(void *arg)
         wait_for_all(world);
     if (world->last)
         check_directory(world);
+    if (world->last && world->is.limits.retention_nano != 0 && !world->damaged)
+        check_expiry(world);
     close_store(world);
 }
 
@@ -535,6 +571,22 @@ die(struct world *world)
     model_died(&world->model, power, syncs_failed, sched_now());
 }
 
+/* A bit of the disk rots.  In the log it may undo a drop: that is reported, too, but cannot be
+   mended. */
+static void
+flip(struct world *world)
+{
+    bool log = rng_one_in(&world->rng, 2);
+    if (!disk_flip_bit(log ? ".log" : ".seg"))
+        return;
+    world->damaged = true;
+    world->log_flipped = world->log_flipped || log;
+    for (uint32_t p = 0; log && p < world->model.project_count; p++) {
+        world->model.projects[p].lenient = true;
+        world->model.projects[p].dropped = 0;
+    }
+}
+
 static void
 before_life(struct world *world)
 {
@@ -546,9 +598,8 @@ before_life(struct world *world)
     sched_fail_create(world->is.any_faults ? 50 : 0);
     if (world->is.crash_calls_max > 0)
         disk_crash_at(rng_between(&world->rng, 1, world->is.crash_calls_max));
-    if (rng_one_in(&world->rng, world->is.flips_one_in) &&
-        disk_flip_bit(rng_one_in(&world->rng, 2) ? ".seg" : ""))
-        world->damaged = true;
+    if (rng_one_in(&world->rng, world->is.flips_one_in))
+        flip(world);
 }
 
 /* What the refusal of memory is tried on: everything the store does, in a fixed order. */

@@ -118,8 +118,20 @@ tk_cache_get(struct tk_cache *cache, struct tk_cache_key key)
         link_newest(cache, item);
         item->_references++;
     }
+    *(item != NULL ? &cache->_hits : &cache->_misses) += 1;
     pthread_mutex_unlock(&cache->_lock);
     return item;
+}
+
+void
+tk_cache_stats(struct tk_cache *cache, uint64_t *ret_bytes, uint64_t *ret_hits,
+               uint64_t *ret_misses)
+{
+    pthread_mutex_lock(&cache->_lock);
+    *ret_bytes = cache->_bytes;
+    *ret_hits = cache->_hits;
+    *ret_misses = cache->_misses;
+    pthread_mutex_unlock(&cache->_lock);
 }
 
 struct tk_cache_item *

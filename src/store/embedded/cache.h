@@ -33,12 +33,16 @@ enum { TK_CACHE_BUCKETS = 1024 };
 struct tk_cache {
     pthread_mutex_t _lock;
     size_t _bytes, _bytes_max;
+    uint64_t _hits, _misses;
     struct tk_cache_item *_newest, *_oldest;
     struct tk_cache_item *_buckets[TK_CACHE_BUCKETS];
 };
 
 void tk_cache_init(struct tk_cache *cache, size_t bytes_max);
 void tk_cache_release_all(struct tk_cache *cache); /* nobody holds an item any more */
+
+void tk_cache_stats(struct tk_cache *cache, uint64_t *ret_bytes, uint64_t *ret_hits,
+                    uint64_t *ret_misses);
 
 /* The item, held for the caller, or NULL. */
 struct tk_cache_item *tk_cache_get(struct tk_cache *cache, struct tk_cache_key key);

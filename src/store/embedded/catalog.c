@@ -132,6 +132,7 @@ tk_catalog_install(struct tk_embedded *store, struct tk_segment *segment)
             (kept - at) * sizeof *project->segments);
     project->segments[at] = segment;
     project->count = kept + 1;
+    store->changes++;
     pthread_cond_signal(&store->grown);
     return TK_OK;
 }
@@ -183,6 +184,14 @@ tk_catalog_remove_file(struct tk_embedded *store, struct tk_segment_name name, s
     path_of(store, name, "seg", path);
     enum tk_err code = store->env->remove(store->env, path, err);
     return code == TK_ERR_NOT_FOUND ? TK_OK : code;
+}
+
+void
+tk_catalog_count(struct tk_store_tally *tally, const struct tk_segment *segment)
+{
+    tally->segments++;
+    tally->spans += segment->row_count;
+    tally->bytes += segment->size;
 }
 
 void

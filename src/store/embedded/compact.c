@@ -6,6 +6,9 @@
  * segments per level but the last.  Neighbours in the order of log files, so that the new one
  * covers a range without holes.
  *
+ * When there is nothing to merge, the oldest segment that is due is thinned (thinner.c): rewritten
+ * under its own name.
+ *
  * The merge is a scan (merge.h): parts of a trace come together, duplicates go.  A segment with
  * damage is never compacted: what can still be read stays as it is.
  */
@@ -105,7 +108,7 @@ are_installed(struct tk_embedded *store, const struct tk_sources *sources)
    dropped in the meantime. */
 static enum tk_err
 swap_in(struct tk_embedded *store, const struct tk_sources *sources, struct tk_segment_name name,
-        struct tk_error *err)
+        const struct tk_thinner *thinner, struct tk_error *err)
 {
     struct tk_segment *segment = NULL;
     enum tk_err code = TK_OK;
@@ -118,12 +121,19 @@ swap_in(struct tk_embedded *store, const struct tk_sources *sources, struct tk_s
     else
         code = tk_catalog_publish(store, name, &segment, err);
     if (segment != NULL) {
+        if (thinner != NULL)
+            segment->thinned = thinner->threshold;
         pthread_mutex_lock(&store->lock);
         code = tk_catalog_install(store, segment);
         if (code != TK_OK)
             tk_segment_unref(segment);
+        else if (thinner == NULL)
+            tk_catalog_count(&store->stats.compacted, segment);
+        else
+            tk_thinner_count(thinner, sources->source[0].segment, segment);
         pthread_mutex_unlock(&store->lock);
-        for (uint32_t i = 0; i < sources->count && code == TK_OK; i++)
+        /* A thinned one has taken the place of its source, under the same name. */
+        for (uint32_t i = 0; i < sources->count && code == TK_OK && thinner == NULL; i++)
             code = tk_catalog_remove_file(store, sources->source[i].segment->name, err);
     }
     pthread_mutex_unlock(&store->files_lock);
@@ -160,12 +170,13 @@ reserve(struct tk_embedded *store, const struct tk_sources *sources)
 }
 
 static enum tk_err
-compact(struct tk_embedded *store, const struct tk_sources *sources, struct tk_error *err)
+compact(struct tk_embedded *store, const struct tk_sources *sources, struct tk_thinner *thinner,
+        struct tk_error *err)
 {
     const struct tk_segment *first = sources->source[0].segment;
     const struct tk_segment *last = sources->source[sources->count - 1].segment;
     struct tk_segment_name name = {first->name.project, first->name.first, last->name.last};
-    enum tk_err code = tk_sealer_write(store, sources, name, &store->stop_compact, err);
+    enum tk_err code = tk_sealer_write(store, sources, name, thinner, &store->stop_compact, err);
     if (code != TK_OK)
         return code;
     if (is_damaged(sources)) {
@@ -173,18 +184,42 @@ compact(struct tk_embedded *store, const struct tk_sources *sources, struct tk_e
         mark_damaged(store, name.project);
         return TK_OK;
     }
-    return swap_in(store, sources, name, err);
+    return swap_in(store, sources, name, thinner, err);
 }
 
-/* Waits until a segment came, or until it is time to look at the ages again. */
+/* Thins one segment; none is due: *ret_idle. */
+static enum tk_err
+thin(struct tk_embedded *store, bool *ret_idle, struct tk_error *err)
+{
+    struct tk_sources sources;
+    struct tk_thinner thinner = {0};
+    uint64_t threshold;
+    tk_sources_init(&sources);
+    pthread_mutex_lock(&store->lock);
+    struct tk_segment *segment = tk_thinner_pick(store, &threshold);
+    enum tk_err code = segment != NULL ? tk_sources_add_segment(&sources, segment) : TK_OK;
+    pthread_mutex_unlock(&store->lock);
+    *ret_idle = segment == NULL || !reserve(store, &sources);
+    if (code == TK_OK && !*ret_idle)
+        code = tk_thinner_init(&thinner, store, segment->name.project, threshold, err);
+    if (code == TK_OK && !*ret_idle)
+        code = compact(store, &sources, &thinner, err);
+    tk_thinner_release(&thinner);
+    tk_sources_release(&sources);
+    tk_segment_unref(segment);
+    return code;
+}
+
+/* Waits until a segment came behind the change `seen`, or until it is time to look at the ages
+   again. */
 static void
-wait_for_growth(struct tk_embedded *store)
+wait_for_growth(struct tk_embedded *store, uint64_t seen)
 {
     struct timespec until;
     (void)clock_gettime(CLOCK_MONOTONIC, &until);
     until.tv_sec += RETENTION_SECONDS; /* also how long a failure is left alone */
     pthread_mutex_lock(&store->lock);
-    if (!atomic_load(&store->stop_compact))
+    if (!atomic_load(&store->stop_compact) && store->changes == seen)
         (void)pthread_cond_timedwait(&store->grown, &store->lock, &until);
     pthread_mutex_unlock(&store->lock);
 }
@@ -202,17 +237,20 @@ tk_compact_run(void *arg)
             TK_LOG_EVERY_MS(60000, TK_LOG_WARNING, "store", "cannot drop: %s", err.message);
         tk_sources_init(&sources);
         pthread_mutex_lock(&store->lock);
+        uint64_t seen = store->changes;
         enum tk_err code = pick(store, &sources);
         pthread_mutex_unlock(&store->lock);
         bool idle = sources.count == 0 || !reserve(store, &sources);
         if (code == TK_OK && !idle)
-            code = compact(store, &sources, &err);
+            code = compact(store, &sources, NULL, &err);
+        else if (code == TK_OK)
+            code = thin(store, &idle, &err);
         (void)tk_retention_reserve(store, 0);
         tk_sources_release(&sources);
         if (code != TK_OK && code != TK_ERR_BUSY)
             tk_log(TK_LOG_WARNING, "store", "cannot compact: %s", err.message);
         if (idle || code != TK_OK)
-            wait_for_growth(store);
+            wait_for_growth(store, seen);
     }
     return NULL;
 }

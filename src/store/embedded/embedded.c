@@ -107,6 +107,7 @@ new_store(const struct tk_store_options *options)
     store->base.vtable = &tk_embedded_vtable;
     store->env = options->env != NULL ? options->env : tk_env_host();
     store->fsync = options->fsync;
+    store->thinning = options->thinning;
     store->queue_max = at_most(memory / QUEUE_SHARE, UNSEALED_MAX / 4);
     store->seal_bytes = at_most(memory / SEAL_SHARE, SEAL_MAX);
     store->unsealed_max = at_most(memory / UNSEALED_SHARE, UNSEALED_MAX);
@@ -271,6 +272,8 @@ get_stats(struct tk_store *base, struct tk_store_stats *ret_stats)
     uint64_t oldest = UINT64_MAX;
     pthread_mutex_lock(&store->lock);
     *ret_stats = store->stats;
+    ret_stats->log_bytes = store->unsealed_log_bytes;
+    ret_stats->disk_limit = store->limits.disk_bytes;
     ret_stats->open_bytes = store->unsealed_bytes;
     for (const struct tk_generation *at = store->oldest; at != NULL; at = at->newer)
         ret_stats->open_spans += at->span_count;
@@ -287,6 +290,8 @@ get_stats(struct tk_store *base, struct tk_store_stats *ret_stats)
     ret_stats->oldest_nano = ret_stats->segments > 0 ? oldest : 0;
     ret_stats->damaged_blocks = atomic_load(&store->host.damaged_blocks);
     pthread_mutex_unlock(&store->lock);
+    tk_cache_stats(&store->cache, &ret_stats->cache_bytes, &ret_stats->cache_hits,
+                   &ret_stats->cache_misses);
 }
 
 static void

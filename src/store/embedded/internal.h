@@ -9,6 +9,7 @@
  *   sealer.c    the sealing thread: oldest sealed-off generation -> segments -> log file deleted
  *   compact.c   the compaction thread: many small neighbouring segments -> one
  *   retention.c what goes when: age, and the cap on the disk
+ *   thinner.c   which segments are due to be thinned, and which traces stay
  *   catalog.c   which segments there are, and how one becomes visible or goes away
  *   view.c      pictures, finding, scanning
  *   check.c     verifies a directory
@@ -66,7 +67,8 @@ struct tk_embedded {
     char *dir, *log_dir;
     tk_file *lock_file;
     enum tk_fsync fsync;
-    struct tk_store_limits limits;              /* for all projects together */
+    struct tk_store_limits limits; /* for all projects together */
+    struct tk_store_thinning thinning;
     size_t queue_max, seal_bytes, unsealed_max; /* bytes of memory */
     struct tk_cache cache;
     struct tk_segment_host host;
@@ -89,6 +91,7 @@ struct tk_embedded {
     bool rotate; /* close the open generation off now */
     bool stop;   /* writer, sealer: finish and end */
     atomic_bool stop_compact;
+    uint64_t changes; /* of segments and limits: whoever saw fewer looks again before it waits */
     uint64_t compacting_bytes; /* of segments that are being rewritten: as much comes on top */
     bool full;                 /* the last write did not fit; asked again when it matters */
     struct tk_error failure;   /* code != TK_OK: nothing more can be appended */
@@ -100,6 +103,15 @@ struct tk_embedded {
     struct tk_wal wal;            /* the writer's alone */
     uint64_t unsynced_since_nano; /* the writer's alone; TK_FSYNC_ASYNC; 0: all is synced */
     pthread_t writer, sealer, compactor;
+};
+
+/* A rewriting of one segment that takes traces away. */
+struct tk_thinner {
+    struct tk_embedded *store;
+    uint64_t threshold;
+    struct tk_store_view *view; /* of the project, to judge whole traces */
+    struct tk_batch *batch;
+    uint64_t spans_gone;
 };
 
 /* catalog.c; under files_lock where it says so, and they take `lock` themselves */
@@ -125,6 +137,7 @@ enum tk_err tk_catalog_publish(struct tk_embedded *store, struct tk_segment_name
 void tk_catalog_discard(struct tk_embedded *store, struct tk_segment_name name);
 /* Takes `segment` over and makes it visible in place of those that it covers.  Under `lock`. */
 enum tk_err tk_catalog_install(struct tk_embedded *store, struct tk_segment *segment) TK_MUST_USE;
+void tk_catalog_count(struct tk_store_tally *tally, const struct tk_segment *segment);
 /* It is not visible any more; lets go of it.  Under `lock`. */
 void tk_catalog_forget(struct tk_embedded *store, struct tk_segment *segment);
 /* Deletes the project's segments that end before log file `before`.  Under files_lock. */
@@ -163,11 +176,24 @@ void *tk_compact_run(void *store);
 /* Waits while half the memory for what is unsealed is taken, unless sealing fails: whoever sends
    and waits for the answer slows down to what disk and cores can do, before anybody is refused. */
 void tk_sealer_catch_up(struct tk_embedded *store);
-/* Writes what `sources` hold into a new segment file, unpublished.  *stop ends it early with
-   TK_ERR_BUSY. */
+/* Writes what `sources` hold into a new segment file, unpublished, without what `thinner` (or NULL)
+   takes away.  *stop ends it early with TK_ERR_BUSY. */
 enum tk_err tk_sealer_write(struct tk_embedded *store, const struct tk_sources *sources,
-                            struct tk_segment_name name, const atomic_bool *stop,
-                            struct tk_error *err) TK_MUST_USE;
+                            struct tk_segment_name name, struct tk_thinner *thinner,
+                            const atomic_bool *stop, struct tk_error *err) TK_MUST_USE;
+
+/* thinner.c */
+/* It is done: `to` stands in the place of `from`.  Under `lock`. */
+void tk_thinner_count(const struct tk_thinner *thinner, const struct tk_segment *from,
+                      const struct tk_segment *to);
+/* The oldest segment that is due, held, or NULL; and how far it is to be thinned.  Under `lock`. */
+struct tk_segment *tk_thinner_pick(struct tk_embedded *store, uint64_t *ret_threshold);
+enum tk_err tk_thinner_init(struct tk_thinner *thinner, struct tk_embedded *store, uint32_t project,
+                            uint64_t threshold, struct tk_error *err) TK_MUST_USE;
+void tk_thinner_release(struct tk_thinner *thinner);
+/* Does this trace stay?  TK_ERR_NOT_FOUND: it goes, with these rows. */
+enum tk_err tk_thinner_judge(struct tk_thinner *thinner, const struct tk_trace_entry *entry,
+                             uint32_t row_count, struct tk_error *err) TK_MUST_USE;
 
 /* retention.c: drops what is too old or too much. */
 enum tk_err tk_retention_run(struct tk_embedded *store, struct tk_error *err) TK_MUST_USE;

@@ -92,18 +92,6 @@ pick(struct tk_embedded *store, uint64_t now)
     return (struct victim){NULL, KEPT};
 }
 
-/* Under `lock`. */
-static void
-forget(struct tk_embedded *store, const struct victim *victim)
-{
-    struct tk_store_gone *gone =
-        victim->reason == EXPIRED ? &store->stats.expired : &store->stats.evicted;
-    gone->segments++;
-    gone->spans += victim->segment->row_count;
-    gone->bytes += victim->segment->size;
-    tk_catalog_forget(store, victim->segment);
-}
-
 static enum tk_err
 remove_victim(struct tk_embedded *store, const struct victim *victim, struct tk_error *err)
 {
@@ -117,7 +105,9 @@ remove_victim(struct tk_embedded *store, const struct victim *victim, struct tk_
            segment->name.project, segment->name.first, segment->name.last,
            victim->reason == EXPIRED ? "expired" : "made room", segment->row_count, segment->size);
     pthread_mutex_lock(&store->lock);
-    forget(store, victim);
+    tk_catalog_count(victim->reason == EXPIRED ? &store->stats.expired : &store->stats.evicted,
+                     victim->segment);
+    tk_catalog_forget(store, victim->segment);
     pthread_mutex_unlock(&store->lock);
     return TK_OK;
 }
@@ -166,6 +156,8 @@ tk_retention_set_limits(struct tk_store *base, uint32_t id, const struct tk_stor
                                                    : NULL;
     if (to != NULL)
         *to = *limits;
+    store->changes++; /* the compactor may have more room now */
+    pthread_cond_signal(&store->grown);
     pthread_mutex_unlock(&store->lock);
     if (to == NULL)
         return tk_error_set(err, TK_ERR_MEMORY, "out of memory");

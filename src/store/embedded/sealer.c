@@ -19,7 +19,8 @@ enum { RETRY_SECONDS = 1 };
 
 enum tk_err
 tk_sealer_write(struct tk_embedded *store, const struct tk_sources *sources,
-                struct tk_segment_name name, const atomic_bool *stop, struct tk_error *err)
+                struct tk_segment_name name, struct tk_thinner *thinner, const atomic_bool *stop,
+                struct tk_error *err)
 {
     static const struct tk_store_range everything = {0};
     struct tk_segment_writer *writer = NULL;
@@ -33,8 +34,12 @@ tk_sealer_write(struct tk_embedded *store, const struct tk_sources *sources,
         code = tk_catalog_writer(store, name, &writer, err);
     while (code == TK_OK) {
         code = tk_merge_next(merge, &entry, &pieces, err);
+        if (code == TK_OK && thinner != NULL)
+            code = tk_thinner_judge(thinner, &entry, pieces.count, err);
         if (code == TK_OK)
             code = tk_segment_writer_add(writer, &entry, &pieces, err);
+        if (code == TK_ERR_NOT_FOUND)
+            code = TK_OK;
         if (code == TK_OK && stop != NULL && atomic_load(stop))
             code = TK_ERR_BUSY;
     }
@@ -79,10 +84,12 @@ swap_in(struct tk_embedded *store, struct tk_generation *generation, struct tk_b
     if (segment != NULL) {
         pthread_mutex_lock(&store->lock);
         code = tk_catalog_install(store, segment);
-        if (code == TK_OK)
+        if (code == TK_OK) {
+            tk_catalog_count(&store->stats.sealed, segment);
             tk_generation_remove(generation, name.project);
-        else
+        } else {
             tk_segment_unref(segment);
+        }
         pthread_mutex_unlock(&store->lock);
     }
     pthread_mutex_unlock(&store->files_lock);
@@ -99,7 +106,7 @@ seal_buffer(struct tk_embedded *store, struct tk_generation *generation, struct 
     tk_sources_init(&sources);
     enum tk_err code = tk_sources_add_buffer(&sources, buffer, tk_buffer_batch_count(buffer));
     if (code == TK_OK)
-        code = tk_sealer_write(store, &sources, name, NULL, err);
+        code = tk_sealer_write(store, &sources, name, NULL, NULL, err);
     if (code == TK_OK)
         code = swap_in(store, generation, buffer, name, err);
     tk_sources_release(&sources);

@@ -49,6 +49,7 @@ struct tk_segment {
     uint64_t size;   /* of the file */
     uint64_t row_count, trace_count;
     uint64_t start_min, start_max, end_max; /* ns, over its traces */
+    uint64_t thinned; /* threshold that its traces have passed (thin.h); 0 when opened, so far */
     uint32_t block_count;
     struct tk_segment_block *blocks;
     /* private */

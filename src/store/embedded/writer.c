@@ -244,7 +244,7 @@ write_group(struct tk_embedded *store, const struct tk_pending *group, struct tk
     pthread_mutex_lock(&store->lock);
     store->open->log_bytes = store->wal.length;
     store->unsealed_log_bytes += store->wal.length - before;
-    store->stats.log_bytes += store->wal.length - before;
+    store->stats.log_written += store->wal.length - before;
     pthread_mutex_unlock(&store->lock);
     if (store->fsync == TK_FSYNC_ASYNC) {
         if (store->unsynced_since_nano == 0)

@@ -147,6 +147,46 @@ what_speaks_of_the_trace_is_a_filter_of_its_own(void **state)
 }
 
 static void
+pipelines_and_relations_ask_for_each_of_their_spansets(void **state)
+{
+    (void)state;
+    expect_filters("{ span.a = 1 } >> { span.b = 2 }", "span a = 1 & span b = 2");
+    expect_filters("{ span.a = 1 } &~ { span.b = 2 }", "span a = 1 & span b = 2");
+    expect_filters("{ span.a = 1 } !>> { span.b = 2 }", "span b = 2");
+    expect_filters("{ span.a = 1 } | count() > 2 | by(name) | { span.b = 2 }",
+                   "span a = 1 & span b = 2");
+    expect_filters("({ span.a = 1 } | count() > 2) || { span.b = 2 }",
+                   "any(span a = 1, span b = 2)");
+    expect_filters("count() > 2 | select(.a)", "");
+    expect_filters("{ span.a = 1 } | rate() by (span.b)", "span a = 1");
+}
+
+static void
+what_is_calculated_needs_what_it_is_calculated_of(void **state)
+{
+    (void)state;
+    expect_filters("{ span.a + 1 = 2 }", "span a exists");
+    expect_filters("{ -span.a < span.b * 2 }", "all(span a exists, span b exists)");
+    expect_filters("{ duration > 1s * 2 }", "duration > 2000000000");
+    expect_filters("{ duration * 2 > 1s }", "");
+    expect_filters("{ (span.a = nil) = true }", "");
+    expect_filters("{ !(span.a + 1 = 2) }", "");
+    expect_filters("{ span.a + 1 != nil }", "span a exists");
+}
+
+static void
+a_parent_is_another_span(void **state)
+{
+    (void)state;
+    expect_filters("{ parent.a = 1 && span.b = 2 }", "span+resource a = 1 & span b = 2");
+    expect_filters("{ parent.a = 1 || span.b = 2 }", "");
+    expect_filters("{ parent.name = \"x\" }", "name = \"x\"");
+    expect_filters("{ !(parent.name != \"x\") }", "");
+    expect_filters("{ parent.duration > 1s }", "duration > 1000000000");
+    expect_filters("{ parent.a = nil }", "");
+}
+
+static void
 a_trace_id_that_must_hold_is_looked_up(void **state)
 {
     static const char id[] = "trace:id = \"4bf92f3577b34da6a3ce929d0e0e4736\"";
@@ -227,6 +267,15 @@ static const char *const random_fields[] = {
     "traceDuration",
     "event:name",
     "instrumentation:name",
+    "parent.a",
+    "parent.name",
+    "parent.event.a",
+    "parent.kind",
+    "childCount",
+    "span.a + 1",
+    "-span.b",
+    "2 * .a - span.b",
+    "event.a * 2",
 };
 static const char *const random_values[] = {
     "1",     "2",    "1.5",   "1.0", "2ms",   "\"x\"",  "\"y\"",
@@ -234,6 +283,23 @@ static const char *const random_values[] = {
     "\"1\"",
 };
 static const char *const random_ops[] = {"=", "!=", "<", "<=", ">", ">=", "=~", "!~"};
+
+static const char *const random_joints[] = {
+    " && ",
+    " && ",
+    " || ",
+    " || ",
+    " > ",
+    " >> ",
+    " !< ",
+    " &~ ",
+    " !>> ",
+    " ~ ",
+    " | ",
+    " | count() > 1 | ",
+    " | by(name) | ",
+    " | max(duration) < 2ms | by(.a) | ",
+};
 
 static void
 random_condition(struct tk_buf *out, unsigned depth)
@@ -266,7 +332,7 @@ random_spansets(struct tk_buf *out, unsigned depth)
     if (depth < 2 && below(3) == 0) {
         tk_buf_append(out, TK_STR("("));
         random_spansets(out, depth + 1);
-        tk_buf_append(out, below(2) == 0 ? TK_STR(" && ") : TK_STR(" || "));
+        tk_buf_append(out, tk_str_from(PICK(random_joints)));
         random_spansets(out, depth + 1);
         tk_buf_append(out, TK_STR(")"));
         return;
@@ -416,6 +482,9 @@ main(void)
         TEST(what_excludes_asks_for_the_key_at_most),
         TEST(spans_of_no_named_service_are_not_lost),
         TEST(what_speaks_of_the_trace_is_a_filter_of_its_own),
+        TEST(pipelines_and_relations_ask_for_each_of_their_spansets),
+        TEST(what_is_calculated_needs_what_it_is_calculated_of),
+        TEST(a_parent_is_another_span),
         TEST(a_trace_id_that_must_hold_is_looked_up),
         TEST(as_much_of_the_spans_is_wanted_as_deciding_needs),
         TEST(no_plan_excludes_a_trace_that_the_query_selects),
