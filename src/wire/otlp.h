@@ -22,6 +22,10 @@ void tk_otlp_protobuf_encode(const struct tk_batch *batch, struct tk_range rows,
                              struct tk_buf *out);
 void tk_otlp_json_encode(const struct tk_batch *batch, struct tk_range rows, struct tk_buf *out);
 
+/* A resource as a ResourceSpans without scope_spans, a scope as a ScopeSpans without spans. */
+void tk_otlp_resource_encode(const struct tk_batch *batch, uint32_t resource, struct tk_buf *out);
+void tk_otlp_scope_encode(const struct tk_batch *batch, uint32_t scope, struct tk_buf *out);
+
 /* Answers (opentelemetry-proto collector/trace/v1, google/rpc/status.proto), in either encoding. */
 void tk_otlp_response_encode(enum tk_format format, const struct tk_rejected *rejected,
                              struct tk_buf *out);

@@ -151,3 +151,17 @@ tk_otlp_protobuf_encode(const struct tk_batch *batch, struct tk_range rows, stru
     }
     tk_otlp_order_release(&order);
 }
+
+void
+tk_otlp_resource_encode(const struct tk_batch *batch, uint32_t resource, struct tk_buf *out)
+{
+    put_resource(out, batch, &batch->resources[resource]);
+    tk_pb_put_bytes_unless_empty(out, 3, batch->resources[resource].schema_url);
+}
+
+void
+tk_otlp_scope_encode(const struct tk_batch *batch, uint32_t scope, struct tk_buf *out)
+{
+    put_scope(out, batch, &batch->scopes[scope]);
+    tk_pb_put_bytes_unless_empty(out, 3, batch->scopes[scope].schema_url);
+}
