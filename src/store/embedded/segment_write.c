@@ -1,88 +1,164 @@
 /*
- * segment_write - writing (segment.h, docs/formats/segment.md).
+ * segment_write - see segment_write.h; docs/formats/segment.md.
  *
- * Traces come in the order of the table.  Their rows are gathered in one batch (views only, nothing
- * is copied); when that is full it becomes a block: encoded, checksummed, compressed, written.
- * Equal resources and scopes of different requests become one on the way in, within a block.
+ * Rows are gathered in a group (group_write.h).  When it is full it is looked through column by
+ * column - postings, zones, value indexes, counts - then encoded and written.  What belongs to the
+ * whole file stays in memory until the end, but for value indexes, whose pages are written between
+ * groups whenever all of them together grow large.
  */
-#include "store/embedded/segment.h"
+#include "store/embedded/segment_write.h"
 
 #include "base/assert.h"
-#include "store/embedded/block.h"
-#include "store/embedded/segment_format.h"
-#include "store/embedded/varint.h"
+#include "store/embedded/group_write.h"
+#include "store/embedded/segment_sections.h"
+#include "store/embedded/value_index.h"
 
 #include <stdlib.h>
-#include <zstd.h>
 
-enum { LEVEL = 1, SPAN_BYTES = 64, ATTR_BYTES = 4, MAPS_MIN = 64 };
-
-/* One source batch of the block under construction. */
-struct source {
-    const struct tk_batch *from; /* NULL: free slot */
-    struct tk_batch_map map;
+enum {
+    PAIRS_MAX = 1 << 20,        /* of all value indexes together */
+    SPLIT_ROWS = TK_GROUP_ROWS / 4, /* a smaller trace does not begin in a group without room */
+    OPERATION_SLOTS = 4096,
+    NO_OPERATION = UINT32_MAX,
 };
 
-/* A resource (or scope) of the block under construction, by what it says. */
-struct known {
-    uint64_t hash;
-    uint32_t index;
+/* What is known of a column over all groups. */
+struct column_state {
+    uint64_t value_count;
+    struct tk_postings *postings; /* dictionary */
+    struct tk_zones zones;        /* attributes */
+    struct tk_value_index index;  /* plain, and trace ids */
+    struct tk_counts counts;
+    bool has_counts, is_indexed;
+};
+
+/* The operation of a (resource, name, kind), as last looked up. */
+struct operation_slot {
+    uint64_t resource, name, kind;
+    uint32_t number;
+    bool used;
 };
 
 struct tk_segment_writer {
-    struct tk_env *env;
-    tk_file *file;
-    uint64_t offset; /* where the next bytes go */
-    ZSTD_CCtx *zstd;
-    struct tk_buf raw, packed;
+    struct tk_file_writer out;
+    const struct tk_schema *schema;
+    int level;
+    struct tk_group_writer group;
+    struct column_state *columns; /* [column_count] */
+    uint64_t *codes_met;          /* a bit a code; of the largest dictionary */
+    size_t pair_count;            /* of all value indexes, since they were last written */
+    struct tk_buf bytes;          /* scratch */
+    struct tk_group_entry *groups;
+    uint32_t group_count, group_capacity;
 
-    struct tk_batch *batch; /* of the block under construction */
-    size_t batch_bytes;     /* about what it takes encoded */
-    struct tk_pieces held;  /* keeps alive what `batch` views */
-    struct source *sources; /* open addressing by `from` */
-    uint32_t source_count, source_slots;
-    struct known *resources, *scopes; /* [resource_count], [scope_count] of `batch` */
-    uint32_t resource_capacity, scope_capacity;
+    struct tk_arena arena;
+    tk_str *services; /* [resource_count] */
+    struct tk_operations *operations;
+    struct operation_slot *operation_slots;
 
-    struct tk_trace_entry *entries;
-    uint32_t entry_count, entry_capacity;
-    struct tk_buf index;
-    struct tk_segment_footer footer;
+    struct { /* the trace under construction */
+        struct tk_trace_id id;
+        uint64_t start_nano, end_nano;
+        uint32_t total, done;
+    } trace;
+    struct tk_footer footer;
 };
 
 static enum tk_err
-no_memory(struct tk_error *err)
+failed(enum tk_err code, struct tk_error *err)
 {
-    return tk_error_set(err, TK_ERR_MEMORY, "out of memory while writing a segment");
+    return tk_error_set(err, code, "%s while writing a segment",
+                        code == TK_ERR_MEMORY ? "out of memory" : tk_err_text(code));
+}
+
+/* Column of attributes, or of those that have no columns. */
+static bool
+has_zones(uint32_t column)
+{
+    return column >= TK_COLUMN_FIXED || column == TK_COLUMN_OTHER ||
+           column == TK_COLUMN_EVENT_OTHER || column == TK_COLUMN_LINK_OTHER;
+}
+
+static bool
+has_counts(const struct tk_column *of, uint32_t column)
+{
+    return of->kind == TK_COLUMN_DICTIONARY &&
+           (column >= TK_COLUMN_FIXED || column == TK_COLUMN_RESOURCE ||
+            column == TK_COLUMN_SCOPE);
+}
+
+/* ---- opening ---------------------------------------------------------------------------------- */
+
+static enum tk_err
+init_columns(struct tk_segment_writer *writer)
+{
+    const struct tk_schema *schema = writer->schema;
+    uint32_t codes_max = 0;
+    for (uint32_t c = 0; c < schema->column_count; c++) {
+        const struct tk_column *column = &schema->columns[c].column;
+        struct column_state *state = &writer->columns[c];
+        enum tk_err code = TK_OK;
+        if (column->kind == TK_COLUMN_DICTIONARY) {
+            codes_max = column->distinct > codes_max ? column->distinct : codes_max;
+            state->postings = tk_postings_new(column->distinct);
+            code = state->postings != NULL ? TK_OK : TK_ERR_MEMORY;
+        } else if ((column->kind == TK_COLUMN_PLAIN &&
+                    (c >= TK_COLUMN_FIXED || !has_zones(c))) ||
+                   c == TK_COLUMN_TRACE_HIGH) {
+            state->is_indexed = true;
+            tk_value_index_init(&state->index, c == TK_COLUMN_TRACE_HIGH ? TK_VALUE_INDEX_TRACE_TAG
+                                                                         : TK_VALUE_INDEX_TAG);
+        }
+        if (code == TK_OK && has_counts(column, c)) {
+            code = tk_counts_init(&state->counts, column->distinct);
+            state->has_counts = code == TK_OK;
+        }
+        if (code != TK_OK)
+            return code;
+    }
+    writer->codes_met = calloc(codes_max / 64 + 1, sizeof *writer->codes_met);
+    return writer->codes_met != NULL ? TK_OK : TK_ERR_MEMORY;
+}
+
+static enum tk_err
+init(struct tk_segment_writer *writer)
+{
+    const struct tk_schema *schema = writer->schema;
+    tk_buf_init(&writer->bytes, SIZE_MAX / 2);
+    tk_arena_init(&writer->arena, 4096, SIZE_MAX / 2);
+    writer->columns = calloc(schema->column_count, sizeof *writer->columns);
+    writer->operation_slots = calloc(OPERATION_SLOTS, sizeof *writer->operation_slots);
+    writer->operations = tk_operations_new();
+    writer->services = calloc((size_t)schema->resource_count + 1, sizeof *writer->services);
+    if (writer->columns == NULL || writer->operation_slots == NULL || writer->operations == NULL ||
+        writer->services == NULL)
+        return TK_ERR_MEMORY;
+    enum tk_err code = tk_group_writer_init(&writer->group, schema);
+    return code == TK_OK ? init_columns(writer) : code;
 }
 
 enum tk_err
 tk_segment_writer_open(struct tk_env *env, const char *path, struct tk_segment_name name,
+                       const struct tk_schema *schema, int level,
                        struct tk_segment_writer **ret_writer, struct tk_error *err)
 {
+    TK_ASSERT(schema->column_count >= TK_COLUMN_FIXED && schema->column_count <= TK_COLUMNS_MAX);
     struct tk_segment_writer *writer = calloc(1, sizeof *writer);
     if (writer == NULL)
-        return no_memory(err);
-    writer->env = env;
-    writer->source_slots = MAPS_MIN;
-    tk_pieces_init(&writer->held);
-    tk_buf_init(&writer->raw, TK_SEGMENT_BLOCK_RAW_MAX);
-    tk_buf_init(&writer->packed, SIZE_MAX / 2);
-    tk_buf_init(&writer->index, UINT32_MAX);
-    writer->footer = (struct tk_segment_footer){.version = TK_SEGMENT_VERSION,
-                                                .project = name.project,
-                                                .first = name.first,
-                                                .last = name.last,
-                                                .start_min = UINT64_MAX};
-    memcpy(writer->footer.magic, TK_SEGMENT_MAGIC, sizeof TK_SEGMENT_MAGIC);
-    writer->zstd = ZSTD_createCCtx();
-    writer->batch = tk_batch_new();
-    writer->sources = calloc(writer->source_slots, sizeof *writer->sources);
-    enum tk_err code = TK_OK;
-    if (writer->zstd == NULL || writer->batch == NULL || writer->sources == NULL)
-        code = no_memory(err);
-    if (code == TK_OK)
-        code = env->open(env, path, TK_OPEN_CREATE, &writer->file, err);
+        return failed(TK_ERR_MEMORY, err);
+    writer->schema = schema;
+    writer->level = level;
+    writer->footer = (struct tk_footer){.version = TK_SEGMENT_VERSION_2,
+                                        .project = name.project,
+                                        .first = name.first,
+                                        .last = name.last,
+                                        .start_min = UINT64_MAX,
+                                        .column_count = schema->column_count};
+    enum tk_err code = init(writer);
+    if (code != TK_OK)
+        (void)failed(code, err);
+    else
+        code = tk_file_writer_open(&writer->out, env, path, err);
     if (code != TK_OK)
         tk_segment_writer_abort(writer);
     else
@@ -90,419 +166,487 @@ tk_segment_writer_open(struct tk_env *env, const char *path, struct tk_segment_n
     return code;
 }
 
-static void
-forget_sources(struct tk_segment_writer *writer)
-{
-    for (uint32_t i = 0; i < writer->source_slots; i++)
-        if (writer->sources[i].from != NULL) {
-            tk_batch_map_release(&writer->sources[i].map);
-            writer->sources[i].from = NULL;
-        }
-    writer->source_count = 0;
-}
-
 void
 tk_segment_writer_abort(struct tk_segment_writer *writer)
 {
     if (writer == NULL)
         return;
-    if (writer->sources != NULL)
-        forget_sources(writer);
-    if (writer->file != NULL)
-        writer->env->close(writer->env, writer->file);
-    tk_batch_free(writer->batch);
-    tk_pieces_release(&writer->held);
-    ZSTD_freeCCtx(writer->zstd);
-    tk_buf_release(&writer->raw);
-    tk_buf_release(&writer->packed);
-    tk_buf_release(&writer->index);
-    free(writer->sources);
-    free(writer->resources);
-    free(writer->scopes);
-    free(writer->entries);
+    for (uint32_t c = 0; writer->columns != NULL && c < writer->schema->column_count; c++) {
+        struct column_state *state = &writer->columns[c];
+        tk_postings_free(state->postings);
+        tk_zones_release(&state->zones);
+        if (state->is_indexed)
+            tk_value_index_release(&state->index);
+        if (state->has_counts)
+            tk_counts_release(&state->counts);
+    }
+    if (writer->group.schema != NULL)
+        tk_group_writer_release(&writer->group);
+    tk_file_writer_release(&writer->out);
+    tk_operations_free(writer->operations);
+    tk_buf_release(&writer->bytes);
+    tk_arena_release(&writer->arena);
+    free(writer->columns);
+    free(writer->codes_met);
+    free(writer->groups);
+    free(writer->services);
+    free(writer->operation_slots);
     free(writer);
 }
 
-static enum tk_err
-write_bytes(struct tk_segment_writer *writer, const void *bytes, size_t size, struct tk_error *err)
-{
-    enum tk_err code =
-        writer->env->write_at(writer->env, writer->file, bytes, size, writer->offset, err);
-    if (code == TK_OK)
-        writer->offset += size;
-    return code;
-}
-
-/* Compresses writer->raw and writes it; *ret_part says where and what. */
-static enum tk_err
-write_compressed(struct tk_segment_writer *writer, struct tk_segment_part *ret_part,
-                 struct tk_error *err)
-{
-    if (writer->raw.status != TK_OK)
-        return tk_error_set(err, writer->raw.status, "a block of a segment is too large");
-    size_t bound = ZSTD_compressBound(writer->raw.len);
-    tk_buf_clear(&writer->packed);
-    char *to = tk_buf_reserve(&writer->packed, bound);
-    if (to == NULL)
-        return no_memory(err);
-    size_t size =
-        ZSTD_compressCCtx(writer->zstd, to, bound, writer->raw.ptr, writer->raw.len, LEVEL);
-    if (ZSTD_isError(size))
-        return no_memory(err);
-    *ret_part = (struct tk_segment_part){writer->offset, size, writer->raw.len,
-                                         tk_hash_stable(tk_buf_str(&writer->raw))};
-    return write_bytes(writer, to, size, err);
-}
-
-/* Writes the block under construction. */
-static enum tk_err
-flush(struct tk_segment_writer *writer, struct tk_error *err)
-{
-    struct tk_segment_part part;
-    if (writer->batch->span_count == 0)
-        return TK_OK;
-    tk_buf_clear(&writer->raw);
-    tk_block_encode(writer->batch, &writer->raw);
-    enum tk_err code = write_compressed(writer, &part, err);
-    if (code != TK_OK)
-        return code;
-    TK_ASSERT(part.size <= UINT32_MAX);
-    struct tk_segment_index_entry entry = {part.offset,
-                                           part.checksum,
-                                           (uint32_t)part.size,
-                                           (uint32_t)part.raw_size,
-                                           writer->batch->span_count,
-                                           0};
-    tk_buf_append(&writer->index, (tk_str){(const char *)&entry, sizeof entry});
-    writer->footer.block_count++;
-    forget_sources(writer);
-    tk_batch_clear(writer->batch);
-    tk_pieces_clear(&writer->held);
-    writer->batch_bytes = 0;
-    return TK_OK;
-}
-
-static uint64_t
-mix(uint64_t hash, tk_str text)
-{
-    return (hash ^ tk_hash(text)) * 0x9E3779B97F4A7C15u;
-}
-
-static bool
-holds_text(struct tk_value value)
-{
-    return value.type == TK_VALUE_STRING || value.type >= TK_VALUE_BYTES;
-}
-
-static uint64_t
-hash_attrs(const struct tk_batch *batch, struct tk_range range)
-{
-    uint64_t hash = range.count;
-    for (uint32_t i = range.begin; i < range.begin + range.count; i++) {
-        struct tk_value value = batch->attr_value[i];
-        hash = mix(hash, batch->keys.strings[batch->attr_key[i]]);
-        hash = holds_text(value) ? mix(hash, tk_value_str(value)) : hash;
-    }
-    return hash;
-}
-
-static bool
-same_value(struct tk_value a, struct tk_value b)
-{
-    if (a.type != b.type)
-        return false;
-    if (holds_text(a))
-        return tk_str_eq(tk_value_str(a), tk_value_str(b));
-    switch (a.type) {
-    case TK_VALUE_BOOL:
-        return a.b == b.b;
-    case TK_VALUE_INT:
-    case TK_VALUE_DOUBLE: /* by its bits: NaN equals itself, and 0.0 is not -0.0 */
-        return a.i == b.i;
-    default:
-        return true;
-    }
-}
-
-static bool
-same_attrs(const struct tk_batch *a, struct tk_range a_range, const struct tk_batch *b,
-           struct tk_range b_range)
-{
-    if (a_range.count != b_range.count)
-        return false;
-    for (uint32_t i = 0; i < a_range.count; i++) {
-        uint32_t x = a_range.begin + i, y = b_range.begin + i;
-        if (!tk_str_eq(a->keys.strings[a->attr_key[x]], b->keys.strings[b->attr_key[y]]) ||
-            !same_value(a->attr_value[x], b->attr_value[y]))
-            return false;
-    }
-    return true;
-}
-
-static bool
-same_resource(const struct tk_batch *a, uint32_t a_index, const struct tk_batch *b,
-              uint32_t b_index)
-{
-    const struct tk_resource *x = &a->resources[a_index], *y = &b->resources[b_index];
-    return x->dropped_attrs == y->dropped_attrs && tk_str_eq(x->schema_url, y->schema_url) &&
-           same_attrs(a, x->attrs, b, y->attrs);
-}
-
-static bool
-same_scope(const struct tk_batch *a, uint32_t a_index, const struct tk_batch *b, uint32_t b_index)
-{
-    const struct tk_scope *x = &a->scopes[a_index], *y = &b->scopes[b_index];
-    return x->dropped_attrs == y->dropped_attrs && tk_str_eq(x->name, y->name) &&
-           tk_str_eq(x->version, y->version) && tk_str_eq(x->schema_url, y->schema_url) &&
-           same_attrs(a, x->attrs, b, y->attrs);
-}
-
-/*
- * Looks among the block's resources (scopes) for one that says the same as number `index` of
- * `from`; when there is one, `*ret_mapped` (the map's entry) points to it, so that it is not copied
- * once more.  Else it remembers that the next one made will be this.
- */
-static enum tk_err
-canonicalize(struct known **known, uint32_t *capacity, uint32_t count, uint64_t hash,
-             const struct tk_batch *batch, const struct tk_batch *from, uint32_t index,
-             bool (*same)(const struct tk_batch *, uint32_t, const struct tk_batch *, uint32_t),
-             uint32_t *ret_mapped)
-{
-    for (uint32_t i = 0; i < count; i++)
-        if ((*known)[i].hash == hash && same(batch, (*known)[i].index, from, index)) {
-            *ret_mapped = (*known)[i].index + 1;
-            return TK_OK;
-        }
-    if (count == *capacity) {
-        uint32_t grown = *capacity > 0 ? *capacity * 2 : 16;
-        struct known *moved = realloc(*known, grown * sizeof *moved);
-        if (moved == NULL)
-            return TK_ERR_MEMORY;
-        *known = moved;
-        *capacity = grown;
-    }
-    (*known)[count] = (struct known){hash, count};
-    return TK_OK;
-}
+/* ---- looking through a group ------------------------------------------------------------------ */
 
 static enum tk_err
-map_resource_and_scope(struct tk_segment_writer *writer, struct source *source, uint32_t row)
+add_postings(struct tk_segment_writer *writer, struct tk_postings *postings,
+             const struct tk_group_column *values, uint32_t distinct)
 {
-    const struct tk_batch *from = source->from;
-    uint32_t resource = from->resource[row], scope = from->scope[row];
+    uint64_t *met = writer->codes_met;
+    uint32_t words = distinct / 64 + 1;
     enum tk_err code = TK_OK;
-    if (source->map.resource[resource] == 0)
-        code = canonicalize(&writer->resources, &writer->resource_capacity,
-                            writer->batch->resource_count,
-                            hash_attrs(from, from->resources[resource].attrs), writer->batch, from,
-                            resource, same_resource, &source->map.resource[resource]);
-    if (code == TK_OK && source->map.scope[scope] == 0)
-        code =
-            canonicalize(&writer->scopes, &writer->scope_capacity, writer->batch->scope_count,
-                         mix(hash_attrs(from, from->scopes[scope].attrs), from->scopes[scope].name),
-                         writer->batch, from, scope, same_scope, &source->map.scope[scope]);
+    for (uint32_t i = 0; i < values->count; i++) {
+        TK_ASSERT(values->number[i] < distinct);
+        met[values->number[i] / 64] |= (uint64_t)1 << values->number[i] % 64;
+    }
+    for (uint32_t w = 0; w < words; w++) {
+        for (; met[w] != 0 && code == TK_OK; met[w] &= met[w] - 1)
+            code = tk_postings_add(postings, w * 64 + (uint32_t)__builtin_ctzll(met[w]),
+                                   writer->group_count);
+        met[w] = 0;
+    }
     return code;
 }
 
-static struct source *
-source_slot(struct source *sources, uint32_t slots, const struct tk_batch *from)
+/* A number in its encoding, so that what is less is less. */
+static uint64_t
+ordered(uint8_t type, uint64_t number)
 {
-    uint32_t at = (uint32_t)(((uint64_t)(uintptr_t)from * 0x9E3779B97F4A7C15u) >> 32);
-    while (sources[at & (slots - 1)].from != NULL && sources[at & (slots - 1)].from != from)
-        at++;
-    return &sources[at & (slots - 1)];
-}
-
-static bool
-grow_sources(struct tk_segment_writer *writer)
-{
-    uint32_t slots = writer->source_slots * 2;
-    struct source *grown = calloc(slots, sizeof *grown);
-    if (grown == NULL)
-        return false;
-    for (uint32_t i = 0; i < writer->source_slots; i++)
-        if (writer->sources[i].from != NULL)
-            *source_slot(grown, slots, writer->sources[i].from) = writer->sources[i];
-    free(writer->sources);
-    writer->sources = grown;
-    writer->source_slots = slots;
-    return true;
+    static const uint64_t sign = (uint64_t)1 << 63;
+    if (type == TK_VALUE_INT)
+        return (uint64_t)tk_unzigzag(number) ^ sign;
+    if (type == TK_VALUE_DOUBLE)
+        return (number & sign) != 0 ? ~number : number | sign;
+    return number;
 }
 
 static enum tk_err
-find_source(struct tk_segment_writer *writer, const struct tk_batch *from,
-            struct source **ret_source)
+add_zone(struct tk_segment_writer *writer, struct column_state *state,
+         const struct tk_column *column, const struct tk_group_column *values)
 {
-    if (writer->source_count >= writer->source_slots / 2 && !grow_sources(writer))
-        return TK_ERR_MEMORY;
-    struct source *source = source_slot(writer->sources, writer->source_slots, from);
-    if (source->from == NULL) {
-        if (tk_batch_map_init(&source->map, from) != TK_OK)
-            return TK_ERR_MEMORY;
-        source->from = from;
-        writer->source_count++;
+    uint64_t least = UINT64_MAX, greatest = 0;
+    bool ranged = column->kind == TK_COLUMN_NUMBERS;
+    for (uint32_t i = 0; ranged && i < values->count; i++) {
+        uint64_t number = ordered(column->type, values->number[i]);
+        least = number < least ? number : least;
+        greatest = number > greatest ? number : greatest;
     }
-    *ret_source = source;
-    return TK_OK;
-}
-
-/* About what the row takes in an encoded block. */
-static size_t
-row_bytes(const struct tk_batch *batch, uint32_t row)
-{
-    size_t size = SPAN_BYTES + batch->name[row].len + batch->status_message[row].len;
-    struct tk_range attrs = batch->attrs[row];
-    for (uint32_t i = attrs.begin; i < attrs.begin + attrs.count; i++)
-        size += ATTR_BYTES + (holds_text(batch->attr_value[i]) ? batch->attr_value[i].len : 0);
-    for (uint32_t e = 0; e < batch->events[row].count; e++) {
-        attrs = batch->event[batch->events[row].begin + e].attrs;
-        for (uint32_t i = attrs.begin; i < attrs.begin + attrs.count; i++)
-            size += ATTR_BYTES + (holds_text(batch->attr_value[i]) ? batch->attr_value[i].len : 0);
-    }
-    return size;
+    return tk_zones_add(&state->zones, writer->group_count, ranged, least, greatest);
 }
 
 static enum tk_err
-add_row(struct tk_segment_writer *writer, const struct tk_batch *from, uint32_t row,
-        struct tk_error *err)
+add_texts_to_index(struct tk_segment_writer *writer, struct tk_value_index *index,
+                   const struct tk_group_column *values)
 {
-    struct source *source;
-    if (writer->batch->span_count >= TK_SEGMENT_BLOCK_ROWS ||
-        writer->batch_bytes >= TK_SEGMENT_BLOCK_BYTES) {
-        enum tk_err code = flush(writer, err);
+    enum tk_err code = TK_OK;
+    size_t before = index->count;
+    for (uint32_t i = 0; i < values->count && code == TK_OK; i++)
+        if (i == 0 || !tk_str_eq(values->text[i], values->text[i - 1]))
+            code = tk_value_index_add(index, tk_hash_stable(values->text[i]), writer->group_count);
+    writer->pair_count += index->count - before;
+    return code;
+}
+
+static enum tk_err
+add_traces_to_index(struct tk_segment_writer *writer)
+{
+    const struct tk_group_column *columns = writer->group.columns;
+    struct tk_value_index *index = &writer->columns[TK_COLUMN_TRACE_HIGH].index;
+    enum tk_err code = TK_OK;
+    for (uint32_t i = 0; i < columns[TK_COLUMN_TRACE_HIGH].count && code == TK_OK; i++) {
+        struct tk_trace_id id = {columns[TK_COLUMN_TRACE_HIGH].number[i],
+                                 columns[TK_COLUMN_TRACE_LOW].number[i]};
+        if (columns[TK_COLUMN_TRACE_BEFORE].number[i] > 0)
+            continue; /* its first group has it */
+        code = tk_value_index_add(index, tk_hash_stable((tk_str){(const char *)&id, sizeof id}),
+                                  writer->group_count);
+        writer->pair_count++;
+    }
+    return code;
+}
+
+/* A row of the group for counts. */
+struct counted_row {
+    uint64_t end_nano;
+    uint32_t bucket;
+    bool counted, is_error;
+};
+
+/* What a fixed column of numbers, or of codes of numbers, says. */
+static uint64_t
+fixed_number(const struct tk_segment_writer *writer, uint32_t column, uint32_t row)
+{
+    uint64_t number = writer->group.columns[column].number[row];
+    const struct tk_schema_column *of = &writer->schema->columns[column];
+    return of->column.kind == TK_COLUMN_DICTIONARY ? of->numbers[number] : number;
+}
+
+static enum tk_err
+count_column(const struct tk_segment_writer *writer, uint32_t column,
+             const struct counted_row *rows)
+{
+    const struct tk_group_column *values = &writer->group.columns[column];
+    struct tk_counts *counts = &writer->columns[column].counts;
+    bool events = writer->schema->columns[column].column.owner > TK_COLUMN_OF_SPAN;
+    enum tk_err code = TK_OK;
+    for (uint32_t i = 0; i < values->count && code == TK_OK; i++) {
+        uint32_t row = values->row != NULL ? values->row[i] : i;
+        bool again = false; /* of a row: values of its events and links, few */
+        for (uint32_t k = i; events && !again && k > 0 && values->row[k - 1] == row; k--)
+            again = values->number[k - 1] == values->number[i];
+        if (rows[row].counted && !again)
+            code = tk_counts_add(counts, (uint32_t)values->number[i], rows[row].is_error,
+                                 rows[row].end_nano, rows[row].bucket);
+    }
+    return code;
+}
+
+/* service.name of a resource, as tk_batch_service says it. */
+static enum tk_err
+service_of(struct tk_segment_writer *writer, uint64_t resource, tk_str *ret_service)
+{
+    tk_str *service = &writer->services[resource];
+    if (service->ptr == NULL) {
+        enum tk_err code =
+            tk_message_service(writer->schema->resources[resource], &writer->arena, service);
         if (code != TK_OK)
             return code;
     }
-    if (find_source(writer, from, &source) != TK_OK ||
-        map_resource_and_scope(writer, source, row) != TK_OK ||
-        tk_batch_copy_span(writer->batch, from, row, false, &source->map) != TK_OK)
-        return no_memory(err);
-    writer->batch_bytes += row_bytes(from, row);
-    writer->footer.row_count++;
+    *ret_service = *service;
+    return TK_OK;
+}
+
+static enum tk_err
+intern_operation(struct tk_segment_writer *writer, uint64_t resource, tk_str name, uint64_t kind,
+                 uint32_t *ret_number)
+{
+    tk_str service;
+    enum tk_err code = service_of(writer, resource, &service);
+    if (code == TK_OK)
+        code = tk_operations_intern(writer->operations, service, name, (int32_t)tk_unzigzag(kind),
+                                    ret_number);
+    return code;
+}
+
+static enum tk_err
+operation_of(struct tk_segment_writer *writer, uint32_t row, uint32_t *ret_number)
+{
+    const struct tk_group_column *columns = writer->group.columns;
+    const struct tk_schema_column *names = &writer->schema->columns[TK_COLUMN_NAME];
+    uint64_t resource = columns[TK_COLUMN_RESOURCE].number[row];
+    uint64_t kind = fixed_number(writer, TK_COLUMN_KIND, row);
+    if (names->column.kind == TK_COLUMN_PLAIN)
+        return intern_operation(writer, resource, columns[TK_COLUMN_NAME].text[row], kind,
+                                ret_number);
+    uint64_t name = columns[TK_COLUMN_NAME].number[row];
+    uint64_t hash = (resource * 31 + name * 8 + kind) * 0x9E3779B97F4A7C15u;
+    struct operation_slot *slot = &writer->operation_slots[hash >> 52];
+    if (!slot->used || slot->resource != resource || slot->name != name || slot->kind != kind) {
+        *slot = (struct operation_slot){resource, name, kind, NO_OPERATION, false};
+        enum tk_err code =
+            intern_operation(writer, resource, names->texts[name], kind, &slot->number);
+        if (code != TK_OK)
+            return code;
+        slot->used = true;
+    }
+    *ret_number = slot->number;
+    return TK_OK;
+}
+
+static enum tk_err
+count_group(struct tk_segment_writer *writer)
+{
+    struct counted_row rows[TK_GROUP_ROWS];
+    const struct tk_group_writer *group = &writer->group;
+    enum tk_err code = TK_OK;
+    for (uint32_t i = 0; i < group->entry.row_count && code == TK_OK; i++) {
+        uint32_t operation = NO_OPERATION;
+        rows[i] = (struct counted_row){
+            .end_nano = group->end_nano[i],
+            .bucket = tk_histogram_bucket(group->columns[TK_COLUMN_DURATION].number[i]),
+            .counted = group->counted[i],
+            .is_error =
+                fixed_number(writer, TK_COLUMN_STATUS, i) == tk_zigzag(TK_STATUS_ERROR),
+        };
+        if (rows[i].counted)
+            code = operation_of(writer, i, &operation);
+        if (code == TK_OK && operation != NO_OPERATION)
+            code = tk_operations_add(writer->operations, operation, rows[i].is_error,
+                                     rows[i].end_nano, rows[i].bucket);
+    }
+    for (uint32_t c = 0; c < writer->schema->column_count && code == TK_OK; c++)
+        if (writer->columns[c].has_counts)
+            code = count_column(writer, c, rows);
+    return code;
+}
+
+static enum tk_err
+look_through(struct tk_segment_writer *writer)
+{
+    const struct tk_group_writer *group = &writer->group;
+    enum tk_err code = add_traces_to_index(writer);
+    for (uint32_t c = 0; c < writer->schema->column_count && code == TK_OK; c++) {
+        const struct tk_group_column *values = &group->columns[c];
+        const struct tk_column *column = &writer->schema->columns[c].column;
+        struct column_state *state = &writer->columns[c];
+        state->value_count += values->count;
+        if (values->count == 0)
+            continue;
+        if (column->kind == TK_COLUMN_DICTIONARY)
+            code = add_postings(writer, state->postings, values, column->distinct);
+        else if (state->is_indexed && c != TK_COLUMN_TRACE_HIGH)
+            code = add_texts_to_index(writer, &state->index, values);
+        if (code == TK_OK && has_zones(c))
+            code = add_zone(writer, state, column, values);
+    }
+    if (code == TK_OK && group->any_counted)
+        code = count_group(writer);
+    return code;
+}
+
+/* ---- groups ----------------------------------------------------------------------------------- */
+
+/* Writes what all value indexes have gathered. */
+static enum tk_err
+flush_indexes(struct tk_segment_writer *writer, struct tk_error *err)
+{
+    enum tk_err code = TK_OK;
+    for (uint32_t c = 0; c < writer->schema->column_count && code == TK_OK; c++) {
+        struct column_state *state = &writer->columns[c];
+        if (!state->is_indexed)
+            continue;
+        tk_buf_clear(&writer->bytes);
+        code = tk_value_index_flush(&state->index, writer->out.offset, &writer->bytes);
+        if (code == TK_OK)
+            code = writer->bytes.status;
+        if (code != TK_OK)
+            return failed(code, err);
+        code = tk_file_writer_bytes(&writer->out, tk_buf_str(&writer->bytes), err);
+    }
+    writer->pair_count = 0;
+    return code;
+}
+
+static void
+add_to_footer(struct tk_segment_writer *writer)
+{
+    const struct tk_group_entry *entry = &writer->group.entry;
+    writer->footer.row_count += entry->row_count;
+    if (entry->trace_start_min < writer->footer.start_min)
+        writer->footer.start_min = entry->trace_start_min;
+    if (entry->trace_start_max > writer->footer.start_max)
+        writer->footer.start_max = entry->trace_start_max;
+}
+
+static enum tk_err
+remember_group(struct tk_segment_writer *writer)
+{
+    if (writer->group_count == writer->group_capacity) {
+        uint32_t capacity = writer->group_capacity > 0 ? writer->group_capacity * 2 : 64;
+        struct tk_group_entry *groups = realloc(writer->groups, capacity * sizeof *groups);
+        if (groups == NULL)
+            return TK_ERR_MEMORY;
+        writer->groups = groups;
+        writer->group_capacity = capacity;
+    }
+    writer->groups[writer->group_count++] = writer->group.entry;
+    return TK_OK;
+}
+
+static enum tk_err
+flush_group(struct tk_segment_writer *writer, struct tk_error *err)
+{
+    struct tk_group_writer *group = &writer->group;
+    tk_group_writer_end_trace(group);
+    if (group->status != TK_OK)
+        return failed(group->status, err);
+    if (group->entry.row_count == 0)
+        return TK_OK;
+    enum tk_err code = look_through(writer);
+    tk_buf_clear(&writer->bytes);
+    if (code == TK_OK) {
+        tk_group_writer_encode(group, writer->level, &writer->bytes);
+        code = writer->bytes.status;
+    }
+    group->entry.offset = writer->out.offset;
+    if (code == TK_OK)
+        code = remember_group(writer);
+    if (code != TK_OK)
+        return failed(code, err);
+    add_to_footer(writer);
+    code = tk_file_writer_bytes(&writer->out, tk_buf_str(&writer->bytes), err);
+    tk_group_writer_clear(group);
+    if (code == TK_OK && writer->pair_count > PAIRS_MAX)
+        code = flush_indexes(writer, err);
+    return code;
+}
+
+enum tk_err
+tk_segment_writer_trace(struct tk_segment_writer *writer, struct tk_trace_id id,
+                        uint64_t start_nano, uint64_t end_nano, uint32_t total,
+                        struct tk_error *err)
+{
+    TK_ASSERT(writer->trace.done == writer->trace.total && total > 0);
+    tk_group_writer_end_trace(&writer->group);
+    writer->trace.id = id;
+    writer->trace.start_nano = start_nano;
+    writer->trace.end_nano = end_nano;
+    writer->trace.total = total;
+    writer->trace.done = 0;
+    writer->footer.trace_count++;
+    if (end_nano > writer->footer.end_max)
+        writer->footer.end_max = end_nano;
+    if (total <= SPLIT_ROWS && writer->group.entry.row_count + total > TK_GROUP_ROWS)
+        return flush_group(writer, err);
     return TK_OK;
 }
 
 enum tk_err
-tk_segment_writer_add(struct tk_segment_writer *writer, const struct tk_trace_entry *entry,
-                      const struct tk_pieces *pieces, struct tk_error *err)
+tk_segment_writer_row(struct tk_segment_writer *writer, const struct tk_row *row,
+                      struct tk_error *err)
 {
-    if (writer->entry_count == writer->entry_capacity) {
-        uint32_t capacity = writer->entry_capacity > 0 ? writer->entry_capacity * 2 : 1024;
-        struct tk_trace_entry *entries = realloc(writer->entries, capacity * sizeof *entries);
-        if (entries == NULL)
-            return no_memory(err);
-        writer->entries = entries;
-        writer->entry_capacity = capacity;
+    bool full = tk_group_writer_is_full(&writer->group);
+    TK_ASSERT(writer->trace.done < writer->trace.total);
+    if (full) {
+        enum tk_err code = flush_group(writer, err);
+        if (code != TK_OK)
+            return code;
     }
-    struct tk_trace_entry *made = &writer->entries[writer->entry_count++];
-    *made = *entry;
-    made->row = (uint32_t)writer->footer.row_count;
-    made->row_count = pieces->count;
-    if (entry->start_nano < writer->footer.start_min)
-        writer->footer.start_min = entry->start_nano;
-    if (entry->start_nano > writer->footer.start_max)
-        writer->footer.start_max = entry->start_nano;
-    if (entry->end_nano > writer->footer.end_max)
-        writer->footer.end_max = entry->end_nano;
+    if (full || writer->trace.done == 0)
+        tk_group_writer_trace(&writer->group, writer->trace.id, writer->trace.start_nano,
+                              writer->trace.end_nano, writer->trace.done, writer->trace.total);
+    tk_group_writer_row(&writer->group, row);
+    writer->trace.done++;
+    return writer->group.status == TK_OK ? TK_OK : failed(writer->group.status, err);
+}
+
+void
+tk_segment_writer_number(struct tk_segment_writer *writer, uint32_t column, uint64_t number)
+{
+    tk_group_writer_number(&writer->group, column, number);
+}
+
+void
+tk_segment_writer_text(struct tk_segment_writer *writer, uint32_t column, tk_str text)
+{
+    tk_group_writer_text(&writer->group, column, text);
+}
+
+struct tk_counts *
+tk_segment_writer_counts(struct tk_segment_writer *writer, uint32_t column)
+{
+    return writer->columns[column].has_counts ? &writer->columns[column].counts : NULL;
+}
+
+struct tk_operations *
+tk_segment_writer_operations(struct tk_segment_writer *writer)
+{
+    return writer->operations;
+}
+
+/* ---- the end ---------------------------------------------------------------------------------- */
+
+/* The sections of one column; where they lie in *column. */
+static enum tk_err
+write_column(struct tk_segment_writer *writer, uint32_t c, struct tk_column *column,
+             struct tk_error *err)
+{
+    struct column_state *state = &writer->columns[c];
+    struct tk_buf *raw = &writer->bytes;
     enum tk_err code = TK_OK;
-    for (uint32_t i = 0; i < pieces->count && code == TK_OK; i++)
-        code = add_row(writer, pieces->piece[i].batch, pieces->piece[i].row, err);
-    if (code == TK_OK && tk_pieces_hold_all(&writer->held, pieces) != TK_OK)
-        code = no_memory(err);
+    column->value_count = state->value_count;
+    if (column->kind == TK_COLUMN_DICTIONARY && column->distinct > 0) {
+        tk_section_put_dictionary(&writer->schema->columns[c], raw);
+        code = tk_file_writer_part(&writer->out, raw, &column->dictionary, err);
+        if (code == TK_OK) {
+            tk_postings_write(state->postings, raw);
+            code = tk_file_writer_part(&writer->out, raw, &column->index, err);
+        }
+    } else if (state->is_indexed) {
+        tk_buf_append(raw, tk_value_index_section(&state->index));
+        code = tk_file_writer_part(&writer->out, raw, &column->index, err);
+    }
+    if (code == TK_OK && has_zones(c) && state->value_count > 0) {
+        tk_zones_write(&state->zones, writer->group_count, raw);
+        code = tk_file_writer_part(&writer->out, raw, &column->zones, err);
+    }
+    if (code == TK_OK && state->has_counts && column->distinct > 0) {
+        tk_counts_write(&state->counts, raw);
+        code = tk_file_writer_part(&writer->out, raw, &column->counts, err);
+    }
     return code;
 }
 
-struct id_number {
-    struct tk_trace_id id;
-    uint32_t number;
-};
-
-static int
-compare_ids(const void *a, const void *b)
+static enum tk_err
+write_columns(struct tk_segment_writer *writer, struct tk_error *err)
 {
-    return tk_trace_id_cmp(((const struct id_number *)a)->id, ((const struct id_number *)b)->id);
-}
-
-static bool
-put_by_id(struct tk_segment_writer *writer)
-{
-    struct id_number *order = malloc(((size_t)writer->entry_count + 1) * sizeof *order);
-    if (order == NULL)
-        return false;
-    for (uint32_t i = 0; i < writer->entry_count; i++)
-        order[i] = (struct id_number){writer->entries[i].id, i};
-    qsort(order, writer->entry_count, sizeof *order, compare_ids);
-    for (uint32_t i = 0; i < writer->entry_count; i++)
-        tk_put_bytes(&writer->raw, &order[i].number, sizeof order[i].number);
-    free(order);
-    return true;
+    const struct tk_schema *schema = writer->schema;
+    struct tk_buf section;
+    enum tk_err code = TK_OK;
+    tk_buf_init(&section, SIZE_MAX / 2);
+    for (uint32_t c = 0; c < schema->column_count && code == TK_OK; c++) {
+        struct tk_column column = schema->columns[c].column;
+        code = write_column(writer, c, &column, err);
+        tk_section_put_column(&column, &section);
+    }
+    if (code == TK_OK)
+        code = tk_file_writer_part(&writer->out, &section, &writer->footer.columns, err);
+    tk_buf_release(&section);
+    return code;
 }
 
 static enum tk_err
-write_table(struct tk_segment_writer *writer, struct tk_error *err)
+write_sections(struct tk_segment_writer *writer, struct tk_error *err)
 {
-    struct tk_buf *out = &writer->raw;
-    const struct tk_trace_entry *entries = writer->entries;
-    tk_buf_clear(out);
-    for (uint32_t i = 0; i < writer->entry_count; i++)
-        tk_put_bytes(out, &entries[i].id, sizeof entries[i].id);
-    for (uint32_t i = 0; i < writer->entry_count; i++)
-        tk_put_varint(out, i == 0 ? entries[i].start_nano
-                                  : entries[i - 1].start_nano - entries[i].start_nano);
-    for (uint32_t i = 0; i < writer->entry_count; i++)
-        tk_put_varint(out, entries[i].end_nano - entries[i].start_nano);
-    for (uint32_t i = 0; i < writer->entry_count; i++)
-        tk_put_varint(out, entries[i].row_count);
-    if (!put_by_id(writer))
-        return no_memory(err);
-    writer->footer.trace_count = writer->entry_count;
-    return write_compressed(writer, &writer->footer.table, err);
-}
-
-static enum tk_err
-write_plain(struct tk_segment_writer *writer, const void *bytes, size_t size,
-            struct tk_segment_part *ret_part, struct tk_error *err)
-{
-    *ret_part =
-        (struct tk_segment_part){writer->offset, size, size, tk_hash_stable((tk_str){bytes, size})};
-    return write_bytes(writer, bytes, size, err);
-}
-
-static enum tk_err
-write_filter(struct tk_segment_writer *writer, struct tk_error *err)
-{
-    uint64_t count = tk_filter_words(writer->entry_count);
-    uint64_t *words = calloc(count, sizeof *words);
-    if (words == NULL)
-        return no_memory(err);
-    for (uint32_t i = 0; i < writer->entry_count; i++)
-        (void)tk_filter_visit(words, count, writer->entries[i].id, true);
-    enum tk_err code =
-        write_plain(writer, words, count * sizeof *words, &writer->footer.filter, err);
-    free(words);
+    const struct tk_schema *schema = writer->schema;
+    struct tk_footer *footer = &writer->footer;
+    struct tk_buf *raw = &writer->bytes;
+    tk_buf_clear(raw);
+    enum tk_err code = write_columns(writer, err);
+    if (code == TK_OK) {
+        tk_section_put_shapes(schema, raw);
+        code = tk_file_writer_part(&writer->out, raw, &footer->shapes, err);
+    }
+    if (code == TK_OK)
+        code = tk_file_writer_messages(&writer->out, schema->resources, schema->resource_count,
+                                       &footer->resources, err);
+    if (code == TK_OK)
+        code = tk_file_writer_messages(&writer->out, schema->scopes, schema->scope_count,
+                                       &footer->scopes, err);
+    if (code == TK_OK) {
+        tk_operations_write(writer->operations, raw);
+        code = tk_file_writer_part(&writer->out, raw, &footer->operations, err);
+    }
+    if (code == TK_OK) {
+        tk_str bytes = {(const char *)writer->groups,
+                        writer->group_count * sizeof *writer->groups};
+        tk_buf_append(raw, bytes);
+        footer->group_count = writer->group_count;
+        code = tk_file_writer_part(&writer->out, raw, &footer->groups, err);
+    }
     return code;
 }
 
 enum tk_err
-tk_segment_writer_finish(struct tk_segment_writer *writer, struct tk_error *err)
+tk_segment_writer_finish(struct tk_segment_writer *writer, uint64_t thinned, struct tk_error *err)
 {
-    struct tk_segment_footer *footer = &writer->footer;
-    enum tk_err code = flush(writer, err);
+    TK_ASSERT(writer->trace.done == writer->trace.total);
+    enum tk_err code = flush_group(writer, err);
     if (code == TK_OK)
-        code = write_table(writer, err);
+        code = flush_indexes(writer, err);
     if (code == TK_OK)
-        code = write_filter(writer, err);
-    if (code == TK_OK && writer->index.status != TK_OK)
-        code = no_memory(err);
+        code = write_sections(writer, err);
+    writer->footer.thinned = thinned;
     if (code == TK_OK)
-        code = write_plain(writer, writer->index.ptr, writer->index.len, &footer->index, err);
-    if (code == TK_OK) {
-        tk_str checked = {(const char *)footer, offsetof(struct tk_segment_footer, crc)};
-        footer->crc = tk_crc32c(0, checked);
-        code = write_bytes(writer, footer, sizeof *footer, err);
-    }
-    if (code == TK_OK)
-        code = writer->env->sync(writer->env, writer->file, err);
+        code = tk_file_writer_footer(&writer->out, &writer->footer, err);
     tk_segment_writer_abort(writer);
     return code;
 }
