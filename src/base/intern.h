@@ -29,5 +29,11 @@ enum tk_err tk_intern_add(struct tk_intern *table, tk_str string, uint32_t *ret_
 enum tk_err tk_intern_copy(struct tk_intern *table, struct tk_arena *arena, tk_str string,
                            uint32_t *ret_id) TK_MUST_USE;
 bool tk_intern_find(const struct tk_intern *table, tk_str string, uint32_t *ret_id);
+/* tk_hash() of a string that is there. */
+static inline uint64_t
+tk_intern_hash(const struct tk_intern *table, uint32_t id)
+{
+    return table->_hashes[id];
+}
 
 #endif

@@ -46,7 +46,8 @@ struct tk_buffer {
     uint32_t row_count, row_capacity;
     struct trace *traces;
     uint32_t trace_count, trace_capacity;
-    uint32_t *slots; /* trace number + 1; 0: free */
+    struct trace *last; /* of the row before, in the same batch; NULL: none */
+    uint32_t *slots;    /* trace number + 1; 0: free */
     uint32_t slot_count;
 };
 
@@ -181,16 +182,24 @@ static void
 index_row(struct tk_buffer *buffer, const struct tk_batch *batch, uint32_t batch_number,
           uint32_t row)
 {
-    uint32_t *slot = find_slot(buffer, batch->trace_id[row]);
     uint32_t added = buffer->row_count++;
     buffer->rows[added] = (struct row){batch_number, row, NONE};
-    if (*slot == 0) {
-        buffer->traces[buffer->trace_count++] = (struct trace){
-            batch->trace_id[row], batch->start_nano[row], batch->end_nano[row], added, added, 1};
-        *slot = buffer->trace_count;
-        return;
+    struct trace *trace = buffer->last;
+    if (trace == NULL || !tk_trace_id_eq(trace->id, batch->trace_id[row])) {
+        uint32_t *slot = find_slot(buffer, batch->trace_id[row]);
+        if (*slot == 0) {
+            buffer->last = &buffer->traces[buffer->trace_count++];
+            *buffer->last = (struct trace){batch->trace_id[row],
+                                           batch->start_nano[row],
+                                           batch->end_nano[row],
+                                           added,
+                                           added,
+                                           1};
+            *slot = buffer->trace_count;
+            return;
+        }
+        trace = buffer->last = &buffer->traces[*slot - 1];
     }
-    struct trace *trace = &buffer->traces[*slot - 1];
     buffer->rows[trace->last].next = added;
     trace->last = added;
     trace->count++;
@@ -215,6 +224,7 @@ catch_up(struct tk_buffer *buffer, uint32_t batch_count)
             return TK_ERR_MEMORY;
         for (uint32_t row = 0; row < count; row++)
             index_row(buffer, batch, buffer->indexed, row);
+        buffer->last = NULL; /* traces may move */
         buffer->indexed++;
     }
     return TK_OK;
@@ -225,7 +235,8 @@ static bool
 entry_of(struct tk_buffer *buffer, uint32_t batch_count, const struct trace *trace,
          struct tk_trace_entry *ret_entry)
 {
-    struct tk_trace_entry entry = {trace->id, trace->start_nano, trace->end_nano, 0, trace->count};
+    struct tk_trace_entry entry = {trace->id, trace->start_nano, trace->end_nano,
+                                   (uint32_t)(trace - buffer->traces), trace->count};
     if (buffer->rows[trace->last].batch >= batch_count) { /* some of it came later */
         entry.row_count = 0;
         entry.start_nano = UINT64_MAX;
@@ -318,4 +329,23 @@ tk_buffer_collect(struct tk_buffer *buffer, uint32_t batch_count, struct tk_trac
     }
     pthread_mutex_unlock(&buffer->index_lock);
     return code;
+}
+
+const struct tk_batch *
+tk_buffer_batch(struct tk_buffer *buffer, uint32_t number)
+{
+    return batch_at(buffer, number);
+}
+
+void
+tk_buffer_rows(struct tk_buffer *buffer, const struct tk_trace_entry *entry,
+               struct tk_buffer_row *rows)
+{
+    pthread_mutex_lock(&buffer->index_lock);
+    uint32_t at = buffer->traces[entry->row].first;
+    for (uint32_t i = 0; i < entry->row_count; i++) {
+        rows[i] = (struct tk_buffer_row){buffer->rows[at].batch, buffer->rows[at].row};
+        at = buffer->rows[at].next;
+    }
+    pthread_mutex_unlock(&buffer->index_lock);
 }

@@ -25,7 +25,7 @@ enum tk_err tk_buffer_add(struct tk_buffer *buffer, struct tk_batch *batch) TK_M
 uint32_t tk_buffer_batch_count(struct tk_buffer *buffer);
 
 /* Every trace of the first `batch_count` batches, newest first, ties by id; malloc'ed.  `row` of an
-   entry means nothing, `row_count` counts every copy. */
+   entry is for tk_buffer_rows, `row_count` counts every copy. */
 enum tk_err tk_buffer_list(struct tk_buffer *buffer, uint32_t batch_count,
                            struct tk_trace_entry **ret_entries, uint32_t *ret_count) TK_MUST_USE;
 /* TK_ERR_NOT_FOUND: no such trace in the first `batch_count` batches. */
@@ -34,5 +34,14 @@ enum tk_err tk_buffer_find(struct tk_buffer *buffer, uint32_t batch_count, struc
 /* Adds the trace's rows to `pieces`, in order of arrival.  None: TK_OK. */
 enum tk_err tk_buffer_collect(struct tk_buffer *buffer, uint32_t batch_count, struct tk_trace_id id,
                               struct tk_pieces *pieces) TK_MUST_USE;
+
+/* Sealing, which needs all of it: the rows of an entry of tk_buffer_list, [row_count], in order of
+   arrival. */
+struct tk_buffer_row {
+    uint32_t batch, row;
+};
+const struct tk_batch *tk_buffer_batch(struct tk_buffer *buffer, uint32_t number);
+void tk_buffer_rows(struct tk_buffer *buffer, const struct tk_trace_entry *entry,
+                    struct tk_buffer_row *rows);
 
 #endif

@@ -139,7 +139,8 @@ tk_catalog_install(struct tk_embedded *store, struct tk_segment *segment)
 
 enum tk_err
 tk_catalog_writer(struct tk_embedded *store, struct tk_segment_name name,
-                  struct tk_segment_writer **ret_writer, struct tk_error *err)
+                  const struct tk_schema *schema, int level, struct tk_segment_writer **ret_writer,
+                  struct tk_error *err)
 {
     char path[TK_WAL_PATH_SIZE], dir[TK_WAL_PATH_SIZE];
     tk_catalog_project_dir(store, name.project, dir);
@@ -149,7 +150,7 @@ tk_catalog_writer(struct tk_embedded *store, struct tk_segment_name name,
     if (code != TK_OK)
         return code;
     path_of(store, name, "tmp", path);
-    return tk_segment_writer_open(store->env, path, name, ret_writer, err);
+    return tk_segment_writer_open(store->env, path, name, schema, level, ret_writer, err);
 }
 
 void

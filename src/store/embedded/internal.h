@@ -32,6 +32,7 @@
  */
 #include "store/embedded/embedded.h"
 #include "store/embedded/merge.h"
+#include "store/embedded/segment_write.h"
 #include "store/embedded/wal.h"
 
 #include <pthread.h>
@@ -128,6 +129,7 @@ struct tk_project *tk_catalog_find(struct tk_embedded *store, uint32_t project);
 /* The same, but makes an empty one.  NULL: out of memory. */
 struct tk_project *tk_catalog_add(struct tk_embedded *store, uint32_t project);
 enum tk_err tk_catalog_writer(struct tk_embedded *store, struct tk_segment_name name,
+                              const struct tk_schema *schema, int level,
                               struct tk_segment_writer **ret_writer,
                               struct tk_error *err) TK_MUST_USE;
 /* The file that tk_catalog_writer began, finished, gets its name; open in *ret_segment. Under
@@ -176,11 +178,6 @@ void *tk_compact_run(void *store);
 /* Waits while half the memory for what is unsealed is taken, unless sealing fails: whoever sends
    and waits for the answer slows down to what disk and cores can do, before anybody is refused. */
 void tk_sealer_catch_up(struct tk_embedded *store);
-/* Writes what `sources` hold into a new segment file, unpublished, without what `thinner` (or NULL)
-   takes away.  *stop ends it early with TK_ERR_BUSY. */
-enum tk_err tk_sealer_write(struct tk_embedded *store, const struct tk_sources *sources,
-                            struct tk_segment_name name, struct tk_thinner *thinner,
-                            const atomic_bool *stop, struct tk_error *err) TK_MUST_USE;
 
 /* thinner.c */
 /* It is done: `to` stands in the place of `from`.  Under `lock`. */

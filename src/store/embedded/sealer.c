@@ -10,50 +10,16 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "store/embedded/seal.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <time.h>
 
-enum { RETRY_SECONDS = 1 };
-
-enum tk_err
-tk_sealer_write(struct tk_embedded *store, const struct tk_sources *sources,
-                struct tk_segment_name name, struct tk_thinner *thinner, const atomic_bool *stop,
-                struct tk_error *err)
-{
-    static const struct tk_store_range everything = {0};
-    struct tk_segment_writer *writer = NULL;
-    struct tk_merge *merge = NULL;
-    struct tk_pieces pieces;
-    struct tk_trace_entry entry;
-    tk_pieces_init(&pieces);
-    tk_catalog_discard(store, name); /* of an earlier attempt */
-    enum tk_err code = tk_merge_open(sources, &everything, &merge, err);
-    if (code == TK_OK)
-        code = tk_catalog_writer(store, name, &writer, err);
-    while (code == TK_OK) {
-        code = tk_merge_next(merge, &entry, &pieces, err);
-        if (code == TK_OK && thinner != NULL)
-            code = tk_thinner_judge(thinner, &entry, pieces.count, err);
-        if (code == TK_OK)
-            code = tk_segment_writer_add(writer, &entry, &pieces, err);
-        if (code == TK_ERR_NOT_FOUND)
-            code = TK_OK;
-        if (code == TK_OK && stop != NULL && atomic_load(stop))
-            code = TK_ERR_BUSY;
-    }
-    if (code == TK_ERR_END) {
-        code = tk_segment_writer_finish(writer, err);
-        writer = NULL;
-    }
-    tk_segment_writer_abort(writer);
-    if (code != TK_OK)
-        tk_catalog_discard(store, name);
-    tk_merge_close(merge);
-    tk_pieces_release(&pieces);
-    return code;
-}
+enum {
+    RETRY_SECONDS = 1,
+    SEAL_LEVEL = 1, /* of zstd: what is sealed is soon merged */
+};
 
 void
 tk_sealer_catch_up(struct tk_embedded *store)
@@ -96,21 +62,39 @@ swap_in(struct tk_embedded *store, struct tk_generation *generation, struct tk_b
     return code;
 }
 
+/* Writes what the buffer holds into a new segment file, unpublished. */
+static enum tk_err
+write_segment(struct tk_embedded *store, struct tk_buffer *buffer, struct tk_segment_name name,
+              struct tk_error *err)
+{
+    struct tk_seal seal;
+    struct tk_segment_writer *writer = NULL;
+    tk_catalog_discard(store, name); /* of an earlier attempt */
+    enum tk_err code = tk_seal_init(&seal, buffer, err);
+    if (code != TK_OK)
+        return code;
+    code = tk_catalog_writer(store, name, &seal.builder.schema, SEAL_LEVEL, &writer, err);
+    if (code == TK_OK) {
+        code = tk_seal_write(&seal, writer, NULL, err);
+        if (code == TK_OK)
+            code = tk_segment_writer_finish(writer, 0, err);
+        else
+            tk_segment_writer_abort(writer);
+    }
+    if (code != TK_OK)
+        tk_catalog_discard(store, name);
+    tk_seal_release(&seal);
+    return code;
+}
+
 static enum tk_err
 seal_buffer(struct tk_embedded *store, struct tk_generation *generation, struct tk_buffer *buffer,
             struct tk_error *err)
 {
-    struct tk_sources sources;
     struct tk_segment_name name = {tk_buffer_project(buffer), generation->number,
                                    generation->number};
-    tk_sources_init(&sources);
-    enum tk_err code = tk_sources_add_buffer(&sources, buffer, tk_buffer_batch_count(buffer));
-    if (code == TK_OK)
-        code = tk_sealer_write(store, &sources, name, NULL, NULL, err);
-    if (code == TK_OK)
-        code = swap_in(store, generation, buffer, name, err);
-    tk_sources_release(&sources);
-    return code;
+    enum tk_err code = write_segment(store, buffer, name, err);
+    return code == TK_OK ? swap_in(store, generation, buffer, name, err) : code;
 }
 
 /* The next buffer of the generation, held; NULL when none is left. */

@@ -13,7 +13,7 @@
 #include <stdatomic.h>
 
 enum {
-    TK_SEGMENT_VERSION = 1,
+    TK_SEGMENT_VERSION = 2,
     TK_SEGMENT_BLOCK_ROWS = 2048,       /* most rows of a block */
     TK_SEGMENT_BLOCK_BYTES = 1 << 20,   /* about; a block ends behind the row that passes it */
     TK_SEGMENT_BLOCK_RAW_MAX = 1 << 30, /* bytes of a block before compression */
@@ -92,20 +92,5 @@ enum tk_err tk_segment_find(struct tk_segment *segment, struct tk_trace_id id,
    is reported); the others are there. */
 enum tk_err tk_segment_collect(struct tk_segment *segment, const struct tk_trace_entry *entry,
                                struct tk_pieces *pieces, struct tk_error *err) TK_MUST_USE;
-
-/* Writing: traces in order of the table, then finish, which syncs the file. */
-struct tk_segment_writer;
-enum tk_err tk_segment_writer_open(struct tk_env *env, const char *path,
-                                   struct tk_segment_name name,
-                                   struct tk_segment_writer **ret_writer,
-                                   struct tk_error *err) TK_MUST_USE;
-/* `pieces` without duplicates; entry->row and row_count are not used. */
-enum tk_err tk_segment_writer_add(struct tk_segment_writer *writer,
-                                  const struct tk_trace_entry *entry,
-                                  const struct tk_pieces *pieces, struct tk_error *err) TK_MUST_USE;
-/* Frees the writer, whatever comes back; an unfinished file is the caller's to remove. */
-enum tk_err tk_segment_writer_finish(struct tk_segment_writer *writer,
-                                     struct tk_error *err) TK_MUST_USE;
-void tk_segment_writer_abort(struct tk_segment_writer *writer); /* NULL is fine */
 
 #endif

@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 enum {
-    PAIRS_MAX = 1 << 20,        /* of all value indexes together */
+    PAIRS_MAX = 1 << 20,            /* of all value indexes together */
     SPLIT_ROWS = TK_GROUP_ROWS / 4, /* a smaller trace does not begin in a group without room */
     OPERATION_SLOTS = 4096,
     NO_OPERATION = UINT32_MAX,
@@ -83,11 +83,11 @@ static bool
 has_counts(const struct tk_column *of, uint32_t column)
 {
     return of->kind == TK_COLUMN_DICTIONARY &&
-           (column >= TK_COLUMN_FIXED || column == TK_COLUMN_RESOURCE ||
-            column == TK_COLUMN_SCOPE);
+           (column >= TK_COLUMN_FIXED || column == TK_COLUMN_RESOURCE || column == TK_COLUMN_SCOPE);
 }
 
-/* ---- opening ---------------------------------------------------------------------------------- */
+/* ---- opening ----------------------------------------------------------------------------------
+ */
 
 static enum tk_err
 init_columns(struct tk_segment_writer *writer)
@@ -102,8 +102,7 @@ init_columns(struct tk_segment_writer *writer)
             codes_max = column->distinct > codes_max ? column->distinct : codes_max;
             state->postings = tk_postings_new(column->distinct);
             code = state->postings != NULL ? TK_OK : TK_ERR_MEMORY;
-        } else if ((column->kind == TK_COLUMN_PLAIN &&
-                    (c >= TK_COLUMN_FIXED || !has_zones(c))) ||
+        } else if ((column->kind == TK_COLUMN_PLAIN && (c >= TK_COLUMN_FIXED || !has_zones(c))) ||
                    c == TK_COLUMN_TRACE_HIGH) {
             state->is_indexed = true;
             tk_value_index_init(&state->index, c == TK_COLUMN_TRACE_HIGH ? TK_VALUE_INDEX_TRACE_TAG
@@ -148,7 +147,7 @@ tk_segment_writer_open(struct tk_env *env, const char *path, struct tk_segment_n
         return failed(TK_ERR_MEMORY, err);
     writer->schema = schema;
     writer->level = level;
-    writer->footer = (struct tk_footer){.version = TK_SEGMENT_VERSION_2,
+    writer->footer = (struct tk_footer){.version = TK_SEGMENT_VERSION,
                                         .project = name.project,
                                         .first = name.first,
                                         .last = name.last,
@@ -194,7 +193,8 @@ tk_segment_writer_abort(struct tk_segment_writer *writer)
     free(writer);
 }
 
-/* ---- looking through a group ------------------------------------------------------------------ */
+/* ---- looking through a group ------------------------------------------------------------------
+ */
 
 static enum tk_err
 add_postings(struct tk_segment_writer *writer, struct tk_postings *postings,
@@ -373,8 +373,7 @@ count_group(struct tk_segment_writer *writer)
             .end_nano = group->end_nano[i],
             .bucket = tk_histogram_bucket(group->columns[TK_COLUMN_DURATION].number[i]),
             .counted = group->counted[i],
-            .is_error =
-                fixed_number(writer, TK_COLUMN_STATUS, i) == tk_zigzag(TK_STATUS_ERROR),
+            .is_error = fixed_number(writer, TK_COLUMN_STATUS, i) == tk_zigzag(TK_STATUS_ERROR),
         };
         if (rows[i].counted)
             code = operation_of(writer, i, &operation);
@@ -412,7 +411,8 @@ look_through(struct tk_segment_writer *writer)
     return code;
 }
 
-/* ---- groups ----------------------------------------------------------------------------------- */
+/* ---- groups -----------------------------------------------------------------------------------
+ */
 
 /* Writes what all value indexes have gathered. */
 static enum tk_err
@@ -552,7 +552,8 @@ tk_segment_writer_operations(struct tk_segment_writer *writer)
     return writer->operations;
 }
 
-/* ---- the end ---------------------------------------------------------------------------------- */
+/* ---- the end ----------------------------------------------------------------------------------
+ */
 
 /* The sections of one column; where they lie in *column. */
 static enum tk_err
@@ -626,8 +627,7 @@ write_sections(struct tk_segment_writer *writer, struct tk_error *err)
         code = tk_file_writer_part(&writer->out, raw, &footer->operations, err);
     }
     if (code == TK_OK) {
-        tk_str bytes = {(const char *)writer->groups,
-                        writer->group_count * sizeof *writer->groups};
+        tk_str bytes = {(const char *)writer->groups, writer->group_count * sizeof *writer->groups};
         tk_buf_append(raw, bytes);
         footer->group_count = writer->group_count;
         code = tk_file_writer_part(&writer->out, raw, &footer->groups, err);
