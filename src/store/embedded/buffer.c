@@ -235,8 +235,11 @@ static bool
 entry_of(struct tk_buffer *buffer, uint32_t batch_count, const struct trace *trace,
          struct tk_trace_entry *ret_entry)
 {
-    struct tk_trace_entry entry = {trace->id, trace->start_nano, trace->end_nano,
-                                   (uint32_t)(trace - buffer->traces), trace->count};
+    struct tk_trace_entry entry = {.id = trace->id,
+                                   .start_nano = trace->start_nano,
+                                   .end_nano = trace->end_nano,
+                                   .row = (uint32_t)(trace - buffer->traces),
+                                   .row_count = trace->count};
     if (buffer->rows[trace->last].batch >= batch_count) { /* some of it came later */
         entry.row_count = 0;
         entry.start_nano = UINT64_MAX;
@@ -264,24 +267,48 @@ compare_entries(const void *a, const void *b)
     return tk_trace_entry_cmp(x->start_nano, x->id, y->start_nano, y->id);
 }
 
+/* Bits of the traces that have one of these rows; NULL: out of memory. */
+static uint64_t *
+mark_traces(struct tk_buffer *buffer, uint32_t batch_count, uint64_t *const *rows)
+{
+    uint64_t *marks = calloc(buffer->trace_count / 64 + 1, sizeof *marks);
+    for (uint32_t b = 0; b < batch_count && marks != NULL; b++) {
+        const struct tk_batch *batch = batch_at(buffer, b);
+        for (uint32_t row = 0; row < batch->span_count; row++) {
+            if ((rows[b][row >> 6] >> (row & 63) & 1) == 0)
+                continue;
+            uint32_t trace = *find_slot(buffer, batch->trace_id[row]) - 1;
+            marks[trace >> 6] |= (uint64_t)1 << (trace & 63);
+        }
+    }
+    return marks;
+}
+
 enum tk_err
-tk_buffer_list(struct tk_buffer *buffer, uint32_t batch_count, struct tk_trace_entry **ret_entries,
-               uint32_t *ret_count)
+tk_buffer_list(struct tk_buffer *buffer, uint32_t batch_count, uint64_t *const *rows,
+               struct tk_trace_entry **ret_entries, uint32_t *ret_count)
 {
     struct tk_trace_entry *entries = NULL;
+    uint64_t *marks = NULL;
     uint32_t count = 0;
     pthread_mutex_lock(&buffer->index_lock);
     enum tk_err code = catch_up(buffer, batch_count);
     if (code == TK_OK)
         entries = malloc(((size_t)buffer->trace_count + 1) * sizeof *entries);
-    if (entries == NULL)
+    if (code == TK_OK && rows != NULL)
+        marks = mark_traces(buffer, batch_count, rows);
+    if (entries == NULL || (rows != NULL && marks == NULL))
         code = TK_ERR_MEMORY;
     for (uint32_t i = 0; code == TK_OK && i < buffer->trace_count; i++)
-        if (entry_of(buffer, batch_count, &buffer->traces[i], &entries[count]))
+        if ((marks == NULL || (marks[i >> 6] >> (i & 63) & 1) != 0) &&
+            entry_of(buffer, batch_count, &buffer->traces[i], &entries[count]))
             count++;
+    free(marks);
     pthread_mutex_unlock(&buffer->index_lock);
-    if (code != TK_OK)
+    if (code != TK_OK) {
+        free(entries);
         return code;
+    }
     qsort(entries, count, sizeof *entries, compare_entries);
     *ret_entries = entries;
     *ret_count = count;

@@ -25,8 +25,9 @@ enum tk_err tk_buffer_add(struct tk_buffer *buffer, struct tk_batch *batch) TK_M
 uint32_t tk_buffer_batch_count(struct tk_buffer *buffer);
 
 /* Every trace of the first `batch_count` batches, newest first, ties by id; malloc'ed.  `row` of an
-   entry is for tk_buffer_rows, `row_count` counts every copy. */
-enum tk_err tk_buffer_list(struct tk_buffer *buffer, uint32_t batch_count,
+   entry is for tk_buffer_rows, `row_count` counts every copy.  `rows` [batch_count], if not NULL:
+   only traces that have a row whose bit is set. */
+enum tk_err tk_buffer_list(struct tk_buffer *buffer, uint32_t batch_count, uint64_t *const *rows,
                            struct tk_trace_entry **ret_entries, uint32_t *ret_count) TK_MUST_USE;
 /* TK_ERR_NOT_FOUND: no such trace in the first `batch_count` batches. */
 enum tk_err tk_buffer_find(struct tk_buffer *buffer, uint32_t batch_count, struct tk_trace_id id,

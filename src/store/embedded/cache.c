@@ -20,8 +20,7 @@ tk_cache_init(struct tk_cache *cache, size_t bytes_max)
 static struct tk_cache_item **
 bucket_of(struct tk_cache *cache, struct tk_cache_key key)
 {
-    uint64_t words[2] = {key.segment, key.part};
-    uint64_t hash = tk_hash((tk_str){(const char *)words, sizeof words});
+    uint64_t hash = tk_hash((tk_str){(const char *)&key, sizeof key});
     return &cache->_buckets[hash % TK_CACHE_BUCKETS];
 }
 
@@ -66,6 +65,7 @@ evict(struct tk_cache *cache)
     *at = item->_next_in_bucket;
     unlink_age(cache, item);
     cache->_bytes -= item->_bytes;
+    item->_out = true;
     return drop(item) ? item : NULL;
 }
 
@@ -159,6 +159,21 @@ tk_cache_put(struct tk_cache *cache, struct tk_cache_key key, void *value, size_
     pthread_mutex_unlock(&cache->_lock);
     destroy_all(dead);
     return item;
+}
+
+void
+tk_cache_grow(struct tk_cache_item *item, size_t bytes)
+{
+    struct tk_cache *cache = item->_cache;
+    struct tk_cache_item *dead = NULL;
+    pthread_mutex_lock(&cache->_lock);
+    item->_bytes += bytes;
+    if (!item->_out) {
+        cache->_bytes += bytes;
+        dead = shrink(cache, cache->_bytes_max);
+    }
+    pthread_mutex_unlock(&cache->_lock);
+    destroy_all(dead);
 }
 
 struct tk_cache_item *

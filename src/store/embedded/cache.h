@@ -1,7 +1,7 @@
 #ifndef TK_STORE_CACHE_H
 #define TK_STORE_CACHE_H
 /*
- * cache - what was read from segments lately (blocks, trace tables), bounded in bytes.
+ * cache - what was read from segments lately (groups, dictionaries, indexes), bounded in bytes.
  *
  * Least recently used goes first.  An item that somebody holds lives on after it was pushed out,
  * so the bound is on what nobody uses.  Thread-safe.
@@ -14,7 +14,7 @@
 
 struct tk_cache_key {
     uint64_t segment; /* tk_segment.serial */
-    uint32_t part;    /* number of the block; UINT32_MAX: the trace table */
+    uint64_t part;    /* which part of it */
 };
 
 struct tk_cache_item {
@@ -25,10 +25,11 @@ struct tk_cache_item {
     size_t _bytes;
     void (*_free)(void *value);
     uint32_t _references;
+    bool _out; /* of the cache, but held */
     struct tk_cache_item *_next_in_bucket, *_newer, *_older;
 };
 
-enum { TK_CACHE_BUCKETS = 1024 };
+enum { TK_CACHE_BUCKETS = 1 << 14 };
 
 struct tk_cache {
     pthread_mutex_t _lock;
@@ -49,6 +50,8 @@ struct tk_cache_item *tk_cache_get(struct tk_cache *cache, struct tk_cache_key k
 /* Puts `value` there and holds it for the caller; NULL when memory ran out (the value is freed). */
 struct tk_cache_item *tk_cache_put(struct tk_cache *cache, struct tk_cache_key key, void *value,
                                    size_t bytes, void (*free_value)(void *value));
+/* The item, which the caller holds, takes `bytes` more than it did. */
+void tk_cache_grow(struct tk_cache_item *item, size_t bytes);
 /* Once more, for another holder. */
 struct tk_cache_item *tk_cache_hold(struct tk_cache_item *item);
 void tk_cache_release(struct tk_cache_item *item); /* NULL is fine */

@@ -7,9 +7,14 @@
  */
 #include "store/embedded/internal.h"
 
+#include "store/embedded/group.h"
+#include "store/embedded/row_copy.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+
+static const size_t CACHE_BYTES = 16 << 20;
 
 struct check {
     struct tk_env *env;
@@ -18,7 +23,7 @@ struct check {
     void (*report)(void *arg, const char *line);
     void *report_arg;
     struct tk_embedded_check counts;
-    struct tk_cache cache; /* keeps nothing */
+    struct tk_cache cache;
     struct tk_segment_host host;
     uint32_t project; /* that is listed */
     enum tk_err code; /* what ends the check */
@@ -33,35 +38,140 @@ say(void *arg, const char *line)
         check->report(check->report_arg, line);
 }
 
-/* Blocks in order against the table: each row must be of the trace that the table says. */
+/* What belongs to the whole column. */
 static enum tk_err
-check_rows(struct check *check, struct tk_segment *segment, const struct tk_table *table,
-           struct tk_error *err)
+check_column(struct tk_segment *segment, const struct tk_schema_view *schema, uint32_t number,
+             struct tk_error *err)
 {
-    uint32_t entry = 0, left = table->count > 0 ? table->entries[0].row_count : 0;
-    for (uint32_t number = 0; number < segment->block_count; number++) {
-        struct tk_cache_item *item = NULL;
-        enum tk_err code = tk_segment_block(segment, number, &item, err);
-        const struct tk_batch *batch = code == TK_OK ? item->value : NULL;
-        if (code == TK_ERR_MEMORY)
-            return code;
-        check->counts.blocks++;
-        bool wrong = false;
-        for (uint32_t row = 0; row < segment->blocks[number].row_count; row++, left--) {
-            if (left == 0)
-                left = table->entries[++entry].row_count;
-            wrong = wrong || (batch != NULL &&
-                              !tk_trace_id_eq(batch->trace_id[row], table->entries[entry].id));
-        }
-        if (batch != NULL)
-            check->counts.spans += batch->span_count;
-        if (wrong) {
-            check->counts.damaged_blocks++;
-            say(check, "a block's rows are of other traces than the table says");
-        }
+    const struct tk_column *column = &schema->columns[number];
+    const struct tk_part *parts[] = {&column->index, &column->counts};
+    struct tk_cache_item *item = NULL;
+    enum tk_err code = TK_OK;
+    if (column->dictionary.size > 0)
+        code = tk_segment_dictionary(segment, schema, number, &item, err);
+    if (code == TK_OK)
         tk_cache_release(item);
+    if (code == TK_OK || code == TK_ERR_CORRUPT)
+        code = tk_segment_zones(segment, schema, number, &item, err);
+    if (code == TK_OK)
+        tk_cache_release(item);
+    for (size_t i = 0; i < 2 && (code == TK_OK || code == TK_ERR_CORRUPT); i++) {
+        code = tk_segment_section(segment, parts[i], &item, err);
+        if (code == TK_OK)
+            tk_cache_release(item);
     }
+    return code == TK_ERR_CORRUPT ? TK_OK : code;
+}
+
+/* The pages of a value index. */
+static enum tk_err
+check_index(struct tk_segment *segment, const struct tk_part *part, struct tk_error *err)
+{
+    struct tk_cache_item *item, *page_item;
+    struct tk_value_index_run run;
+    enum tk_err code = tk_segment_section(segment, part, &item, err);
+    if (code != TK_OK)
+        return code == TK_ERR_CORRUPT ? TK_OK : code;
+    tk_str rest = *(const tk_str *)item->value;
+    while ((code = tk_value_index_next(&rest, &run)) == TK_OK)
+        for (uint64_t i = 0; i < (uint64_t)1 << run.page_bits; i++) {
+            struct tk_page page;
+            memcpy(&page, run.pages + i * sizeof page, sizeof page);
+            if (page.size > 0 && tk_segment_page(segment, &page, &page_item, err) == TK_OK)
+                tk_cache_release(page_item);
+        }
+    tk_cache_release(item);
+    if (code == TK_ERR_CORRUPT)
+        (void)tk_segment_corrupt(segment, part->offset, "a value index", "it makes no sense", err);
     return TK_OK;
+}
+
+static enum tk_err
+check_sections(struct tk_segment *segment, const struct tk_schema_view *schema,
+               struct tk_error *err)
+{
+    struct tk_cache_item *item;
+    enum tk_err code = tk_segment_section(segment, &segment->operations, &item, err);
+    if (code == TK_OK)
+        tk_cache_release(item);
+    else if (code != TK_ERR_CORRUPT)
+        return code;
+    code = TK_OK;
+    for (uint32_t c = 0; c < schema->column_count && code == TK_OK; c++) {
+        code = check_column(segment, schema, c, err);
+        if (code == TK_OK &&
+            (c == TK_COLUMN_TRACE_HIGH || schema->columns[c].kind == TK_COLUMN_PLAIN))
+            code = check_index(segment, &schema->columns[c].index, err);
+    }
+    for (int what = TK_MESSAGE_RESOURCE; what <= TK_MESSAGE_SCOPE && code == TK_OK; what++) {
+        uint32_t count;
+        code = tk_segment_message_count(segment, what, &count, err);
+        for (uint32_t i = 0; code == TK_OK && i < count; i += TK_RESOURCE_PAGE) {
+            code = tk_segment_decoded(segment, what, i / TK_RESOURCE_PAGE, &item, err);
+            if (code == TK_OK)
+                tk_cache_release(item);
+            else if (code == TK_ERR_CORRUPT)
+                code = TK_OK;
+        }
+        if (code == TK_ERR_CORRUPT)
+            code = TK_OK;
+    }
+    return code;
+}
+
+/* Every row becomes a span again, and every trace that begins here is found by its id. */
+static enum tk_err
+check_group(struct check *check, struct tk_segment *segment, uint32_t number, struct tk_error *err)
+{
+    struct tk_cache_item *item;
+    struct tk_trace_entry entry, found;
+    struct tk_row_copy copy;
+    const void *array;
+    enum tk_err code = tk_segment_group(segment, number, true, &item, err);
+    if (code != TK_OK)
+        return code;
+    struct tk_group *group = item->value;
+    tk_row_copy_init(&copy);
+    copy.to = tk_batch_new();
+    code = copy.to == NULL ? tk_error_set(err, TK_ERR_MEMORY, "out of memory")
+                           : tk_group_array(group, TK_GROUP_TRACE_ROW, &array, err);
+    for (uint32_t t = 0; code == TK_OK && t < tk_group_entry(group)->trace_count; t++) {
+        const uint32_t *trace_row = array;
+        code = tk_segment_trace(segment, group, number, t, &entry, err);
+        if (code == TK_OK)
+            code = tk_row_copy_add(&copy, segment, group, entry.id, trace_row[t],
+                                   trace_row[t + 1] - trace_row[t], err);
+        if (code == TK_OK) {
+            code = tk_segment_find(segment, entry.id, &found, err);
+            if (code == TK_ERR_NOT_FOUND)
+                code = tk_segment_corrupt(segment, tk_group_entry(group)->offset, "a group",
+                                          "a trace of it is not in the index", err);
+        }
+    }
+    if (copy.to != NULL)
+        check->counts.spans += copy.to->span_count;
+    tk_row_copy_release(&copy);
+    tk_batch_free(copy.to);
+    tk_cache_release(item);
+    return code;
+}
+
+static enum tk_err
+check_rows(struct check *check, struct tk_segment *segment, struct tk_error *err)
+{
+    struct tk_cache_item *schema;
+    enum tk_err code = tk_segment_schema(segment, &schema, err);
+    if (code != TK_OK)
+        return code;
+    code = check_sections(segment, schema->value, err);
+    for (uint32_t number = 0; number < segment->group_count && code == TK_OK; number++) {
+        check->counts.blocks++;
+        code = check_group(check, segment, number, err);
+        if (code == TK_ERR_CORRUPT)
+            code = TK_OK;
+    }
+    tk_cache_release(schema);
+    return code;
 }
 
 static enum tk_err
@@ -69,7 +179,6 @@ check_segment(struct check *check, const char *path, struct tk_segment_name name
               struct tk_error *err)
 {
     struct tk_segment *segment = NULL;
-    struct tk_cache_item *table = NULL;
     enum tk_err code = tk_segment_open(&check->host, path, name, &segment, err);
     if (code == TK_ERR_NOT_FOUND)
         return TK_OK;
@@ -81,10 +190,7 @@ check_segment(struct check *check, const char *path, struct tk_segment_name name
         return TK_OK;
     }
     if (code == TK_OK)
-        code = tk_segment_table(segment, &table, err);
-    if (code == TK_OK)
-        code = check_rows(check, segment, table->value, err);
-    tk_cache_release(table);
+        code = check_rows(check, segment, err);
     tk_segment_unref(segment);
     return code == TK_ERR_CORRUPT ? TK_OK : code;
 }
@@ -176,7 +282,7 @@ tk_embedded_check(struct tk_env *env, const char *dir, void (*report)(void *arg,
                           .report = report,
                           .report_arg = arg,
                           .err = &why};
-    tk_cache_init(&check.cache, 0);
+    tk_cache_init(&check.cache, CACHE_BYTES);
     check.host = (struct tk_segment_host){
         .env = check.env, .cache = &check.cache, .report = say, .report_arg = &check};
     enum tk_err code = check_log(&check);

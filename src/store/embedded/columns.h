@@ -5,7 +5,6 @@
  * (docs/formats/segment.md).
  */
 #include "base/hash.h"
-#include "store/embedded/segment.h"
 
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "the files are little-endian");
 
@@ -69,6 +68,12 @@ enum tk_column_number {
 
 enum tk_column_owner { TK_COLUMN_OF_ALL, TK_COLUMN_OF_SPAN, TK_COLUMN_OF_EVENT, TK_COLUMN_OF_LINK };
 enum tk_column_kind { TK_COLUMN_NUMBERS, TK_COLUMN_DICTIONARY, TK_COLUMN_PLAIN };
+
+/* Which log files a segment covers. */
+struct tk_segment_name {
+    uint32_t project;
+    uint64_t first, last;
+};
 
 /* A section of the file. */
 struct tk_part {

@@ -176,7 +176,8 @@ compact(struct tk_embedded *store, const struct tk_sources *sources, struct tk_t
     const struct tk_segment *first = sources->source[0].segment;
     const struct tk_segment *last = sources->source[sources->count - 1].segment;
     struct tk_segment_name name = {first->name.project, first->name.first, last->name.last};
-    enum tk_err code = tk_sealer_write(store, sources, name, thinner, &store->stop_compact, err);
+    (void)thinner;
+    enum tk_err code = TK_ERR_BUSY; /* until it merges by codes */
     if (code != TK_OK)
         return code;
     if (is_damaged(sources)) {

@@ -10,26 +10,54 @@
  */
 #include "store/embedded/columns.h"
 #include "store/embedded/numbers.h"
+#include "store/embedded/segment.h"
 
 struct tk_values {
     uint32_t count;
-    uint64_t *number; /* [count]; numbers, codes */
-    tk_str *text;     /* [count]; plain */
+    const uint64_t *number; /* [count]; numbers, codes */
+    const tk_str *text;     /* [count]; plain */
 };
 
 /*
  * Reading (group.c).  Columns are read and decoded when they are first asked for, and kept; so a
- * group costs what is looked at.  Not thread-safe: one holder at a time; cached whole by segment.c.
+ * group costs what is looked at.  Thread-safe; what was returned is good as long as the group.
+ * The segment must live while something is asked.
  */
 struct tk_group;
-struct tk_segment;
-/* `whole`: all bytes in one read (who wants all columns). */
+/* `whole`: all bytes in one read (who wants most columns). */
 enum tk_err tk_group_open(struct tk_segment *segment, uint32_t number, bool whole,
                           struct tk_group **ret_group, struct tk_error *err) TK_MUST_USE;
 void tk_group_close(struct tk_group *group); /* NULL is fine */
+/* The same through the cache: item->value is a struct tk_group, held. */
+enum tk_err tk_segment_group(struct tk_segment *segment, uint32_t number, bool whole,
+                             struct tk_cache_item **ret_item, struct tk_error *err) TK_MUST_USE;
+
 const struct tk_group_entry *tk_group_entry(const struct tk_group *group);
-/* A fixed column that is not there is zeroes; an attribute column that is not there has count 0. */
-enum tk_err tk_group_values(struct tk_group *group, uint32_t column,
-                            const struct tk_values **ret_values, struct tk_error *err) TK_MUST_USE;
+const struct tk_schema_view *tk_group_schema(const struct tk_group *group);
+/* A fixed column that is not there is zeroes (number and text are both set); an attribute column
+   that is not there has count 0.  Codes are below the column's `distinct`. */
+enum tk_err tk_group_values(struct tk_group *group, uint32_t column, struct tk_values *ret_values,
+                            struct tk_error *err) TK_MUST_USE;
+
+/* What columns say together, worked out when first asked for. */
+enum tk_group_array {
+    TK_GROUP_TRACE_ROW,   /* uint32_t [traces + 1]: first row of each trace */
+    TK_GROUP_EVENT_BEGIN, /* uint32_t [rows + 1] */
+    TK_GROUP_LINK_BEGIN,  /* uint32_t [rows + 1] */
+    TK_GROUP_STARTS,      /* uint64_t [rows]: ns since the epoch */
+    TK_GROUP_ARRAYS,
+};
+enum tk_err tk_group_array(struct tk_group *group, enum tk_group_array what, const void **ret_array,
+                           struct tk_error *err) TK_MUST_USE;
+
+/* The attributes of all owners of a kind: those of owner i lie at [begin[i], begin[i + 1]), in
+   order of its shape's columns; each at place at[] of its column.  Shape 0: one, in OTHER. */
+struct tk_group_attrs {
+    const uint32_t *shape; /* [owners] */
+    const uint32_t *begin; /* [owners + 1] */
+    const uint32_t *at;
+};
+enum tk_err tk_group_attrs(struct tk_group *group, enum tk_column_owner owner,
+                           struct tk_group_attrs *ret_attrs, struct tk_error *err) TK_MUST_USE;
 
 #endif

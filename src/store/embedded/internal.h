@@ -206,6 +206,10 @@ enum tk_err tk_replay(struct tk_embedded *store, uint64_t last_covered,
                       struct tk_error *err) TK_MUST_USE;
 
 /* view.c */
+struct tk_view { /* a picture of one project */
+    struct tk_store_view base;
+    struct tk_sources sources;
+};
 enum tk_err tk_view_open(struct tk_store *store, uint32_t project, struct tk_store_view **ret_view,
                          struct tk_error *err) TK_MUST_USE;
 void tk_view_close(struct tk_store_view *view);

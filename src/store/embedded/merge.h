@@ -2,9 +2,7 @@
 #define TK_STORE_MERGE_H
 /*
  * merge - whole traces, newest first, out of several sources that may each hold a part of one.
- *
- * The one way to read many spans: a scan copies what it yields into a batch, sealing and compaction
- * write what it yields into a segment.  Not thread-safe; the sources must outlive it.
+ * Not thread-safe; the sources must outlive it.
  */
 #include "store/embedded/buffer.h"
 #include "store/embedded/segment.h"
@@ -31,11 +29,20 @@ enum tk_err tk_sources_add_segment(struct tk_sources *sources,
 enum tk_err tk_sources_add_buffer(struct tk_sources *sources, struct tk_buffer *buffer,
                                   uint32_t batch_count) TK_MUST_USE;
 
+/* The part of a trace that a source has.  TK_ERR_NOT_FOUND: none. */
+enum tk_err tk_source_find(const struct tk_source *source, struct tk_trace_id id,
+                           struct tk_trace_entry *ret_part, struct tk_error *err) TK_MUST_USE;
+/* Adds its rows.  `whole`: most columns will be asked for.  TK_ERR_CORRUPT when some cannot be read
+   (it is reported); the others are there. */
+enum tk_err tk_source_collect(const struct tk_source *source, const struct tk_trace_entry *part,
+                              bool whole, struct tk_pieces *pieces,
+                              struct tk_error *err) TK_MUST_USE;
+
 /*
  * One trace from all sources, without duplicates, into `pieces` (cleared before).  TK_ERR_NOT_FOUND
  * when none has it; TK_ERR_CORRUPT when what was there cannot be read any more.
  */
-enum tk_err tk_sources_find(const struct tk_sources *sources, struct tk_trace_id id,
+enum tk_err tk_sources_find(const struct tk_sources *sources, struct tk_trace_id id, bool whole,
                             struct tk_pieces *pieces, struct tk_error *err) TK_MUST_USE;
 
 struct tk_merge;

@@ -9,102 +9,162 @@ void
 tk_pieces_init(struct tk_pieces *pieces)
 {
     *pieces = (struct tk_pieces){0};
+    tk_row_copy_init(&pieces->_copy);
 }
 
 void
 tk_pieces_release(struct tk_pieces *pieces)
 {
     tk_pieces_clear(pieces);
+    tk_row_copy_release(&pieces->_copy);
     free(pieces->piece);
     free(pieces->_slots);
-    free(pieces->_blocks);
+    free(pieces->_items);
     tk_pieces_init(pieces);
 }
 
 void
 tk_pieces_clear(struct tk_pieces *pieces)
 {
-    for (uint32_t i = 0; i < pieces->_block_count; i++)
-        tk_cache_release(pieces->_blocks[i]);
-    pieces->_block_count = 0;
+    tk_row_copy_clear(&pieces->_copy);
+    for (uint32_t i = 0; i < pieces->_item_count; i++)
+        tk_cache_release(pieces->_items[i]);
+    pieces->_item_count = 0;
     pieces->count = 0;
+}
+
+static enum tk_err
+add(struct tk_pieces *pieces, struct tk_piece piece)
+{
+    if (pieces->count == pieces->_capacity) {
+        size_t capacity = pieces->_capacity > 0 ? (size_t)pieces->_capacity * 2 : 64;
+        struct tk_piece *grown = realloc(pieces->piece, capacity * sizeof *grown);
+        if (grown == NULL || capacity > UINT32_MAX)
+            return TK_ERR_MEMORY;
+        pieces->piece = grown;
+        pieces->_capacity = (uint32_t)capacity;
+    }
+    pieces->piece[pieces->count++] = piece;
+    return TK_OK;
 }
 
 enum tk_err
 tk_pieces_add(struct tk_pieces *pieces, const struct tk_batch *batch, uint32_t row)
 {
-    if (pieces->count == pieces->_capacity) {
-        uint32_t capacity = pieces->_capacity > 0 ? pieces->_capacity * 2 : 64;
-        struct tk_piece *piece = realloc(pieces->piece, capacity * sizeof *piece);
-        if (piece == NULL)
-            return TK_ERR_MEMORY;
-        pieces->piece = piece;
-        pieces->_capacity = capacity;
-    }
-    pieces->piece[pieces->count++] = (struct tk_piece){batch, row};
-    return TK_OK;
+    return add(pieces, (struct tk_piece){.batch = batch, .row = row});
 }
 
-enum tk_err
-tk_pieces_hold(struct tk_pieces *pieces, struct tk_cache_item *block)
+static enum tk_err
+hold(struct tk_pieces *pieces, struct tk_cache_item *item)
 {
-    if (pieces->_block_count == pieces->_block_capacity) {
-        uint32_t capacity = pieces->_block_capacity > 0 ? pieces->_block_capacity * 2 : 8;
-        struct tk_cache_item **blocks = realloc(pieces->_blocks, capacity * sizeof *blocks);
-        if (blocks == NULL) {
-            tk_cache_release(block);
+    if (pieces->_item_count == pieces->_item_capacity) {
+        uint32_t capacity = pieces->_item_capacity > 0 ? pieces->_item_capacity * 2 : 8;
+        struct tk_cache_item **items = realloc(pieces->_items, capacity * sizeof *items);
+        if (items == NULL) {
+            tk_cache_release(item);
             return TK_ERR_MEMORY;
         }
-        pieces->_blocks = blocks;
-        pieces->_block_capacity = capacity;
+        pieces->_items = items;
+        pieces->_item_capacity = capacity;
     }
-    pieces->_blocks[pieces->_block_count++] = block;
+    pieces->_items[pieces->_item_count++] = item;
     return TK_OK;
 }
 
-static bool
-holds(const struct tk_pieces *pieces, const struct tk_cache_item *block)
-{
-    for (uint32_t i = pieces->_block_count; i > 0; i--)
-        if (pieces->_blocks[i - 1] == block)
-            return true;
-    return false;
-}
-
 enum tk_err
-tk_pieces_hold_all(struct tk_pieces *pieces, const struct tk_pieces *other)
+tk_pieces_add_group(struct tk_pieces *pieces, struct tk_segment *segment,
+                    struct tk_cache_item *group, uint32_t begin, uint32_t count)
 {
-    enum tk_err code = TK_OK;
-    for (uint32_t i = 0; i < other->_block_count && code == TK_OK; i++)
-        if (!holds(pieces, other->_blocks[i]))
-            code = tk_pieces_hold(pieces, tk_cache_hold(other->_blocks[i]));
+    enum tk_err code = hold(pieces, group);
+    for (uint32_t row = begin; row < begin + count && code == TK_OK; row++)
+        code = add(pieces, (struct tk_piece){NULL, segment, group->value, row});
     return code;
 }
 
-static tk_span_id
-span_id_of(struct tk_piece piece)
+/* What dedup looks at, of all rows of one group. */
+struct told {
+    const struct tk_group *group;
+    struct tk_values span_id, duration, events, links, shape, other;
+    struct tk_group_attrs attrs;
+    const uint64_t *start;
+    const struct tk_schema_view *schema;
+};
+
+static enum tk_err
+tell(struct told *told, struct tk_group *group, struct tk_error *err)
 {
-    return piece.batch->span_id[piece.row];
+    struct {
+        uint32_t column;
+        struct tk_values *values;
+    } wanted[] = {{TK_COLUMN_SPAN_ID, &told->span_id},
+                  {TK_COLUMN_DURATION, &told->duration},
+                  {TK_COLUMN_EVENTS, &told->events},
+                  {TK_COLUMN_LINKS, &told->links}};
+    const void *start;
+    if (told->group == group)
+        return TK_OK;
+    told->group = NULL;
+    for (size_t i = 0; i < sizeof wanted / sizeof wanted[0]; i++) {
+        enum tk_err code = tk_group_values(group, wanted[i].column, wanted[i].values, err);
+        if (code != TK_OK)
+            return code;
+    }
+    enum tk_err code = tk_group_array(group, TK_GROUP_STARTS, &start, err);
+    if (code == TK_OK)
+        code = tk_group_attrs(group, TK_COLUMN_OF_SPAN, &told->attrs, err);
+    if (code != TK_OK)
+        return code;
+    told->start = start;
+    told->schema = tk_group_schema(group);
+    told->group = group;
+    return TK_OK;
+}
+
+/* What decides between two copies of a span. */
+struct weight {
+    tk_span_id id;
+    uint64_t size, end_nano;
+};
+
+static enum tk_err
+weigh(const struct tk_piece *piece, struct told *told, struct weight *ret_weight,
+      struct tk_error *err)
+{
+    uint32_t row = piece->row;
+    const struct tk_batch *batch = piece->batch;
+    if (batch != NULL) {
+        *ret_weight = (struct weight){batch->span_id[row],
+                                      (uint64_t)batch->attrs[row].count + batch->events[row].count +
+                                          batch->links[row].count,
+                                      batch->end_nano[row]};
+        return TK_OK;
+    }
+    enum tk_err code = tell(told, piece->group, err);
+    if (code != TK_OK)
+        return code;
+    uint32_t shape = told->attrs.shape[row], attr_count = told->schema->shapes[shape].count;
+    if (shape == 0)
+        code = tk_row_copy_count(piece->segment, piece->group,
+                                 told->attrs.at[told->attrs.begin[row]], &attr_count, err);
+    *ret_weight = (struct weight){told->span_id.number[row],
+                                  attr_count + told->events.number[row] + told->links.number[row],
+                                  told->start[row] + told->duration.number[row]};
+    return code;
 }
 
 /* Is `b`, which arrived later, to be kept rather than `a`? */
 static bool
-is_fuller(struct tk_piece a, struct tk_piece b)
+is_fuller(const struct weight *a, const struct weight *b)
 {
-    uint64_t a_size = (uint64_t)a.batch->attrs[a.row].count + a.batch->events[a.row].count +
-                      a.batch->links[a.row].count;
-    uint64_t b_size = (uint64_t)b.batch->attrs[b.row].count + b.batch->events[b.row].count +
-                      b.batch->links[b.row].count;
-    if (a_size != b_size)
-        return b_size > a_size;
-    return b.batch->end_nano[b.row] >= a.batch->end_nano[a.row];
+    return a->size != b->size ? b->size > a->size : b->end_nano >= a->end_nano;
 }
 
-enum tk_err
-tk_pieces_dedup(struct tk_pieces *pieces)
+/* Empty slots for twice as many pieces. */
+static enum tk_err
+make_slots(struct tk_pieces *pieces, uint32_t *ret_count)
 {
-    uint32_t slot_count = 4, kept = 0;
-    while (slot_count < pieces->count * 2)
+    uint32_t slot_count = 4;
+    while (slot_count / 2 < pieces->count && slot_count <= UINT32_MAX / 2)
         slot_count *= 2;
     if (slot_count > pieces->_slot_capacity) {
         free(pieces->_slots);
@@ -114,39 +174,96 @@ tk_pieces_dedup(struct tk_pieces *pieces)
             return TK_ERR_MEMORY;
     }
     memset(pieces->_slots, 0, slot_count * sizeof *pieces->_slots); /* index + 1; 0: free */
-    for (uint32_t i = 0; i < pieces->count; i++) {
-        struct tk_piece piece = pieces->piece[i];
-        tk_span_id id = span_id_of(piece);
-        uint32_t at = (uint32_t)tk_hash((tk_str){(const char *)&id, sizeof id});
-        uint32_t *slot = &pieces->_slots[at & (slot_count - 1)];
-        while (*slot != 0 && span_id_of(pieces->piece[*slot - 1]) != id)
-            slot = &pieces->_slots[++at & (slot_count - 1)];
-        if (*slot == 0) {
-            pieces->piece[kept++] = piece;
-            *slot = kept;
-        } else if (is_fuller(pieces->piece[*slot - 1], piece)) {
-            pieces->piece[*slot - 1] = piece;
-        }
-    }
-    pieces->count = kept;
+    *ret_count = slot_count;
     return TK_OK;
 }
 
 enum tk_err
-tk_pieces_copy(const struct tk_pieces *pieces, bool deep, struct tk_batch *to)
+tk_pieces_dedup(struct tk_pieces *pieces, struct tk_error *err)
 {
-    struct tk_batch_map map = {0};
-    const struct tk_batch *from = NULL;
-    enum tk_err code = TK_OK;
+    struct told told = {0};
+    uint32_t slot_count, kept = 0;
+    struct weight *weights = malloc(((size_t)pieces->count + 1) * sizeof *weights);
+    enum tk_err code = weights != NULL ? make_slots(pieces, &slot_count) : TK_ERR_MEMORY;
+    if (code != TK_OK)
+        (void)tk_error_set(err, code, "out of memory for a trace");
     for (uint32_t i = 0; i < pieces->count && code == TK_OK; i++) {
-        if (pieces->piece[i].batch != from) {
-            from = pieces->piece[i].batch;
-            tk_batch_map_release(&map);
-            code = tk_batch_map_init(&map, from);
+        struct tk_piece piece = pieces->piece[i];
+        struct weight weight;
+        code = weigh(&piece, &told, &weight, err);
+        if (code == TK_ERR_CORRUPT) { /* was reported; the rest is served */
+            code = TK_OK;
+            continue;
         }
-        if (code == TK_OK)
-            code = tk_batch_copy_span(to, from, pieces->piece[i].row, deep, &map);
+        if (code != TK_OK)
+            break;
+        uint32_t at = (uint32_t)tk_hash((tk_str){(const char *)&weight.id, sizeof weight.id});
+        uint32_t *slot = &pieces->_slots[at & (slot_count - 1)];
+        while (*slot != 0 && weights[*slot - 1].id != weight.id)
+            slot = &pieces->_slots[++at & (slot_count - 1)];
+        if (*slot == 0)
+            *slot = ++kept;
+        else if (!is_fuller(&weights[*slot - 1], &weight))
+            continue;
+        pieces->piece[*slot - 1] = piece;
+        weights[*slot - 1] = weight;
     }
+    free(weights);
+    if (code == TK_OK)
+        pieces->count = kept;
+    return code;
+}
+
+/* How many pieces from `begin` on are neighbours in one group. */
+static uint32_t
+run_of(const struct tk_pieces *pieces, uint32_t begin)
+{
+    const struct tk_piece *first = &pieces->piece[begin];
+    uint32_t count = 1;
+    while (begin + count < pieces->count && first->batch == NULL &&
+           first[count].group == first->group && first[count].row == first->row + count)
+        count++;
+    return count;
+}
+
+static enum tk_err
+copy_from_batch(struct tk_pieces *pieces, uint32_t *at, bool deep, struct tk_batch *to)
+{
+    struct tk_batch_map map;
+    const struct tk_batch *from = pieces->piece[*at].batch;
+    enum tk_err code = tk_batch_map_init(&map, from);
+    for (; *at < pieces->count && pieces->piece[*at].batch == from && code == TK_OK; (*at)++)
+        code = tk_batch_copy_span(to, from, pieces->piece[*at].row, deep, &map);
     tk_batch_map_release(&map);
     return code;
+}
+
+enum tk_err
+tk_pieces_copy(struct tk_pieces *pieces, struct tk_trace_id id, const struct tk_store_want *want,
+               bool deep, struct tk_batch *to, struct tk_error *err)
+{
+    enum tk_err code = TK_OK, damage = TK_OK;
+    uint32_t before = to->span_count;
+    tk_row_copy_clear(&pieces->_copy);
+    pieces->_copy.to = to;
+    pieces->_copy.want = want;
+    pieces->_copy.deep = deep;
+    for (uint32_t at = 0; at < pieces->count && code == TK_OK;) {
+        const struct tk_piece *piece = &pieces->piece[at];
+        if (piece->batch != NULL) {
+            code = copy_from_batch(pieces, &at, deep, to);
+            if (code != TK_OK)
+                (void)tk_error_set(err, code, "out of memory for spans");
+            continue;
+        }
+        uint32_t count = run_of(pieces, at);
+        code = tk_row_copy_add(&pieces->_copy, piece->segment, piece->group, id, piece->row, count,
+                               err);
+        if (code == TK_ERR_CORRUPT) {
+            damage = code;
+            code = TK_OK;
+        }
+        at += count;
+    }
+    return code == TK_OK && to->span_count == before ? damage : code;
 }

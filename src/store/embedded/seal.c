@@ -337,7 +337,7 @@ tk_seal_write(struct tk_seal *seal, struct tk_segment_writer *writer,
     enum tk_err code = s.batches != NULL ? TK_OK : no_memory(err);
     for (uint32_t i = 0; i < batch_count && code == TK_OK; i++)
         s.batches[i] = tk_buffer_batch(seal->buffer, i);
-    if (code == TK_OK && tk_buffer_list(seal->buffer, batch_count, &entries, &count) != TK_OK)
+    if (code == TK_OK && tk_buffer_list(seal->buffer, batch_count, NULL, &entries, &count) != TK_OK)
         code = no_memory(err);
     for (uint32_t i = 0; i < count && code == TK_OK; i++)
         code = write_trace(&s, &entries[i], err);

@@ -8,15 +8,11 @@
 
 #include <stdlib.h>
 
-struct view {
-    struct tk_store_view base;
-    struct tk_sources sources;
-};
-
 struct scan {
     struct tk_store_scan base;
     struct tk_merge *merge;
     struct tk_pieces pieces;
+    struct tk_store_want want;
     struct tk_batch *batch; /* what the last call yielded */
 };
 
@@ -38,7 +34,7 @@ tk_view_open(struct tk_store *base, uint32_t project, struct tk_store_view **ret
              struct tk_error *err)
 {
     struct tk_embedded *store = (struct tk_embedded *)base;
-    struct view *view = calloc(1, sizeof *view);
+    struct tk_view *view = calloc(1, sizeof *view);
     if (view == NULL)
         return tk_error_set(err, TK_ERR_MEMORY, "out of memory");
     enum tk_err code = TK_OK;
@@ -62,7 +58,7 @@ tk_view_open(struct tk_store *base, uint32_t project, struct tk_store_view **ret
 void
 tk_view_close(struct tk_store_view *base)
 {
-    struct view *view = (struct view *)base;
+    struct tk_view *view = (struct tk_view *)base;
     tk_sources_release(&view->sources);
     free(view);
 }
@@ -71,13 +67,13 @@ enum tk_err
 tk_view_find(struct tk_store_view *base, struct tk_trace_id id, const struct tk_store_want *want,
              struct tk_batch *to, struct tk_error *err)
 {
-    (void)want; /* gives everything */
-    struct view *view = (struct view *)base;
+    struct tk_view *view = (struct tk_view *)base;
     struct tk_pieces pieces;
     tk_pieces_init(&pieces);
-    enum tk_err code = tk_sources_find(&view->sources, id, &pieces, err);
+    bool whole = want == NULL || !want->lean;
+    enum tk_err code = tk_sources_find(&view->sources, id, whole, &pieces, err);
     if (code == TK_OK)
-        code = tk_pieces_copy(&pieces, true, to);
+        code = tk_pieces_copy(&pieces, id, want, true, to, err);
     tk_pieces_release(&pieces);
     return code;
 }
@@ -86,11 +82,12 @@ enum tk_err
 tk_view_scan_open(struct tk_store_view *base, const struct tk_store_range *range,
                   struct tk_store_scan **ret_scan, struct tk_error *err)
 {
-    struct view *view = (struct view *)base;
+    struct tk_view *view = (struct tk_view *)base;
     struct scan *scan = calloc(1, sizeof *scan);
     if (scan == NULL)
         return tk_error_set(err, TK_ERR_MEMORY, "out of memory");
     scan->base.vtable = base->vtable;
+    scan->want = range->want;
     tk_pieces_init(&scan->pieces);
     scan->batch = tk_batch_new();
     enum tk_err code = scan->batch != NULL ? tk_merge_open(&view->sources, range, &scan->merge, err)
@@ -108,10 +105,13 @@ tk_view_scan_next(struct tk_store_scan *base, struct tk_store_trace *ret_trace,
 {
     struct scan *scan = (struct scan *)base;
     struct tk_trace_entry entry;
-    tk_batch_clear(scan->batch); /* it views what `pieces` holds: first this, then that */
-    enum tk_err code = tk_merge_next(scan->merge, &entry, &scan->pieces, err);
-    if (code == TK_OK)
-        code = tk_pieces_copy(&scan->pieces, false, scan->batch);
+    enum tk_err code;
+    do { /* a trace of which nothing can be read was reported, and is left out */
+        tk_batch_clear(scan->batch); /* it views what `pieces` holds: first this, then that */
+        code = tk_merge_next(scan->merge, &entry, &scan->pieces, err);
+        if (code == TK_OK)
+            code = tk_pieces_copy(&scan->pieces, entry.id, &scan->want, false, scan->batch, err);
+    } while (code == TK_ERR_CORRUPT);
     if (code == TK_OK)
         *ret_trace =
             (struct tk_store_trace){entry.id, entry.start_nano, entry.end_nano, scan->batch};

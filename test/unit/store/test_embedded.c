@@ -483,7 +483,7 @@ a_real_file_system_of_48_mib_fills_up_and_goes_on_when_there_is_room(void **stat
     fx_remove_dir(dir);
 }
 
-/* What golden/v1 holds; it was written by make_golden() below, and must open forever. */
+/* What golden/v2 holds; it was written by make_golden() below, and must open forever. */
 static const struct fx_span golden_sealed[] = {
     {.trace = 1, .span = 1, .start = 1700000000000000000, .end = 1700000000360000000, .attrs = 2},
     {.trace = 1, .span = 2, .parent = 1, .start = 1700000000010000000, .name = ""},
@@ -509,7 +509,7 @@ golden_path(const char *file)
 {
     char *path;
     const char *source = getenv("TRACEKIT_SOURCE");
-    assert_true(asprintf(&path, "%s/test/unit/store/golden/v1/%s", source != NULL ? source : ".",
+    assert_true(asprintf(&path, "%s/test/unit/store/golden/v2/%s", source != NULL ? source : ".",
                          file) > 0);
     return path;
 }
@@ -541,7 +541,7 @@ assert_golden(struct tk_store *store, uint64_t trace, const struct fx_span *span
 }
 
 static void
-files_of_version_1_open_and_hold_what_they_held(void **state)
+files_of_version_2_open_and_hold_what_they_held(void **state)
 {
     char *dir = fx_dir();
     (void)state;
@@ -575,7 +575,7 @@ main(void)
         cmocka_unit_test(a_directory_that_cannot_be_written_is_refused),
         cmocka_unit_test(missing_directories_are_made),
         cmocka_unit_test(a_real_file_system_of_48_mib_fills_up_and_goes_on_when_there_is_room),
-        cmocka_unit_test(files_of_version_1_open_and_hold_what_they_held),
+        cmocka_unit_test(files_of_version_2_open_and_hold_what_they_held),
         cmocka_unit_test(a_store_takes_far_more_than_its_memory),
     };
     tk_log_set_level(TK_LOG_ERROR + 1);
