@@ -88,7 +88,7 @@ def main():
     parser.epilog = f"WHAT, by default {' '.join(USUAL)}:\n{about}"
     parser.add_argument("what", nargs="*", metavar="WHAT")
     parser.add_argument("--spans", type=count_of, default="1M", help="of a load and of the store asked: 1M, 10M, 100M")
-    parser.add_argument("--runs", type=int, default=3, help="of each but `queries`, `crash` and `giant` [3]")
+    parser.add_argument("--runs", type=int, default=3, help="of each but `fill`, `queries`, `crash` and `giant` [3]")
     parser.add_argument("--seed", type=int, default=1, help="of the spans [1]")
     parser.add_argument("--seconds", type=int, default=60, help="of `quiet` [60]")
     parser.add_argument("--serve", default="", metavar="ARGS", help="more arguments of the server: --serve='--memory 64MiB'")
