@@ -22,7 +22,8 @@ def ingest_one(options, name, *arguments, cores=1):
     with Directory() as directory:
         server = Server(directory, options, cores)
         before = server.cpu_seconds()
-        got = load(server, "--spans", options.spans, "--seed", options.seed, *arguments)
+        got = load(server, "--spans", options.spans, "--seed", options.seed, "--connections", options.connections,
+                   *arguments)
         cpu_loaded = server.cpu_seconds() - before
         peak = server.status_mib("VmHWM")
         settling = server.settle()
