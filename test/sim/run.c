@@ -6,6 +6,7 @@
  * one has no faults, and must find everything.
  */
 #include "fail.h"
+#include "features.h"
 #include "heap.h"
 #include "sched.h"
 #include "world.h"
@@ -279,6 +280,7 @@ draw_range(struct world *world, const struct picture *picture)
 {
     struct rng *rng = &world->rng;
     struct tk_store_range range = {0};
+    range.want.lean = rng_one_in(rng, 4);
     if (picture->trace_count == 0 || rng_one_in(rng, 3))
         return range;
     const struct expected_trace *a = &picture->traces[rng_below(rng, picture->trace_count)];
@@ -295,6 +297,15 @@ draw_range(struct world *world, const struct picture *picture)
     return range;
 }
 
+static uint64_t
+draw_features(struct world *world)
+{
+    uint64_t features = 0;
+    for (uint64_t i = rng_below(&world->rng, 3); i > 0; i--)
+        features |= (uint64_t)1 << rng_below(&world->rng, FEATURE_COUNT);
+    return features;
+}
+
 static void
 op_scan(struct world *world)
 {
@@ -306,7 +317,9 @@ op_scan(struct world *world)
         rng_one_in(&world->rng, 2) ? UINT32_MAX : 1 + (uint32_t)rng_below(&world->rng, 20);
     sim_say("  scan p%u of %u traces%s", held.picture->project, held.picture->trace_count,
             range.after ? ", after a place" : "");
-    (void)check_scan(world, &held, &range, limit);
+    (void)check_scan(world, &held, &range, draw_features(world), limit);
+    if (rng_one_in(&world->rng, 3))
+        check_counts(world, &held);
     world_look_away(&held);
 }
 
@@ -319,12 +332,13 @@ op_pages(struct world *world)
     struct model_project *project = any_project(world);
     struct tk_store_range range = {0};
     uint32_t limit = 1 + (uint32_t)rng_below(&world->rng, 12);
+    uint64_t features = draw_features(world);
     sim_say("  pages of p%u, %u traces each", project->id, limit);
     for (bool more = true; more && world->store != NULL;) {
         struct held held = world_look(world, project);
         if (held.view == NULL)
             return;
-        more = check_scan(world, &held, &range, limit);
+        more = check_scan(world, &held, &range, features, limit);
         world_look_away(&held);
         if (more && rng_one_in(&world->rng, 2) && world->operations_left > 0)
             do_something(world);
@@ -375,7 +389,7 @@ op_look(struct world *world)
         return;
     struct tk_store_range range = draw_range(world, held->picture);
     sim_say("  look at a held view of p%u", held->picture->project);
-    (void)check_scan(world, held, &range, UINT32_MAX);
+    (void)check_scan(world, held, &range, draw_features(world), UINT32_MAX);
     find_some(world, held);
 }
 
@@ -550,6 +564,8 @@ life(void *arg)
         wait_for_all(world);
     if (world->last)
         check_directory(world);
+    if (world->last && world->damaged && !world->log_flipped && world->is.limits.disk_bytes == 0)
+        check_damage_is_reported(world);
     if (world->last && world->is.limits.retention_nano != 0 && !world->damaged)
         check_expiry(world);
     close_store(world);

@@ -63,15 +63,19 @@ uint64_t world_old_nano(const struct world *world);
 struct held world_look(struct world *world, struct model_project *project);
 void world_look_away(struct held *held);
 void check_find(struct world *world, const struct held *held, struct tk_trace_id id);
-/* Compares up to `limit` traces of the range; returns whether there may be more, and the last
-   one's place in *range. */
+/* Compares up to `limit` traces of the range that have each of `features` (features.h); returns
+   whether there may be more, and the last one's place in *range. */
 bool check_scan(struct world *world, const struct held *held, struct tk_store_range *range,
-                uint32_t limit);
+                uint64_t features, uint32_t limit);
+/* The store's counts against the spans of the picture. */
+void check_counts(struct world *world, const struct held *held);
 /* Every project, whole. */
 void check_all(struct world *world);
 /* What was in doubt when the process died: is it there? */
 void check_survivors(struct world *world);
 /* tk_embedded_check finds damage if and only if there is some. */
 void check_directory(struct world *world);
+/* What flipped bits have cost is told by the store and by the check. */
+void check_damage_is_reported(struct world *world);
 
 #endif
