@@ -54,11 +54,16 @@ may_judge(const struct world *world, const struct picture *picture)
     return !world_may_miss(world) || picture->all_optional;
 }
 
-uint64_t
-world_old_nano(const struct world *world)
+struct ages
+world_ages(const struct world *world)
 {
-    uint64_t retention_nano = world->is.limits.retention_nano;
-    return retention_nano != 0 ? sched_now() - retention_nano : 0;
+    uint64_t now = sched_now(), retention_nano = world->is.limits.retention_nano;
+    const struct tk_store_thinning *thinning = &world->is.thinning;
+    return (struct ages){
+        .expired_nano = retention_nano != 0 ? now - retention_nano : 0,
+        .thinned_nano = thinning->step_count > 0 ? now - thinning->steps[0].age_nano : 0,
+        .thin_threshold = thinning->steps[0].threshold,
+    };
 }
 
 static void
@@ -205,7 +210,7 @@ look(struct world *world, const struct model_project *project, bool may_miss)
     looking.batch = tk_batch_new();
     heap_resume();
     struct picture_options options = {.may_miss = may_miss || world_reads_failed(world),
-                                      .old_nano = world_old_nano(world),
+                                      .ages = world_ages(world),
                                       .states = states,
                                       .is_there = is_there,
                                       .arg = &looking};
@@ -488,6 +493,7 @@ check_all(struct world *world)
 static void
 settle_drop(struct looking *looking, struct model_project *project)
 {
+    struct ages ages = world_ages(looking->world);
     if (!project->drop_asked || project->lenient)
         return;
     project->drop_asked = false;
@@ -496,7 +502,7 @@ settle_drop(struct looking *looking, struct model_project *project)
         project->lenient =
             project->lenient || request->state == REQUEST_ACKED; /* until one tells */
         if (request->state != REQUEST_ACKED || model_has_twin(project, request) ||
-            request->copies[0].end_nano < world_old_nano(looking->world))
+            model_may_be_gone(&ages, request, &request->copies[0]))
             continue;
         bool there = is_there(looking, request);
         if (looking->excused || (!there && world_may_miss(looking->world)))
@@ -511,13 +517,14 @@ settle_drop(struct looking *looking, struct model_project *project)
 static void
 settle(struct looking *looking, struct model_project *project)
 {
+    struct ages ages = world_ages(looking->world);
     settle_drop(looking, project);
     for (uint32_t k = project->dropped; k < project->count; k++) {
         struct request *request = project->requests[k];
         if (request->state != REQUEST_ASKED && request->state != REQUEST_FAILED)
             continue;
         bool there = is_there(looking, request);
-        bool old = request->copies[0].end_nano < world_old_nano(looking->world);
+        bool old = model_may_be_gone(&ages, request, &request->copies[0]);
         if (!looking->excused && (there || (!old && !world_may_miss(looking->world))))
             request->state = there ? REQUEST_SEEN : REQUEST_GONE;
         request->doubtful = there && model_has_twin(project, request);

@@ -6,7 +6,10 @@
  */
 #include "store/store.h"
 
-enum { FEATURE_COUNT = 22 };
+enum {
+    FEATURE_COUNT = 22,
+    FEATURE_ERROR = 1 << 2, /* the bit of "status = error" */
+};
 
 const struct tk_filter *feature_filter(unsigned number);
 /* Bit i: filter i holds for the row. */

@@ -71,7 +71,7 @@ text_of(struct rng *rng, struct tk_batch *batch, const struct request_shape *sha
         char *big = tk_arena_alloc(&batch->arena, len);
         SIM_CHECK(big != NULL, "no memory for a big text");
         for (size_t i = 0; i < len; i++)
-            big[i] = (char)('a' + (rng_next(rng) >> 60));
+            big[i] = (char)('0' + (rng_next(rng) >> 58)); /* hardly to be compressed */
         return (tk_str){big, len};
     }
     if (kind < 6)

@@ -74,6 +74,17 @@ draw_faults(struct rng *rng, struct circumstances *is)
     is->any_faults = true;
 }
 
+/* What thinning keeps. */
+static bool
+has_error(void *arg, const struct tk_store_trace *trace)
+{
+    (void)arg;
+    for (uint32_t row = 0; row < trace->spans->span_count; row++)
+        if (trace->spans->status[row] == TK_STATUS_ERROR)
+            return true;
+    return false;
+}
+
 static void
 draw_weights(struct rng *rng, struct circumstances *is)
 {
@@ -112,8 +123,18 @@ draw(struct world *world)
     draw_weights(rng, is);
     if (rng_one_in(rng, 10))
         is->limits.retention_nano = ONE_OF(rng, 1, 12, 36) * 3600 * SECOND_NANO;
-    if (rng_one_in(rng, 20))
-        is->limits.disk_bytes = ONE_OF(rng, 1200, 2000, 4000) << 10;
+    if (rng_one_in(rng, 10)) {
+        is->thinning = (struct tk_store_thinning){
+            .steps = {{ONE_OF(rng, 1, 30) * 3600 * SECOND_NANO, TK_THIN_ALL / 4 * 3}},
+            .step_count = 1,
+            .want = {.lean = true},
+            .keep = has_error,
+        };
+    }
+    if (rng_one_in(rng, 20)) {
+        is->limits.disk_bytes = ONE_OF(rng, 1500, 2500) << 10;
+        is->shape.big_text_one_in = 5;
+    }
     is->crash_calls_max = ONE_OF(rng, 0, 30, 100, 300, 300, 1000, 3000);
     is->power_one_in = ONE_OF(rng, 1, 1, 2);
     is->flips_one_in = rng_one_in(rng, 15) ? 2 : 0;
@@ -408,13 +429,14 @@ op_stats(struct world *world)
 {
     struct tk_store_stats stats;
     struct tk_error err = {0};
+    bool log_failed = world->log_failed;
     tk_store_get_stats(world->store, &stats);
     enum tk_err code = tk_store_ready(world->store, &err);
     sim_say("  stats: %" PRIu64 " open spans, %" PRIu64 " segments, %" PRIu64 " damaged; ready: %s",
             stats.open_spans, stats.segments, stats.damaged_blocks, tk_err_text(code));
     SIM_CHECK(code == TK_OK || world_excuses(world, code), "ready: %s (%s)", tk_err_text(code),
               err.message);
-    SIM_CHECK(!world->log_failed || code != TK_OK, "ready after the log has failed");
+    SIM_CHECK(!log_failed || code != TK_OK, "ready after the log has failed");
     SIM_CHECK(stats.damaged_blocks == 0 || world_may_miss(world), "%" PRIu64 " damaged blocks",
               stats.damaged_blocks);
 }
@@ -429,8 +451,11 @@ op_check(struct world *world)
 static enum tk_err
 try_to_open(struct world *world, struct tk_error *err)
 {
-    struct tk_store_options options = {
-        .env = disk_env(), .dir = "data", .fsync = world->is.fsync, .memory = world->is.memory};
+    struct tk_store_options options = {.env = disk_env(),
+                                       .dir = "data",
+                                       .fsync = world->is.fsync,
+                                       .memory = world->is.memory,
+                                       .thinning = world->is.thinning};
     world->at_open = disk_counts();
     world->refused_at_open = heap_refused() + sched_create_failures();
     world->log_failed = false;
@@ -477,7 +502,12 @@ open_store(struct world *world)
 static void
 close_store(struct world *world)
 {
-    sim_say("close");
+    struct tk_store_stats stats;
+    tk_store_get_stats(world->store, &stats);
+    sim_say("close: %" PRIu64 " spans appended, %" PRIu64 " in %" PRIu64 " segments, %" PRIu64
+            " expired, %" PRIu64 " evicted, %" PRIu64 " thinned",
+            stats.spans_appended, stats.segment_spans, stats.segments, stats.expired.spans,
+            stats.evicted.spans, stats.thinned.spans);
     for (int i = 0; i < HELD_MAX; i++)
         if (world->held[i].view != NULL)
             world_look_away(&world->held[i]);

@@ -19,9 +19,10 @@ struct circumstances { /* drawn from the seed */
     bool any_faults;
     uint64_t memory_fails_one_in;
     struct tk_store_limits limits; /* set after each start */
-    uint64_t crash_calls_max;      /* 0: no crash */
-    uint64_t power_one_in;         /* of crashes; the others are kills */
-    uint64_t flips_one_in;         /* of starts; 0: never */
+    struct tk_store_thinning thinning;
+    uint64_t crash_calls_max; /* 0: no crash */
+    uint64_t power_one_in;    /* of crashes; the others are kills */
+    uint64_t flips_one_in;    /* of starts; 0: never */
     uint32_t operations;
     struct request_shape shape;
     uint32_t weights[16]; /* of operations */
@@ -57,8 +58,7 @@ bool world_run_refused(uint64_t n, bool forever);
 bool world_excuses(const struct world *world, enum tk_err code);
 /* May anything be missing, because it could not be read? */
 bool world_may_miss(const struct world *world);
-/* What ended before may be gone for its age; 0: nothing. */
-uint64_t world_old_nano(const struct world *world);
+struct ages world_ages(const struct world *world);
 /* A view and what it must show; NULL view: excused. */
 struct held world_look(struct world *world, struct model_project *project);
 void world_look_away(struct held *held);
