@@ -673,6 +673,9 @@ script(void *arg)
     op_check(world);
     sched_sleep(61ull * SECOND_NANO);
     op_pages(world);
+    op_append(world);
+    op_reopen(world);
+    op_scan(world);
     close_store(world);
 }
 
