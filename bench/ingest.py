@@ -1,10 +1,11 @@
 """What comes in: spans a second, CPU and bytes of a span, an ordinary day, starts."""
 
 import json
+import os
 import re
+import shutil
 import subprocess
 import time
-from pathlib import Path
 
 from server import BUILD, SERVER_CORE, Directory, Server, disk_bytes, load, output, sections, start_load, tool
 
@@ -22,7 +23,8 @@ def ingest_one(options, name, *arguments, cores=1):
     with Directory() as directory:
         server = Server(directory, options, cores)
         before = server.cpu_seconds()
-        got = load(server, "--spans", options.spans, "--seed", options.seed, *arguments)
+        got = load(server, "--spans", options.spans, "--seed", options.seed, "--connections", options.connections,
+                   *arguments)
         cpu_loaded = server.cpu_seconds() - before
         peak = server.status_mib("VmHWM")
         settling = server.settle()
@@ -108,23 +110,36 @@ def start(options):
         return {"start to ready ms, empty directory": server.ready_seconds * 1000}
 
 
+def keep_log(directory, kept, stop_bytes, deadline):
+    """Links every log file as it comes, before it is sealed and deleted, until there are so many bytes."""
+    while time.monotonic() < deadline:
+        for path in (directory / "log").glob("*.log"):
+            if not (kept / path.name).exists():
+                os.link(path, kept / path.name)
+        if sum(path.stat().st_size for path in kept.iterdir()) >= stop_bytes:
+            return
+        time.sleep(0.01)
+    raise SystemExit("bench: the log did not grow")
+
+
 def crash(options):
-    """start after kill -9 with 1 GiB of log, or as much as there ever is before it is sealed"""
-    with Directory() as directory:
+    """start after kill -9 with 1 GiB of log, of which nothing was sealed yet"""
+    with Directory() as folder:
+        directory, crashed = folder / "data", folder / "crashed"
+        (crashed / "log").mkdir(parents=True)
         server = Server(directory, options)
-        pouring = start_load(server, "--seconds", CRASH_SECONDS, "--seed", options.seed)
-        deadline, log = time.monotonic() + CRASH_SECONDS - 1, 0
-        while time.monotonic() < deadline and log < LOG_BYTES:
-            time.sleep(0.1)
-            log = disk_bytes(directory).get("log", 0)
+        pouring = start_load(server, "--seconds", CRASH_SECONDS, "--seed", options.seed, quiet=True)
+        keep_log(directory, crashed / "log", LOG_BYTES, time.monotonic() + CRASH_SECONDS)
         server.kill()
         pouring.communicate()  # it says that its server went away
-        log = disk_bytes(directory)["log"]
-        server = Server(directory, options)
-        replayed = server.metrics()["store_replayed_spans"]
+        for path in directory.glob("accounts.db*"):
+            shutil.copy(path, crashed)
+        log = disk_bytes(crashed)["log"]
+        server = Server(crashed, options)
+        replayed, peak = server.metrics()["store_replayed_spans"], server.status_mib("VmHWM")
         server.stop()
         return {"start after kill -9: log MiB": log / (1 << 20), "start after kill -9: spans replayed": replayed,
-                "start after kill -9: seconds": server.ready_seconds,
+                "start after kill -9: seconds": server.ready_seconds, "start after kill -9: peak RSS MiB": peak,
                 "start after kill -9: seconds per GiB of log": server.ready_seconds / log * (1 << 30)}
 
 

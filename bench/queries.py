@@ -192,6 +192,8 @@ def ask_all(server, directory, name, sent, spans):
         "search, unique value": lambda: unique_value(server, sent),
         "search, common value, newest 20": lambda: newest(server),
         "search, newest 20 of all": lambda: search(server, "{ }", 20),
+        "search, failed below the gateway, newest 20":
+            lambda: search(server, f'{{ resource.service.name = "{SERVICE}" }} >> {{ status = error }}', 20),
         "search, duration > 250ms, newest 20": lambda: search(server, "{ duration > 250ms }", 20),
         "count by service": lambda: grouped(server, "{ } | count_over_time() by (resource.service.name)", bounds, spans),
         "p95 by service":
@@ -239,5 +241,12 @@ def queries(options):
         return measure(options, directory)
 
 
-queries.once = True
-MEASUREMENTS = {"queries": queries}
+def fill(options):
+    """only make the store that `queries --store DIR` will ask"""
+    if not options.store:
+        raise SystemExit("bench: fill: say --store DIR")
+    return built(options, options.store, f"{size_name(options.spans)} store")["figures"]
+
+
+fill.once = queries.once = True
+MEASUREMENTS = {"fill": fill, "queries": queries}

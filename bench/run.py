@@ -77,7 +77,7 @@ def table(lines, options, load_before):
     return "\n".join([
         f"Machine: {machine()}, Linux {platform.release()}",
         f"Commit: {commit()}. {time.strftime('%Y-%m-%d %H:%M')}.",
-        f"Knobs: --runs {options.runs} --seed {options.seed} --seconds {options.seconds} --serve '{options.serve}'. Load average before: {load_before:.1f}.", "",
+        f"Knobs: --runs {options.runs} --seed {options.seed} --seconds {options.seconds} --connections {options.connections} --serve '{options.serve}'. Load average before: {load_before:.1f}.", "",
         "| what | median | smallest | largest | to last recorded |", "|---|---|---|---|---|", *lines]) + "\n"
 
 
@@ -88,9 +88,10 @@ def main():
     parser.epilog = f"WHAT, by default {' '.join(USUAL)}:\n{about}"
     parser.add_argument("what", nargs="*", metavar="WHAT")
     parser.add_argument("--spans", type=count_of, default="1M", help="of a load and of the store asked: 1M, 10M, 100M")
-    parser.add_argument("--runs", type=int, default=3, help="of each but `queries`, `crash` and `giant` [3]")
+    parser.add_argument("--runs", type=int, default=3, help="of each but `fill`, `queries`, `crash` and `giant` [3]")
     parser.add_argument("--seed", type=int, default=1, help="of the spans [1]")
     parser.add_argument("--seconds", type=int, default=60, help="of `quiet` [60]")
+    parser.add_argument("--connections", type=int, default=8, help="of the load [8]")
     parser.add_argument("--serve", default="", metavar="ARGS", help="more arguments of the server: --serve='--memory 64MiB'")
     parser.add_argument("--store", type=Path, metavar="DIR", help="where `queries` keeps its store, or has it already")
     parser.add_argument("--record", metavar="NAME", help="keep the table as bench/results/DATE-NAME.md; more runs of a day add to it")

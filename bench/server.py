@@ -88,11 +88,11 @@ class Server:
         self.process.stdout.close()
 
 
-def tool(*command):
-    """Starts one of our programs on the load's core."""
+def tool(*command, quiet=False):
+    """Starts one of our programs on the load's core; a quiet one may fail."""
     program, *arguments = command
     return subprocess.Popen(["taskset", "-c", str(LOAD_CORE), str(BUILD / program), *map(str, arguments)],
-                            stdout=subprocess.PIPE)
+                            stdout=subprocess.PIPE, stderr=subprocess.DEVNULL if quiet else None)
 
 
 def output(process):
@@ -102,8 +102,8 @@ def output(process):
     return out
 
 
-def start_load(server, *arguments):
-    return tool("tracekit", "bench", "--server", server.url, "--json", *arguments)
+def start_load(server, *arguments, quiet=False):
+    return tool("tracekit", "bench", "--server", server.url, "--json", *arguments, quiet=quiet)
 
 
 def load(server, *arguments):

@@ -18,8 +18,10 @@ struct tk_api_options {
     struct tk_store *store;
     struct tk_account *account;
     struct tk_env *env;
-    bool dev;        /* --dev: loopback requests need no key and belong to project `default` */
-    size_t body_max; /* --max-body, bytes after decompression */
+    bool dev;            /* --dev: loopback requests need no key and belong to project `default` */
+    size_t body_max;     /* --max-body, bytes after decompression */
+    uint64_t query_nano; /* --query-timeout: the time of one query; 0: params.h's default */
+    size_t query_memory; /* --query-memory: bytes of one query; 0: traceql.h's default */
 };
 
 enum tk_err tk_api_new(const struct tk_api_options *options, struct tk_api **ret_api,
@@ -98,11 +100,12 @@ void tk_reply_problem(struct tk_call *call, int status, const char *title, const
 void tk_reply_error(struct tk_call *call, enum tk_err code, const struct tk_error *err);
 
 /* The routes, one file each; listed in routes.c. */
-void tk_route_traces(struct tk_call *call);     /* traces.c */
-void tk_route_trace(struct tk_call *call);      /* traces.c */
-void tk_route_services(struct tk_call *call);   /* services.c */
-void tk_route_operations(struct tk_call *call); /* services.c */
-void tk_route_tags(struct tk_call *call);       /* tags.c */
-void tk_route_tag_values(struct tk_call *call); /* tags.c */
+void tk_route_traces(struct tk_call *call);        /* traces.c */
+void tk_route_trace(struct tk_call *call);         /* traces.c */
+void tk_route_metrics_query(struct tk_call *call); /* metrics_query.c */
+void tk_route_services(struct tk_call *call);      /* services.c */
+void tk_route_operations(struct tk_call *call);    /* services.c */
+void tk_route_tags(struct tk_call *call);          /* tags.c */
+void tk_route_tag_values(struct tk_call *call);    /* tags.c */
 
 #endif

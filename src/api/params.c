@@ -46,8 +46,8 @@ tk_param_times(struct tk_call *call, uint64_t *ret_begin_nano, uint64_t *ret_end
     return true;
 }
 
-static void
-reply_query_problem(struct tk_call *call, const struct tk_query_error *error)
+void
+tk_reply_bad_query(struct tk_call *call, const char *title, const struct tk_query_error *error)
 {
     struct tk_buf body;
     struct tk_json_writer json;
@@ -55,7 +55,7 @@ reply_query_problem(struct tk_call *call, const struct tk_query_error *error)
     tk_json_writer_init(&json, &body);
     tk_json_object(&json);
     tk_json_key(&json, TK_STR("title"));
-    tk_json_string(&json, TK_STR("Bad query"));
+    tk_json_string(&json, tk_str_from(title));
     tk_json_key(&json, TK_STR("status"));
     tk_json_int(&json, 400);
     tk_json_key(&json, TK_STR("detail"));
@@ -77,26 +77,93 @@ tk_param_query(struct tk_call *call, struct tk_arena *arena, struct tk_query **r
     tk_str text = tk_request_param(call->request, TK_STR("q"));
     enum tk_err result = tk_query_parse(text, arena, ret_query, &error);
     if (result == TK_ERR_INPUT)
-        reply_query_problem(call, &error);
+        tk_reply_bad_query(call, "Bad query", &error);
     else if (result != TK_OK)
         tk_reply_error(call, result, NULL);
     return result == TK_OK;
+}
+
+bool
+tk_param_trace_query(struct tk_call *call, struct tk_arena *arena, struct tk_query **ret_query)
+{
+    struct tk_query_error error = {.detail = "this query gives numbers over time, not traces",
+                                   .expected = TK_STR("the end; GET /api/v1/metrics takes it")};
+    if (!tk_param_query(call, arena, ret_query))
+        return false;
+    if (!tk_query_is_metrics(*ret_query, &error.position))
+        return true;
+    tk_query_release(*ret_query);
+    tk_reply_bad_query(call, "Bad query", &error);
+    return false;
+}
+
+static uint64_t
+query_nano(const struct tk_call *call)
+{
+    uint64_t nano = tk_api_options(call->api)->query_nano;
+    return nano != 0 ? nano : (uint64_t)TK_QUERY_SECONDS_DEFAULT * 1000000000;
 }
 
 uint64_t
 tk_query_deadline(const struct tk_call *call)
 {
     struct tk_env *env = tk_api_options(call->api)->env;
-    return env->mono_nano(env) + (uint64_t)TK_QUERY_SECONDS_MAX * 1000000000;
+    return env->mono_nano(env) + query_nano(call);
+}
+
+size_t
+tk_query_memory(const struct tk_call *call)
+{
+    size_t memory = tk_api_options(call->api)->query_memory;
+    return memory != 0 ? memory : (size_t)TK_QUERY_MEMORY_MAX;
+}
+
+/* Which budget is used up, how large it is, and how to need less of it. */
+static void
+reply_budget(struct tk_call *call, int status, const char *budget, uint64_t limit,
+             const char *detail)
+{
+    struct tk_buf body;
+    struct tk_json_writer json;
+    tk_buf_init(&body, PROBLEM_SIZE_MAX);
+    tk_json_writer_init(&json, &body);
+    tk_json_object(&json);
+    tk_json_key(&json, TK_STR("title"));
+    tk_json_string(&json,
+                   status == 503 ? TK_STR("Query took too long") : TK_STR("Query too costly"));
+    tk_json_key(&json, TK_STR("status"));
+    tk_json_int(&json, status);
+    tk_json_key(&json, TK_STR("detail"));
+    tk_json_string(&json, tk_str_from(detail));
+    tk_json_key(&json, TK_STR("budget"));
+    tk_json_string(&json, tk_str_from(budget));
+    if (limit > 0) {
+        tk_json_key(&json, TK_STR("limit"));
+        tk_json_uint_string(&json, limit);
+    }
+    tk_json_object_end(&json);
+    if (status == 503)
+        tk_reply_header(call, TK_STR("Retry-After"), TK_STR("1"));
+    tk_reply(call, status, TK_STR("application/problem+json"), &body);
+}
+
+void
+tk_reply_query_failed(struct tk_call *call, const struct tk_query *query, enum tk_err code,
+                      const struct tk_error *err)
+{
+    bool regex = query != NULL && tk_query_hit(query) == TK_BUDGET_REGEX;
+    if (code == TK_ERR_LIMIT && regex)
+        reply_budget(call, 400, "steps", 0, err->message);
+    else if (code == TK_ERR_LIMIT)
+        reply_budget(call, 400, "memory", tk_query_memory(call), err->message);
+    else if (code == TK_ERR_TIMEOUT)
+        reply_budget(call, 503, "time", query_nano(call), err->message);
+    else
+        tk_reply_error(call, code, err);
 }
 
 void
 tk_reply_query_error(struct tk_call *call, enum tk_err code, const struct tk_error *err)
 {
-    if (code == TK_ERR_LIMIT)
-        tk_reply_problem(call, 400, "Query too costly", "%s", err->message);
-    else if (code == TK_ERR_TIMEOUT)
-        tk_reply_problem(call, 503, "Query took too long", "%s", err->message);
-    else
-        tk_reply_error(call, code, err);
+    tk_reply_query_failed(call, NULL, code, err);
 }

@@ -9,7 +9,7 @@
 
 enum {
     TK_LIMIT_MAX = 1000,
-    TK_QUERY_SECONDS_MAX = 30, /* of one scan; then 503, never half an answer */
+    TK_QUERY_SECONDS_DEFAULT = 30, /* of one query; then 503, never half an answer */
 };
 
 /* ?limit=, 1 to TK_LIMIT_MAX. */
@@ -19,9 +19,20 @@ bool tk_param_times(struct tk_call *call, uint64_t *ret_begin_nano, uint64_t *re
                     bool *ret_empty);
 /* ?q=: the caller releases the query. A wrong one is answered with its position. */
 bool tk_param_query(struct tk_call *call, struct tk_arena *arena, struct tk_query **ret_query);
+/* The same where a metrics query (| rate()) is wrong. */
+bool tk_param_trace_query(struct tk_call *call, struct tk_arena *arena,
+                          struct tk_query **ret_query);
 
+/* The budgets of one query: when it must have ended (of env->mono_nano), bytes. */
 uint64_t tk_query_deadline(const struct tk_call *call);
-/* Answers an error of a search or a catalog. */
+size_t tk_query_memory(const struct tk_call *call);
+
+/* 400: what is wrong in a text that the caller gave, where, and what would be right. */
+void tk_reply_bad_query(struct tk_call *call, const char *title,
+                        const struct tk_query_error *error);
+/* Answers an error of a search, metrics or a catalog; of a budget with its name and size. */
+void tk_reply_query_failed(struct tk_call *call, const struct tk_query *query, enum tk_err code,
+                           const struct tk_error *err);
 void tk_reply_query_error(struct tk_call *call, enum tk_err code, const struct tk_error *err);
 
 #endif

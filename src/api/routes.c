@@ -36,6 +36,10 @@ const struct tk_route tk_routes[] = {
      "view rows_offset rows_limit ids project", NULL, "200 Columns"},
     {"GET", "/api/v1/traces/{traceId}/spans/{spanId}", READ, tk_route_trace_span, NULL,
      "One span with its resource and scope", "project", NULL, "200 SingleSpan"},
+    {"GET", "/api/v1/metrics", READ, tk_route_metrics_query, NULL,
+     "Numbers over time of the spans that a query selects: rate, errors, latencies, or what its "
+     "function says",
+     "q metrics_start metrics_end step by project", NULL, "200 Metrics"},
     {"GET", "/api/v1/services", READ, tk_route_services, NULL, "The services seen",
      "q start end project", NULL, "200 ServiceList"},
     {"GET", "/api/v1/services/{name}/operations", READ, tk_route_operations, NULL,

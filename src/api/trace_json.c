@@ -230,6 +230,11 @@ span_rest_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32
     attributes_json(json, trace, trace->attrs[row]);
     events_json(json, trace, trace->events[row]);
     links_json(json, trace, trace->links[row]);
+}
+
+static void
+span_dropped_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t row)
+{
     optional_uint(json, "droppedAttributesCount", trace->dropped_attrs[row]);
     optional_uint(json, "droppedEventsCount", trace->dropped_events[row]);
     optional_uint(json, "droppedLinksCount", trace->dropped_links[row]);
@@ -247,6 +252,7 @@ span_json(struct tk_json_writer *json, const struct tk_batch *trace, const struc
     span_rest_json(json, trace, row);
     member_uint(json, "resource", trace->resource[row]);
     member_uint(json, "scope", trace->scope[row]);
+    span_dropped_json(json, trace, row);
     tk_json_object_end(json);
 }
 
@@ -357,5 +363,6 @@ tk_span_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t
     resource_json(json, trace, &trace->resources[trace->resource[row]]);
     key(json, "scope");
     scope_json(json, trace, &trace->scopes[trace->scope[row]]);
+    span_dropped_json(json, trace, row);
     tk_json_object_end(json);
 }

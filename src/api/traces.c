@@ -86,7 +86,7 @@ answer_list(struct tk_call *call, const struct tk_search *terms, bool empty)
     tk_arena_release(&list.arena);
     if (result != TK_OK) {
         tk_buf_release(&body);
-        tk_reply_query_error(call, result, &err);
+        tk_reply_query_failed(call, terms->query, result, &err);
         return;
     }
     tk_json_array_end(&list.json);
@@ -113,8 +113,10 @@ tk_route_traces(struct tk_call *call)
     tk_arena_init(&arena, ARENA_CHUNK, ARENA_MAX);
     if (tk_param_limit(call, LIMIT_DEFAULT, &terms.limit) &&
         tk_param_times(call, &terms.begin_nano, &terms.end_nano, &empty) &&
-        param_cursor(call, &cursor, &terms.after) && tk_param_query(call, &arena, &terms.query)) {
+        param_cursor(call, &cursor, &terms.after) &&
+        tk_param_trace_query(call, &arena, &terms.query)) {
         terms.deadline_nano = tk_query_deadline(call);
+        terms.memory = tk_query_memory(call);
         answer_list(call, &terms, empty);
         tk_query_release(terms.query);
     }

@@ -20,6 +20,7 @@
 
 struct tk_file {
     int fd;
+    bool direct; /* writes go around the page cache */
     char path[]; /* for messages */
 };
 
@@ -101,6 +102,7 @@ wrap(int fd, const char *path, tk_file **ret_file, struct tk_error *err)
         return tk_error_set(err, TK_ERR_MEMORY, "open %s: out of memory", path);
     }
     file->fd = fd;
+    file->direct = false;
     memcpy(file->path, path, size);
     *ret_file = file;
     return TK_OK;
@@ -131,6 +133,31 @@ host_close(struct tk_env *env, tk_file *file)
     free(file);
 }
 
+static bool
+set_direct(tk_file *file, bool direct)
+{
+    int flags = fcntl(file->fd, F_GETFL);
+    file->direct = flags >= 0 && direct;
+    return flags >= 0 &&
+           fcntl(file->fd, F_SETFL, direct ? flags | O_DIRECT : flags & ~O_DIRECT) == 0;
+}
+
+/* A transfer that is not aligned, or a disk that cannot after all: as an ordinary file then. */
+static bool
+go_through_cache(tk_file *file)
+{
+    return file->direct && set_direct(file, false);
+}
+
+/* A file system that cannot (an older tmpfs) says so, and all stays as it was. */
+static void
+host_write_around_cache(struct tk_env *env, tk_file *file)
+{
+    (void)env;
+    if (!set_direct(file, true))
+        file->direct = false;
+}
+
 static enum tk_err
 host_read_at(struct tk_env *env, tk_file *file, void *bytes, size_t size, uint64_t offset,
              struct tk_error *err)
@@ -139,6 +166,8 @@ host_read_at(struct tk_env *env, tk_file *file, void *bytes, size_t size, uint64
     for (char *at = bytes; size > 0;) {
         ssize_t got = pread(file->fd, at, size, (off_t)offset);
         if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0 && errno == EINVAL && go_through_cache(file))
             continue;
         if (got < 0)
             return fail(err, "read", file->path);
@@ -160,6 +189,8 @@ host_write_at(struct tk_env *env, tk_file *file, const void *bytes, size_t size,
     for (const char *at = bytes; size > 0;) {
         ssize_t put = pwrite(file->fd, at, size, (off_t)offset);
         if (put < 0 && errno == EINTR)
+            continue;
+        if (put < 0 && errno == EINVAL && go_through_cache(file))
             continue;
         if (put < 0)
             return fail(err, "write", file->path);
@@ -308,6 +339,7 @@ tk_env_host(void)
         .close = host_close,
         .read_at = host_read_at,
         .write_at = host_write_at,
+        .write_around_cache = host_write_around_cache,
         .sync = host_sync,
         .size = host_size,
         .truncate = host_truncate,

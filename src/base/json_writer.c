@@ -218,6 +218,10 @@ tk_json_double(struct tk_json_writer *json, double value)
         tk_json_string(json, tk_str_from(name));
         return;
     }
+    if (value == 0 && signbit(value)) { /* "-0" is an integer to some readers, and loses its sign */
+        tk_json_raw(json, TK_STR("-0.0"));
+        return;
+    }
     char text[40];
     /* %g drops trailing zeros, so 15 digits are short enough to begin with - but for numbers that
        have fewer of them; 17 always read back equal. */

@@ -170,7 +170,7 @@ enum tk_ql_metric {
     TK_QL_HISTOGRAM_OVER_TIME,
 };
 
-enum { TK_QL_QUANTILES_MAX = 16 };
+enum { TK_QL_QUANTILES_MAX = 16, TK_QL_BY_MAX = 8 };
 
 /* What is done with the series: topk(number), bottomk(number), or a comparison of each value. */
 struct tk_ql_second {
@@ -197,6 +197,7 @@ struct tk_query {
     struct tk_ql_node *root;
     struct tk_ql_metrics *metrics; /* NULL: a query for traces */
     size_t metrics_position;       /* byte of the text where the function stands */
+    struct tk_ql_node *by;         /* groups asked for beside the text: operands, siblings */
     struct tk_ql_operand *attributes;
     struct tk_ql_node *regexes;
     uint32_t aggregate_count;

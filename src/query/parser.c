@@ -238,14 +238,17 @@ parse_spansets(struct tk_ql_parser *parser, struct tk_ql_node **ret_node)
 
 /* ---- stages ---- */
 
-/* "(" fields ")" as siblings. */
+/* "(" fields ")" as siblings, `max` at most. */
 static enum tk_err
-parse_fields(struct tk_ql_parser *parser, struct tk_ql_node **ret_first)
+parse_fields(struct tk_ql_parser *parser, size_t max, struct tk_ql_node **ret_first)
 {
     struct tk_ql_node *last = NULL;
+    size_t count = 0;
     enum tk_err result = tk_ql_take(parser, TK_QL_TOKEN_OPEN_PAREN, "(");
     while (result == TK_OK) {
         struct tk_ql_node *field;
+        if (count++ == max)
+            return tk_ql_unexpected(parser, "fewer of them");
         if ((result = tk_ql_parse_field(parser, &field)) != TK_OK)
             return result;
         if (last == NULL)
@@ -304,7 +307,7 @@ parse_stage(struct tk_ql_parser *parser, struct tk_ql_node **ret_node)
         if ((result = tk_ql_advance(parser)) != TK_OK)
             return result;
         result = node->type == TK_QL_NODE_BY       ? parse_by(parser, node)
-                 : node->type == TK_QL_NODE_SELECT ? parse_fields(parser, &node->child)
+                 : node->type == TK_QL_NODE_SELECT ? parse_fields(parser, SIZE_MAX, &node->child)
                                                    : parse_coalesce(parser);
     }
     if (result != TK_OK)
@@ -351,6 +354,23 @@ parse_pipeline(struct tk_ql_parser *parser, struct tk_ql_node **ret_node)
 
 /* ---- metrics ---- */
 
+/* A share of all; `.95` too, which elsewhere is an attribute. */
+static enum tk_err
+parse_share(struct tk_ql_parser *parser, double *ret_share)
+{
+    struct tk_ql_value value;
+    tk_str raw = parser->token.raw;
+    if (parser->token.type != TK_QL_TOKEN_WORD || raw.len < 2 || raw.ptr[0] != '.')
+        return tk_ql_parse_number(parser, ret_share);
+    tk_str text = tk_arena_printf(parser->query->arena, "0%.*s", TK_STR_ARG(raw));
+    if (text.ptr == NULL)
+        return TK_ERR_MEMORY;
+    if (!tk_ql_number(text, &value) || value.type != TK_QL_FLOAT)
+        return tk_ql_unexpected(parser, "a number from 0 to 1");
+    *ret_share = value.d;
+    return tk_ql_advance(parser);
+}
+
 static enum tk_err
 parse_quantiles(struct tk_ql_parser *parser, struct tk_ql_metrics *metrics)
 {
@@ -360,7 +380,7 @@ parse_quantiles(struct tk_ql_parser *parser, struct tk_ql_metrics *metrics)
             return result;
         size_t position = tk_ql_position(parser, parser->token.raw);
         double share;
-        if ((result = tk_ql_parse_number(parser, &share)) != TK_OK)
+        if ((result = parse_share(parser, &share)) != TK_OK)
             return result;
         if (!(share >= 0 && share <= 1))
             return tk_ql_fail(parser->error, parser->lexer.text, position, "a number from 0 to 1",
@@ -405,7 +425,7 @@ parse_function(struct tk_ql_parser *parser, struct tk_ql_metrics *metrics)
         return TK_OK;
     if ((result = tk_ql_advance(parser)) != TK_OK)
         return result;
-    return parse_fields(parser, &metrics->by);
+    return parse_fields(parser, TK_QL_BY_MAX, &metrics->by);
 }
 
 static enum tk_err
@@ -447,6 +467,9 @@ parse_metrics(struct tk_ql_parser *parser)
         return TK_ERR_MEMORY;
     query->metrics_position = tk_ql_position(parser, parser->token.raw);
     enum tk_err result = parse_function(parser, query->metrics);
+    if (result == TK_OK && query->metrics->metric == TK_QL_HISTOGRAM_OVER_TIME &&
+        parser->token.type != TK_QL_TOKEN_END && !is_word(parser, "with"))
+        return tk_ql_unexpected(parser, "the end of the query");
     link = &query->metrics->second;
     while (result == TK_OK &&
            (parser->token.type == TK_QL_TOKEN_PIPE || parser->token.type == TK_QL_TOKEN_COMPARE)) {

@@ -576,8 +576,8 @@ tk_plan_make(struct tk_query *query, struct tk_plan *ret_plan)
     want_node(&planner, query->root);
     if (query->metrics != NULL && query->metrics->field != NULL)
         want_node(&planner, query->metrics->field);
-    for (struct tk_ql_node *by = query->metrics != NULL ? query->metrics->by : NULL; by != NULL;
-         by = by->next)
+    for (struct tk_ql_node *by = query->metrics != NULL ? query->metrics->by : query->by;
+         by != NULL; by = by->next)
         want_node(&planner, by);
     plan_spansets(&planner, query->root, &filters, true);
     if (planner.status != TK_OK)

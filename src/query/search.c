@@ -36,12 +36,17 @@ tk_cursor_parse(tk_str text, struct tk_cursor *ret_cursor)
 }
 
 static enum tk_err
-explain(enum tk_err code, struct tk_error *err)
+explain(const struct tk_search *search, enum tk_err code, struct tk_error *err)
 {
-    if (code == TK_ERR_LIMIT)
-        return tk_error_set(err, code, "a regular expression of the query takes too many steps");
+    enum tk_query_budget hit = tk_query_hit(search->query);
     if (code == TK_ERR_TIMEOUT)
         return tk_error_set(err, code, "the search took too long; ask for a shorter span of time");
+    if (code == TK_ERR_LIMIT && hit == TK_BUDGET_REGEX)
+        return tk_error_set(err, code, "a regular expression of the query takes too many steps");
+    if (code == TK_ERR_LIMIT && hit == TK_BUDGET_MEMORY)
+        return tk_error_set(err, code,
+                            "a trace is too long for the memory of one query; ask for fewer of "
+                            "its spans first: { ... } | by( )");
     return code;
 }
 
@@ -77,7 +82,7 @@ find_one(struct tk_store_view *view, const struct tk_search *search, const struc
     enum tk_err result =
         tk_store_find(view, trace.id, search->lean ? &plan->want : NULL, spans, err);
     if (result == TK_OK)
-        result = explain(tk_query_matches(search->query, spans, &matches), err);
+        result = explain(search, tk_query_matches(search->query, spans, &matches), err);
     if (result == TK_OK && matches) {
         trace.spans = spans;
         tk_trace_times(spans, &trace.start_nano, &trace.end_nano);
@@ -100,11 +105,11 @@ filter(struct tk_store_scan *scan, const struct tk_search *search, struct tk_cur
     for (;;) {
         bool matches = false;
         if (is_expired((void *)(uintptr_t)search))
-            return explain(TK_ERR_TIMEOUT, err);
+            return explain(search, TK_ERR_TIMEOUT, err);
         if ((result = tk_store_scan_next(scan, &trace, err)) != TK_OK)
-            return result == TK_ERR_END ? TK_OK : explain(result, err);
+            return result == TK_ERR_END ? TK_OK : explain(search, result, err);
         if ((result = tk_query_matches(search->query, trace.spans, &matches)) != TK_OK)
-            return explain(result, err);
+            return explain(search, result, err);
         if (!matches)
             continue;
         if (search->limit != 0 && found == search->limit) {
@@ -118,37 +123,48 @@ filter(struct tk_store_scan *scan, const struct tk_search *search, struct tk_cur
     }
 }
 
-enum tk_err
-tk_search_run(struct tk_store_view *view, const struct tk_search *search,
-              struct tk_cursor *ret_last, bool *ret_more, struct tk_error *err)
+static enum tk_err
+run(struct tk_store_view *view, const struct tk_search *search, const struct tk_plan *plan,
+    struct tk_cursor *ret_last, bool *ret_more, struct tk_error *err)
 {
-    struct tk_plan plan;
     struct tk_store_scan *scan;
-    enum tk_err result = tk_plan_make(search->query, &plan);
-    *ret_more = false;
-    if (result != TK_OK)
-        return result;
-    if (plan.one_trace)
-        return find_one(view, search, &plan, ret_last, err);
     struct tk_store_range range = {
         .begin_nano = search->begin_nano,
         .end_nano = search->end_nano,
-        .filters = plan.filters,
-        .filter_count = plan.filter_count,
+        .ended_nano = search->ended_nano,
+        .filters = plan->filters,
+        .filter_count = plan->filter_count,
         .expired = is_expired,
         .expired_arg = (void *)(uintptr_t)search,
     };
     if (search->lean)
-        range.want = plan.want;
+        range.want = plan->want;
     if (search->after != NULL) {
         range.after = true;
         range.after_start_nano = search->after->start_nano;
         range.after_id = search->after->id;
     }
-    result = tk_store_scan_open(view, &range, &scan, err);
+    enum tk_err result = tk_store_scan_open(view, &range, &scan, err);
     if (result != TK_OK)
-        return explain(result, err);
+        return explain(search, result, err);
     result = filter(scan, search, ret_last, ret_more, err);
     tk_store_scan_close(scan);
+    return result;
+}
+
+enum tk_err
+tk_search_run(struct tk_store_view *view, const struct tk_search *search,
+              struct tk_cursor *ret_last, bool *ret_more, struct tk_error *err)
+{
+    struct tk_plan plan;
+    size_t memory = search->memory != 0 ? search->memory : (size_t)TK_QUERY_MEMORY_MAX;
+    enum tk_err result = tk_plan_make(search->query, &plan);
+    *ret_more = false;
+    if (result != TK_OK)
+        return result;
+    tk_query_set_budget(search->query, memory, is_expired, (void *)(uintptr_t)search);
+    result = plan.one_trace ? find_one(view, search, &plan, ret_last, err)
+                            : run(view, search, &plan, ret_last, ret_more, err);
+    tk_query_set_budget(search->query, memory, NULL, NULL);
     return result;
 }

@@ -6,7 +6,7 @@
 #include "query/lexer.h"
 #include "query/names.h"
 
-enum { SCRATCH_CHUNK = 4096, SCRATCH_MAX = 1 << 30 };
+enum { SCRATCH_CHUNK = 4096 };
 
 static tk_str
 trim(tk_str text)
@@ -108,7 +108,7 @@ tk_query_parse(tk_str text, struct tk_arena *arena, struct tk_query **ret_query,
     if (query == NULL)
         return TK_ERR_MEMORY;
     query->arena = arena;
-    tk_arena_init(&query->scratch, SCRATCH_CHUNK, SCRATCH_MAX);
+    tk_arena_init(&query->scratch, SCRATCH_CHUNK, TK_QUERY_MEMORY_MAX);
     tk_str copy = tk_arena_copy(arena, text); /* the query must not depend on the caller's bytes */
     if (copy.ptr == NULL)
         return TK_ERR_MEMORY;

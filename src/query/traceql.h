@@ -12,7 +12,11 @@
  */
 #include "trace/batch.h"
 
-enum { TK_QUERY_TEXT_MAX = 16384, TK_QUERY_DEPTH_MAX = 64 };
+enum {
+    TK_QUERY_TEXT_MAX = 16384,
+    TK_QUERY_DEPTH_MAX = 64,
+    TK_QUERY_MEMORY_MAX = 256 << 20, /* bytes that deciding on one trace may take */
+};
 
 struct tk_query; /* lives in the arena it was parsed into */
 
@@ -38,8 +42,9 @@ bool tk_query_is_metrics(const struct tk_query *query, size_t *ret_position);
 bool tk_query_has_fields(const struct tk_query *query);
 
 /*
- * Budgets of a run over one trace [1 GiB, no end of time].  `expired` is asked now and then.
- * What runs out of one fails with TK_ERR_LIMIT or TK_ERR_TIMEOUT, and tk_query_hit says which.
+ * Budgets of a run over one trace [TK_QUERY_MEMORY_MAX, no end of time].  `expired` is asked now
+ * and then. What runs out of one fails with TK_ERR_LIMIT or TK_ERR_TIMEOUT, and tk_query_hit says
+ * which.
  */
 enum tk_query_budget {
     TK_BUDGET_NONE,

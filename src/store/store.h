@@ -157,6 +157,9 @@ enum tk_err tk_store_find(struct tk_store_view *view, struct tk_trace_id id,
  */
 struct tk_store_range {
     uint64_t begin_nano, end_nano; /* end 0: no end */
+    /* A scan may leave out traces whose last span ended before this: who counts spans by their own
+       start scans from the beginning, and needs none of these. */
+    uint64_t ended_nano;
     bool after;
     uint64_t after_start_nano;
     struct tk_trace_id after_id;

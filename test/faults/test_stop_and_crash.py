@@ -124,10 +124,11 @@ class Damage(unittest.TestCase):
         log = self.only("log/*.log")
         whole = log.read_bytes()
         last = whole.rindex(b"TKr\x01")
-        for torn in (whole + whole[last:-1], whole + whole[last:last + 20], whole + b"TKr\x01", whole + bytes(5000)):
+        record = whole[last:last + 48 + int.from_bytes(whole[last + 8:last + 12], "little")]
+        for torn in (whole + record[:-1], whole + record[:20], whole + b"TKr\x01", whole + bytes(5000)):
             log.write_bytes(torn)
             self.assertEqual(check(self.data)[0], 0)
-        log.write_bytes(whole + whole[last:-1])
+        log.write_bytes(whole + record[:-1])
         server = Server(data=self.data)
         self.assertEqual(all_traces(server), dict.fromkeys(traces, 5))
         self.assertEqual(server.metric("store_damaged_blocks_total"), 0)

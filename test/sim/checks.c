@@ -1,5 +1,6 @@
 /* checks - what the store shows against what the model says (world.h). */
 #include "fail.h"
+#include "features.h"
 #include "heap.h"
 #include "sched.h"
 #include "world.h"
@@ -34,11 +35,16 @@ world_excuses(const struct world *world, enum tk_err code)
     }
 }
 
+static bool
+world_reads_failed(const struct world *world)
+{
+    return disk_counts().failed_reads > world->at_open.failed_reads;
+}
+
 bool
 world_may_miss(const struct world *world)
 {
-    return world->damaged || world->is.limits.disk_bytes != 0 ||
-           disk_counts().failed_reads > world->at_open.failed_reads;
+    return world->damaged || world->is.limits.disk_bytes != 0 || world_reads_failed(world);
 }
 
 /* Reads that failed since the picture was made leave holes that it does not know. */
@@ -48,11 +54,16 @@ may_judge(const struct world *world, const struct picture *picture)
     return !world_may_miss(world) || picture->all_optional;
 }
 
-uint64_t
-world_old_nano(const struct world *world)
+struct ages
+world_ages(const struct world *world)
 {
-    uint64_t retention_nano = world->is.limits.retention_nano;
-    return retention_nano != 0 ? sched_now() - retention_nano : 0;
+    uint64_t now = sched_now(), retention_nano = world->is.limits.retention_nano;
+    const struct tk_store_thinning *thinning = &world->is.thinning;
+    return (struct ages){
+        .expired_nano = retention_nano != 0 ? now - retention_nano : 0,
+        .thinned_nano = thinning->step_count > 0 ? now - thinning->steps[0].age_nano : 0,
+        .thin_threshold = thinning->steps[0].threshold,
+    };
 }
 
 static void
@@ -91,7 +102,8 @@ is_allowed(const struct picture *picture, const struct expected_span *span, cons
     for (uint32_t i = span->first; i < span->first + span->count; i++) {
         const struct copy *one = picture->allowed[i];
         if (one->start_nano == copy->start_nano && one->end_nano == copy->end_nano &&
-            one->fullness == copy->fullness && (copy->hash == 0 || one->hash == copy->hash))
+            (copy->fullness == UINT64_MAX || one->fullness == copy->fullness) &&
+            (copy->hash == 0 || one->hash == copy->hash))
             return true;
     }
     return false;
@@ -116,16 +128,21 @@ say_copies(const struct world *world, uint32_t id, struct tk_trace_id trace)
         }
 }
 
+/* How much of a span is compared: what a lean one has; its numbers; all of it. */
+enum depth { LEAN, USUAL, DEEP };
+
 /* The spans of one trace, each once, each the fullest. */
 static void
 check_rows(const struct world *world, const struct picture *picture,
-           const struct expected_trace *trace, const struct tk_batch *batch, bool deep)
+           const struct expected_trace *trace, const struct tk_batch *batch, enum depth depth)
 {
     char text[TK_TRACE_ID_HEX + 1];
     unsigned char *seen = sim_alloc(trace->count);
     trace_text(trace->id, text);
     for (uint32_t row = 0; row < batch->span_count; row++) {
-        struct copy copy = copy_of_row(batch, row, deep);
+        struct copy copy = copy_of_row(batch, row, depth == DEEP);
+        if (depth == LEAN)
+            copy.fullness = UINT64_MAX;
         SIM_CHECK(tk_trace_id_eq(copy.trace, trace->id), "p%u: trace %s has a span of another",
                   picture->project, text);
         const struct expected_span *span = find_span(picture, trace, copy.span);
@@ -175,8 +192,8 @@ is_there(void *arg, const struct request *request)
     return false;
 }
 
-struct held
-world_look(struct world *world, struct model_project *project)
+static struct held
+look(struct world *world, const struct model_project *project, bool may_miss)
 {
     struct held held = {0};
     struct tk_error err = {0};
@@ -192,8 +209,8 @@ world_look(struct world *world, struct model_project *project)
     heap_pause();
     looking.batch = tk_batch_new();
     heap_resume();
-    struct picture_options options = {.may_miss = world_may_miss(world),
-                                      .old_nano = world_old_nano(world),
+    struct picture_options options = {.may_miss = may_miss || world_reads_failed(world),
+                                      .ages = world_ages(world),
                                       .states = states,
                                       .is_there = is_there,
                                       .arg = &looking};
@@ -206,6 +223,12 @@ world_look(struct world *world, struct model_project *project)
         return held;
     }
     return (struct held){looking.view, must};
+}
+
+struct held
+world_look(struct world *world, struct model_project *project)
+{
+    return look(world, project, world_may_miss(world));
 }
 
 void
@@ -226,7 +249,9 @@ check_find(struct world *world, const struct held *held, struct tk_trace_id id)
     struct tk_batch *batch = tk_batch_new();
     if (batch == NULL)
         return;
-    enum tk_err code = tk_store_find(held->view, id, NULL, batch, &err);
+    bool lean = rng_one_in(&world->rng, 4);
+    struct tk_store_want want = {.lean = lean};
+    enum tk_err code = tk_store_find(held->view, id, lean ? &want : NULL, batch, &err);
     trace_text(id, text);
     if (code == TK_ERR_NOT_FOUND) {
         SIM_CHECK(trace == NULL || !trace->must || world_may_miss(world),
@@ -237,7 +262,7 @@ check_find(struct world *world, const struct held *held, struct tk_trace_id id)
         SIM_CHECK(trace != NULL, "p%u: trace %s is found, but should not be there",
                   picture->project, text);
         if (may_judge(world, picture))
-            check_rows(world, picture, trace, batch, true);
+            check_rows(world, picture, trace, batch, lean ? LEAN : DEEP);
     }
     tk_batch_free(batch);
 }
@@ -265,7 +290,37 @@ struct scanning {
     struct tk_store_range asked, *rest;
     unsigned char *seen; /* [picture->trace_count] */
     uint32_t at;         /* of picture->traces, when nothing is optional */
+    uint64_t features;   /* that are asked for */
 };
+
+/* Is there a span for which the filter holds, whichever copy of it is shown? */
+static bool
+has_feature(const struct picture *picture, const struct expected_trace *trace, uint64_t feature)
+{
+    for (uint32_t i = trace->first; i < trace->first + trace->count; i++) {
+        const struct expected_span *span = &picture->spans[i];
+        bool has = span->must;
+        for (uint32_t k = span->first; k < span->first + span->count; k++)
+            has = has && (picture->allowed[k]->features & feature) != 0;
+        if (has)
+            return true;
+    }
+    return false;
+}
+
+/* Must a scan yield it? */
+static bool
+is_wanted(const struct scanning *scanning, const struct tk_store_range *range,
+          const struct expected_trace *trace)
+{
+    if (!must_be_in(range, trace))
+        return false;
+    for (unsigned i = 0; i < FEATURE_COUNT; i++)
+        if ((scanning->features >> i & 1) != 0 &&
+            !has_feature(scanning->picture, trace, (uint64_t)1 << i))
+            return false;
+    return true;
+}
 
 /* The trace that must come next. */
 static const struct expected_trace *
@@ -275,8 +330,9 @@ next_expected(struct scanning *scanning, const struct tk_store_trace *trace)
     const struct picture *picture = scanning->picture;
     trace_text(trace->id, text);
     while (scanning->at < picture->trace_count &&
-           !must_be_in(scanning->rest, &picture->traces[scanning->at]))
-        scanning->at++;
+           !is_wanted(scanning, scanning->rest, &picture->traces[scanning->at]) &&
+           !tk_trace_id_eq(trace->id, picture->traces[scanning->at].id))
+        scanning->at++; /* a filter may be generous */
     if (scanning->at == picture->trace_count)
         say_copies(scanning->world, picture->project, trace->id);
     SIM_CHECK(scanning->at < picture->trace_count, "p%u: trace %s behind the last",
@@ -298,8 +354,8 @@ check_yielded(struct scanning *scanning, const struct tk_store_trace *trace)
     const struct picture *picture = scanning->picture;
     trace_text(trace->id, text);
     /* A part that could be read the second time only may come out of order. */
-    bool in_order = disk_counts().failed_reads == world->at_open.failed_reads;
-    SIM_CHECK(!in_order || is_in_range(scanning->rest, trace->id, trace->start_nano),
+    SIM_CHECK(world_reads_failed(world) ||
+                  is_in_range(scanning->rest, trace->id, trace->start_nano),
               "p%u: trace %s is out of the range or the order", picture->project, text);
     const struct expected_trace *expected =
         picture->loose ? picture_find(picture, trace->id) : next_expected(scanning, trace);
@@ -314,7 +370,10 @@ check_yielded(struct scanning *scanning, const struct tk_store_trace *trace)
               picture->project, text, trace->start_nano, trace->end_nano, expected->start_nano,
               expected->end_nano);
     scanning->seen[expected - picture->traces] = 1;
-    check_rows(world, picture, expected, trace->spans, rng_one_in(&world->rng, 8));
+    check_rows(world, picture, expected, trace->spans,
+               scanning->asked.want.lean    ? LEAN
+               : rng_one_in(&world->rng, 8) ? DEEP
+                                            : USUAL);
 }
 
 static void
@@ -325,9 +384,9 @@ check_end(const struct scanning *scanning)
     for (uint32_t i = 0; i < picture->trace_count; i++) {
         const struct expected_trace *trace = &picture->traces[i];
         trace_text(trace->id, text);
-        if (!scanning->seen[i] && must_be_in(&scanning->asked, trace))
+        if (!scanning->seen[i] && is_wanted(scanning, &scanning->asked, trace))
             say_copies(scanning->world, picture->project, trace->id);
-        SIM_CHECK(scanning->seen[i] || !must_be_in(&scanning->asked, trace),
+        SIM_CHECK(scanning->seen[i] || !is_wanted(scanning, &scanning->asked, trace),
                   "p%u: a scan ends without trace %s, %u of %u", picture->project, text, i,
                   picture->trace_count);
     }
@@ -335,12 +394,18 @@ check_end(const struct scanning *scanning)
 
 bool
 check_scan(struct world *world, const struct held *held, struct tk_store_range *range,
-           uint32_t limit)
+           uint64_t features, uint32_t limit)
 {
+    const struct tk_filter *filters[FEATURE_COUNT];
     struct tk_store_scan *scan;
     struct tk_store_trace trace;
     struct tk_error err = {0};
-    struct scanning scanning = {world, held->picture, *range, range, NULL, 0};
+    struct scanning scanning = {world, held->picture, *range, range, NULL, 0, features};
+    range->filters = filters;
+    range->filter_count = 0;
+    for (unsigned i = 0; i < FEATURE_COUNT; i++)
+        if ((features >> i & 1) != 0)
+            filters[range->filter_count++] = feature_filter(i);
     enum tk_err code = tk_store_scan_open(held->view, range, &scan, &err);
     if (code != TK_OK) {
         must_excuse(world, code, &err, "scan");
@@ -365,6 +430,47 @@ check_scan(struct world *world, const struct held *held, struct tk_store_range *
     return code == TK_OK;
 }
 
+static enum tk_err
+add_operation(void *arg, tk_str service, tk_str name, int32_t kind,
+              const struct tk_store_count *count)
+{
+    (void)service;
+    (void)name;
+    (void)kind;
+    *(uint64_t *)arg += count->span_count;
+    return TK_OK;
+}
+
+static enum tk_err
+add_value(void *arg, struct tk_value value, const struct tk_store_count *count)
+{
+    (void)value;
+    *(uint64_t *)arg += count->span_count;
+    return TK_OK;
+}
+
+void
+check_counts(struct world *world, const struct held *held)
+{
+    struct tk_error err = {0};
+    struct tk_store_range range = {0};
+    uint64_t of_operations = 0, of_services = 0;
+    enum tk_err code = tk_store_operations(held->view, &range, add_operation, &of_operations, &err);
+    if (code == TK_OK)
+        code = tk_store_values(held->view, TK_OWNER_RESOURCE, TK_STR("service.name"), TK_STR(""),
+                               rng_one_in(&world->rng, 2), &range, add_value, &of_services, &err);
+    if (code != TK_OK)
+        must_excuse(world, code, &err, "counts");
+    if (code != TK_OK || held->picture->loose || world_may_miss(world))
+        return;
+    SIM_CHECK(of_operations == held->picture->span_count,
+              "p%u: %" PRIu64 " spans are counted by operation, there are %u",
+              held->picture->project, of_operations, held->picture->span_count);
+    SIM_CHECK(of_services == held->picture->span_count,
+              "p%u: %" PRIu64 " spans are counted by service, there are %u", held->picture->project,
+              of_services, held->picture->span_count);
+}
+
 void
 check_all(struct world *world)
 {
@@ -373,7 +479,7 @@ check_all(struct world *world)
         struct held held = world_look(world, &world->model.projects[p]);
         if (held.view == NULL)
             continue;
-        (void)check_scan(world, &held, &range, UINT32_MAX);
+        (void)check_scan(world, &held, &range, 0, UINT32_MAX);
         for (uint32_t i = 0; i < 3 && held.picture->trace_count > 0; i++) {
             uint64_t at = rng_below(&world->rng, held.picture->trace_count);
             check_find(world, &held, held.picture->traces[at].id);
@@ -387,6 +493,7 @@ check_all(struct world *world)
 static void
 settle_drop(struct looking *looking, struct model_project *project)
 {
+    struct ages ages = world_ages(looking->world);
     if (!project->drop_asked || project->lenient)
         return;
     project->drop_asked = false;
@@ -395,7 +502,7 @@ settle_drop(struct looking *looking, struct model_project *project)
         project->lenient =
             project->lenient || request->state == REQUEST_ACKED; /* until one tells */
         if (request->state != REQUEST_ACKED || model_has_twin(project, request) ||
-            request->copies[0].end_nano < world_old_nano(looking->world))
+            model_may_be_gone(&ages, request, &request->copies[0]))
             continue;
         bool there = is_there(looking, request);
         if (looking->excused || (!there && world_may_miss(looking->world)))
@@ -410,13 +517,14 @@ settle_drop(struct looking *looking, struct model_project *project)
 static void
 settle(struct looking *looking, struct model_project *project)
 {
+    struct ages ages = world_ages(looking->world);
     settle_drop(looking, project);
     for (uint32_t k = project->dropped; k < project->count; k++) {
         struct request *request = project->requests[k];
         if (request->state != REQUEST_ASKED && request->state != REQUEST_FAILED)
             continue;
         bool there = is_there(looking, request);
-        bool old = request->copies[0].end_nano < world_old_nano(looking->world);
+        bool old = model_may_be_gone(&ages, request, &request->copies[0]);
         if (!looking->excused && (there || (!old && !world_may_miss(looking->world))))
             request->state = there ? REQUEST_SEEN : REQUEST_GONE;
         request->doubtful = there && model_has_twin(project, request);
@@ -451,6 +559,48 @@ say_damage(void *arg, const char *line)
 {
     (void)arg;
     sim_say("    check: %s", line);
+}
+
+/* Are fewer spans of the project shown than must be there? */
+static bool
+misses_some(struct world *world, const struct model_project *project)
+{
+    struct held held = look(world, project, false);
+    struct tk_store_scan *scan;
+    struct tk_store_trace trace;
+    struct tk_store_range range = {0};
+    struct tk_error err = {0};
+    uint64_t count = 0;
+    if (held.view == NULL)
+        return true;
+    enum tk_err code = tk_store_scan_open(held.view, &range, &scan, &err);
+    while (code == TK_OK) {
+        code = tk_store_scan_next(scan, &trace, &err);
+        count += code == TK_OK ? trace.spans->span_count : 0;
+        if (code != TK_OK)
+            tk_store_scan_close(scan);
+    }
+    bool misses = !held.picture->loose && count < held.picture->span_count;
+    world_look_away(&held);
+    return misses;
+}
+
+void
+check_damage_is_reported(struct world *world)
+{
+    struct tk_embedded_check check = {0};
+    struct tk_store_stats stats;
+    struct tk_error err = {0};
+    bool misses = false;
+    for (uint32_t p = 0; p < world->model.project_count; p++)
+        misses = misses_some(world, &world->model.projects[p]) || misses;
+    if (!misses)
+        return;
+    tk_store_get_stats(world->store, &stats);
+    enum tk_err code = tk_embedded_check(disk_env(), "data", say_damage, NULL, &check, &err);
+    SIM_CHECK(code != TK_OK || check.damaged_blocks + check.damaged_files > 0,
+              "spans are missing, and check finds nothing");
+    SIM_CHECK(stats.damaged_blocks > 0, "spans are missing, and no damage is counted");
 }
 
 void

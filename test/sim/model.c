@@ -1,6 +1,7 @@
 /* model - see model.h. */
 #include "model.h"
 #include "fail.h"
+#include "features.h"
 #include "heap.h"
 #include "sched.h"
 
@@ -272,6 +273,18 @@ picture_states(const struct model_project *project)
     return states;
 }
 
+bool
+model_may_be_gone(const struct ages *ages, const struct request *request, const struct copy *copy)
+{
+    const struct copy *first = &request->copies[0];
+    /* A trace with an error stays.  One that came with these spans, and that no other copy can
+       take the place of, was there whenever they were judged. */
+    bool kept =
+        tk_thin_stays(ages->thin_threshold, copy->trace) ||
+        ((first->features & FEATURE_ERROR) != 0 && tk_trace_id_eq(first->trace, copy->trace));
+    return copy->end_nano < ages->expired_nano || (copy->end_nano < ages->thinned_nano && !kept);
+}
+
 /* Adds the copies of one request that may be there. */
 static uint32_t
 add_request(struct picture *picture, const struct model_project *project, uint32_t number,
@@ -284,14 +297,14 @@ add_request(struct picture *picture, const struct model_project *project, uint32
     if (!may_miss && state == REQUEST_GONE)
         return count;
     if (!may_miss && !must && !options->is_there(options->arg, request)) {
-        if (request->copies[0].end_nano >= options->old_nano)
+        if (!model_may_be_gone(&options->ages, request, &request->copies[0]))
             return count;
         may_miss = true; /* what would tell may be gone by itself */
     }
     bool sure = !request->doubtful && (state == REQUEST_ACKED || !model_has_twin(project, request));
     for (uint32_t i = 0; i < request->count; i++) {
         const struct copy *copy = &request->copies[i];
-        bool optional = may_miss || copy->end_nano < options->old_nano;
+        bool optional = may_miss || model_may_be_gone(&options->ages, request, copy);
         picture->loose = picture->loose || optional;
         entries[count + i] = (struct entry){copy, count + i, sure, optional};
     }

@@ -40,6 +40,15 @@ void model_dropped(struct model_project *project, uint32_t asks, uint64_t now, b
 /* Was the same body sent otherwise, too?  Then one cannot tell which of them is there. */
 bool model_has_twin(const struct model_project *project, const struct request *request);
 
+/* What is so old that it may be gone. */
+struct ages {
+    uint64_t expired_nano;   /* what ended before this; 0: nothing */
+    uint64_t thinned_nano;   /* the same, of traces that thinning does not keep... */
+    uint64_t thin_threshold; /* ...by their id (store/thin.h), or for an error */
+};
+bool model_may_be_gone(const struct ages *ages, const struct request *request,
+                       const struct copy *copy);
+
 /*
  * What a view opened now must show.  A copy is optional when nobody can say whether it is there:
  * it may have been lost, or it was so old that it may be gone.
@@ -67,8 +76,8 @@ struct picture {
     uint32_t trace_count, span_count;
 };
 struct picture_options {
-    bool may_miss;              /* anything */
-    uint64_t old_nano;          /* what ended before this may be gone */
+    bool may_miss; /* anything */
+    struct ages ages;
     enum request_state *states; /* [project->count]: of before the view was opened */
     /* Is it there?  Asked about what was never acknowledged. */
     bool (*is_there)(void *arg, const struct request *request);

@@ -1,6 +1,7 @@
 /* request - see request.h. */
 #include "request.h"
 #include "fail.h"
+#include "features.h"
 #include "heap.h"
 
 #include "base/hash.h"
@@ -70,7 +71,7 @@ text_of(struct rng *rng, struct tk_batch *batch, const struct request_shape *sha
         char *big = tk_arena_alloc(&batch->arena, len);
         SIM_CHECK(big != NULL, "no memory for a big text");
         for (size_t i = 0; i < len; i++)
-            big[i] = (char)('a' + (rng_next(rng) >> 60));
+            big[i] = (char)('0' + (rng_next(rng) >> 58)); /* hardly to be compressed */
         return (tk_str){big, len};
     }
     if (kind < 6)
@@ -340,8 +341,10 @@ request_new(struct rng *rng, struct pool *pool, const struct request_shape *shap
     SIM_CHECK(batch != NULL, "no memory for a batch");
     request->count = batch->span_count;
     request->copies = sim_alloc(request->count * sizeof *request->copies);
-    for (uint32_t row = 0; row < batch->span_count; row++)
+    for (uint32_t row = 0; row < batch->span_count; row++) {
         request->copies[row] = copy_of_row(batch, row, true);
+        request->copies[row].features = features_of_row(batch, row);
+    }
     tk_batch_free(batch);
     heap_resume();
     return request;

@@ -12,6 +12,7 @@ struct copy {
     uint64_t span, start_nano, end_nano;
     uint64_t fullness; /* attributes + events + links */
     uint64_t hash;     /* of all of it, as OTLP */
+    uint64_t features; /* features.h */
 };
 
 enum request_state {

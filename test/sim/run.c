@@ -6,6 +6,7 @@
  * one has no faults, and must find everything.
  */
 #include "fail.h"
+#include "features.h"
 #include "heap.h"
 #include "sched.h"
 #include "world.h"
@@ -73,6 +74,17 @@ draw_faults(struct rng *rng, struct circumstances *is)
     is->any_faults = true;
 }
 
+/* What thinning keeps. */
+static bool
+has_error(void *arg, const struct tk_store_trace *trace)
+{
+    (void)arg;
+    for (uint32_t row = 0; row < trace->spans->span_count; row++)
+        if (trace->spans->status[row] == TK_STATUS_ERROR)
+            return true;
+    return false;
+}
+
 static void
 draw_weights(struct rng *rng, struct circumstances *is)
 {
@@ -111,8 +123,18 @@ draw(struct world *world)
     draw_weights(rng, is);
     if (rng_one_in(rng, 10))
         is->limits.retention_nano = ONE_OF(rng, 1, 12, 36) * 3600 * SECOND_NANO;
-    if (rng_one_in(rng, 20))
-        is->limits.disk_bytes = ONE_OF(rng, 1200, 2000, 4000) << 10;
+    if (rng_one_in(rng, 10)) {
+        is->thinning = (struct tk_store_thinning){
+            .steps = {{ONE_OF(rng, 1, 30) * 3600 * SECOND_NANO, TK_THIN_ALL / 4 * 3}},
+            .step_count = 1,
+            .want = {.lean = true},
+            .keep = has_error,
+        };
+    }
+    if (rng_one_in(rng, 20)) {
+        is->limits.disk_bytes = ONE_OF(rng, 1500, 2500) << 10;
+        is->shape.big_text_one_in = 5;
+    }
     is->crash_calls_max = ONE_OF(rng, 0, 30, 100, 300, 300, 1000, 3000);
     is->power_one_in = ONE_OF(rng, 1, 1, 2);
     is->flips_one_in = rng_one_in(rng, 15) ? 2 : 0;
@@ -279,6 +301,7 @@ draw_range(struct world *world, const struct picture *picture)
 {
     struct rng *rng = &world->rng;
     struct tk_store_range range = {0};
+    range.want.lean = rng_one_in(rng, 4);
     if (picture->trace_count == 0 || rng_one_in(rng, 3))
         return range;
     const struct expected_trace *a = &picture->traces[rng_below(rng, picture->trace_count)];
@@ -295,6 +318,15 @@ draw_range(struct world *world, const struct picture *picture)
     return range;
 }
 
+static uint64_t
+draw_features(struct world *world)
+{
+    uint64_t features = 0;
+    for (uint64_t i = rng_below(&world->rng, 3); i > 0; i--)
+        features |= (uint64_t)1 << rng_below(&world->rng, FEATURE_COUNT);
+    return features;
+}
+
 static void
 op_scan(struct world *world)
 {
@@ -306,7 +338,9 @@ op_scan(struct world *world)
         rng_one_in(&world->rng, 2) ? UINT32_MAX : 1 + (uint32_t)rng_below(&world->rng, 20);
     sim_say("  scan p%u of %u traces%s", held.picture->project, held.picture->trace_count,
             range.after ? ", after a place" : "");
-    (void)check_scan(world, &held, &range, limit);
+    (void)check_scan(world, &held, &range, draw_features(world), limit);
+    if (rng_one_in(&world->rng, 3))
+        check_counts(world, &held);
     world_look_away(&held);
 }
 
@@ -319,12 +353,13 @@ op_pages(struct world *world)
     struct model_project *project = any_project(world);
     struct tk_store_range range = {0};
     uint32_t limit = 1 + (uint32_t)rng_below(&world->rng, 12);
+    uint64_t features = draw_features(world);
     sim_say("  pages of p%u, %u traces each", project->id, limit);
     for (bool more = true; more && world->store != NULL;) {
         struct held held = world_look(world, project);
         if (held.view == NULL)
             return;
-        more = check_scan(world, &held, &range, limit);
+        more = check_scan(world, &held, &range, features, limit);
         world_look_away(&held);
         if (more && rng_one_in(&world->rng, 2) && world->operations_left > 0)
             do_something(world);
@@ -375,7 +410,7 @@ op_look(struct world *world)
         return;
     struct tk_store_range range = draw_range(world, held->picture);
     sim_say("  look at a held view of p%u", held->picture->project);
-    (void)check_scan(world, held, &range, UINT32_MAX);
+    (void)check_scan(world, held, &range, draw_features(world), UINT32_MAX);
     find_some(world, held);
 }
 
@@ -394,13 +429,14 @@ op_stats(struct world *world)
 {
     struct tk_store_stats stats;
     struct tk_error err = {0};
+    bool log_failed = world->log_failed;
     tk_store_get_stats(world->store, &stats);
     enum tk_err code = tk_store_ready(world->store, &err);
     sim_say("  stats: %" PRIu64 " open spans, %" PRIu64 " segments, %" PRIu64 " damaged; ready: %s",
             stats.open_spans, stats.segments, stats.damaged_blocks, tk_err_text(code));
     SIM_CHECK(code == TK_OK || world_excuses(world, code), "ready: %s (%s)", tk_err_text(code),
               err.message);
-    SIM_CHECK(!world->log_failed || code != TK_OK, "ready after the log has failed");
+    SIM_CHECK(!log_failed || code != TK_OK, "ready after the log has failed");
     SIM_CHECK(stats.damaged_blocks == 0 || world_may_miss(world), "%" PRIu64 " damaged blocks",
               stats.damaged_blocks);
 }
@@ -415,8 +451,11 @@ op_check(struct world *world)
 static enum tk_err
 try_to_open(struct world *world, struct tk_error *err)
 {
-    struct tk_store_options options = {
-        .env = disk_env(), .dir = "data", .fsync = world->is.fsync, .memory = world->is.memory};
+    struct tk_store_options options = {.env = disk_env(),
+                                       .dir = "data",
+                                       .fsync = world->is.fsync,
+                                       .memory = world->is.memory,
+                                       .thinning = world->is.thinning};
     world->at_open = disk_counts();
     world->refused_at_open = heap_refused() + sched_create_failures();
     world->log_failed = false;
@@ -463,7 +502,12 @@ open_store(struct world *world)
 static void
 close_store(struct world *world)
 {
-    sim_say("close");
+    struct tk_store_stats stats;
+    tk_store_get_stats(world->store, &stats);
+    sim_say("close: %" PRIu64 " spans appended, %" PRIu64 " in %" PRIu64 " segments, %" PRIu64
+            " expired, %" PRIu64 " evicted, %" PRIu64 " thinned",
+            stats.spans_appended, stats.segment_spans, stats.segments, stats.expired.spans,
+            stats.evicted.spans, stats.thinned.spans);
     for (int i = 0; i < HELD_MAX; i++)
         if (world->held[i].view != NULL)
             world_look_away(&world->held[i]);
@@ -550,6 +594,8 @@ life(void *arg)
         wait_for_all(world);
     if (world->last)
         check_directory(world);
+    if (world->last && world->damaged && !world->log_flipped && world->is.limits.disk_bytes == 0)
+        check_damage_is_reported(world);
     if (world->last && world->is.limits.retention_nano != 0 && !world->damaged)
         check_expiry(world);
     close_store(world);
@@ -627,6 +673,9 @@ script(void *arg)
     op_check(world);
     sched_sleep(61ull * SECOND_NANO);
     op_pages(world);
+    op_append(world);
+    op_reopen(world);
+    op_scan(world);
     close_store(world);
 }
 

@@ -19,9 +19,10 @@ struct circumstances { /* drawn from the seed */
     bool any_faults;
     uint64_t memory_fails_one_in;
     struct tk_store_limits limits; /* set after each start */
-    uint64_t crash_calls_max;      /* 0: no crash */
-    uint64_t power_one_in;         /* of crashes; the others are kills */
-    uint64_t flips_one_in;         /* of starts; 0: never */
+    struct tk_store_thinning thinning;
+    uint64_t crash_calls_max; /* 0: no crash */
+    uint64_t power_one_in;    /* of crashes; the others are kills */
+    uint64_t flips_one_in;    /* of starts; 0: never */
     uint32_t operations;
     struct request_shape shape;
     uint32_t weights[16]; /* of operations */
@@ -57,21 +58,24 @@ bool world_run_refused(uint64_t n, bool forever);
 bool world_excuses(const struct world *world, enum tk_err code);
 /* May anything be missing, because it could not be read? */
 bool world_may_miss(const struct world *world);
-/* What ended before may be gone for its age; 0: nothing. */
-uint64_t world_old_nano(const struct world *world);
+struct ages world_ages(const struct world *world);
 /* A view and what it must show; NULL view: excused. */
 struct held world_look(struct world *world, struct model_project *project);
 void world_look_away(struct held *held);
 void check_find(struct world *world, const struct held *held, struct tk_trace_id id);
-/* Compares up to `limit` traces of the range; returns whether there may be more, and the last
-   one's place in *range. */
+/* Compares up to `limit` traces of the range that have each of `features` (features.h); returns
+   whether there may be more, and the last one's place in *range. */
 bool check_scan(struct world *world, const struct held *held, struct tk_store_range *range,
-                uint32_t limit);
+                uint64_t features, uint32_t limit);
+/* The store's counts against the spans of the picture. */
+void check_counts(struct world *world, const struct held *held);
 /* Every project, whole. */
 void check_all(struct world *world);
 /* What was in doubt when the process died: is it there? */
 void check_survivors(struct world *world);
 /* tk_embedded_check finds damage if and only if there is some. */
 void check_directory(struct world *world);
+/* What flipped bits have cost is told by the store and by the check. */
+void check_damage_is_reported(struct world *world);
 
 #endif

@@ -338,7 +338,12 @@ load_segment(struct tk_embedded *store, struct tk_segment_name name, struct tk_e
         tk_log(TK_LOG_ERROR, "store", "left out: %s", err->message);
         return TK_OK;
     }
-    return code == TK_OK ? tk_catalog_install(store, segment) : code;
+    if (code != TK_OK)
+        return code;
+    code = tk_catalog_install(store, segment);
+    if (code != TK_OK)
+        tk_segment_unref(segment);
+    return code;
 }
 
 static enum tk_err

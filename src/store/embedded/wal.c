@@ -1,7 +1,10 @@
 /*
  * wal - see wal.h and docs/formats/log.md.
  *
- * A group of records is one write and one sync.  Invariants:
+ * A group of records is one sync, and one write for each TK_WAL_PIECE of it, around the page cache
+ * where the disk allows it (env.h): the log is read after a crash only, and copying it there costs
+ * twice what writing does.  So each group fills whole blocks, with zeros behind its last record,
+ * and none is ever written twice.  Invariants:
  *   (1) bytes before `length` are whole records; nothing behind it is ever acknowledged;
  *   (2) each record says how many bytes of its file were on disk when it was written (`synced`).
  *       That tells damage from a torn tail: a hole at offset X was on disk once if a later record
@@ -48,10 +51,12 @@ struct record_header {
     uint8_t reserved;
 };
 _Static_assert(sizeof(struct record_header) == 48, "docs/formats/log.md");
+_Static_assert((int)TK_WAL_BLOCK == (int)TK_ENV_BLOCK, "docs/formats/log.md");
+_Static_assert(TK_WAL_PIECE % TK_WAL_BLOCK == 0, "whole blocks");
 
 static const char FILE_MAGIC[8] = {'T', 'K', 'L', 'O', 'G', '\r', '\n', 0x1A};
 static const char RECORD_MAGIC[4] = {'T', 'K', 'r', 0x01};
-enum { CRC_SKIP = 8, GROUP_KEEP = 4 << 20 };
+enum { CRC_SKIP = 8 };
 
 static void
 path_of(char path[TK_WAL_PATH_SIZE], const char *dir, uint64_t number)
@@ -63,14 +68,14 @@ void
 tk_wal_init(struct tk_wal *wal, struct tk_env *env, const char *dir)
 {
     *wal = (struct tk_wal){.env = env, .dir = dir};
-    tk_buf_init(&wal->buf, SIZE_MAX / 2);
 }
 
 void
 tk_wal_release(struct tk_wal *wal)
 {
     tk_wal_close_file(wal);
-    tk_buf_release(&wal->buf);
+    free(wal->piece);
+    wal->piece = NULL;
 }
 
 void
@@ -88,17 +93,45 @@ header_crc(const struct record_header *header)
     return tk_crc32c(0, (tk_str){(const char *)header + CRC_SKIP, sizeof *header - CRC_SKIP});
 }
 
-static void
-put_file_header(struct tk_wal *wal)
+/* Writes what lies in the piece behind what was written of the group. */
+static enum tk_err
+write_piece(struct tk_wal *wal, uint64_t *offset, struct tk_error *err)
+{
+    enum tk_err code =
+        wal->env->write_at(wal->env, wal->file, wal->piece, wal->piece_len, *offset, err);
+    *offset += wal->piece_len;
+    wal->piece_len = 0;
+    return code;
+}
+
+static enum tk_err
+put(struct tk_wal *wal, tk_str bytes, uint64_t *offset, struct tk_error *err)
+{
+    enum tk_err code = TK_OK;
+    while (bytes.len > 0 && code == TK_OK) {
+        size_t room = TK_WAL_PIECE - wal->piece_len;
+        size_t part = bytes.len < room ? bytes.len : room;
+        memcpy(wal->piece + wal->piece_len, bytes.ptr, part);
+        wal->piece_len += part;
+        bytes = (tk_str){bytes.ptr + part, bytes.len - part};
+        if (wal->piece_len == TK_WAL_PIECE)
+            code = write_piece(wal, offset, err);
+    }
+    return code;
+}
+
+static enum tk_err
+put_file_header(struct tk_wal *wal, uint64_t *offset, struct tk_error *err)
 {
     struct file_header header = {.version = TK_WAL_VERSION, .number = wal->number};
     memcpy(header.magic, FILE_MAGIC, sizeof header.magic);
     header.crc = tk_crc32c(0, (tk_str){(const char *)&header, offsetof(struct file_header, crc)});
-    tk_buf_append(&wal->buf, (tk_str){(const char *)&header, sizeof header});
+    return put(wal, (tk_str){(const char *)&header, sizeof header}, offset, err);
 }
 
-static void
-put_record(struct tk_wal *wal, const struct tk_wal_record *record)
+static enum tk_err
+put_record(struct tk_wal *wal, const struct tk_wal_record *record, uint64_t *offset,
+           struct tk_error *err)
 {
     TK_ASSERT(record->body.len <= TK_WAL_BODY_MAX);
     struct record_header header = {
@@ -114,8 +147,27 @@ put_record(struct tk_wal *wal, const struct tk_wal_record *record)
     };
     memcpy(&header.magic, RECORD_MAGIC, sizeof header.magic);
     header.crc = header_crc(&header);
-    tk_buf_append(&wal->buf, (tk_str){(const char *)&header, sizeof header});
-    tk_buf_append(&wal->buf, record->body);
+    enum tk_err code = put(wal, (tk_str){(const char *)&header, sizeof header}, offset, err);
+    return code == TK_OK ? put(wal, record->body, offset, err) : code;
+}
+
+/* All records, and zeros up to the end of the last block.  *offset: where the next group begins. */
+static enum tk_err
+write_group(struct tk_wal *wal, const struct tk_wal_record *records, size_t count, uint64_t *offset,
+            struct tk_error *err)
+{
+    enum tk_err code = TK_OK;
+    wal->piece_len = 0;
+    if (*offset == 0)
+        code = put_file_header(wal, offset, err);
+    for (size_t i = 0; i < count && code == TK_OK; i++)
+        code = put_record(wal, &records[i], offset, err);
+    if (code != TK_OK || wal->piece_len == 0)
+        return code;
+    size_t padding = -wal->piece_len % TK_WAL_BLOCK;
+    memset(wal->piece + wal->piece_len, 0, padding);
+    wal->piece_len += padding;
+    return write_piece(wal, offset, err);
 }
 
 static enum tk_err
@@ -125,7 +177,10 @@ make_file(struct tk_wal *wal, uint64_t number, struct tk_error *err)
     path_of(path, wal->dir, number);
     wal->number = number;
     wal->length = wal->synced = 0;
-    return wal->env->open(wal->env, path, TK_OPEN_CREATE, &wal->file, err);
+    enum tk_err code = wal->env->open(wal->env, path, TK_OPEN_CREATE, &wal->file, err);
+    if (code == TK_OK && wal->env->write_around_cache != NULL)
+        wal->env->write_around_cache(wal->env, wal->file);
+    return code;
 }
 
 /* Undoes a write that did not fit.  A file that got nothing yet goes away altogether, so that the
@@ -152,26 +207,22 @@ tk_wal_append(struct tk_wal *wal, uint64_t number, const struct tk_wal_record *r
               size_t count, struct tk_error *err)
 {
     enum tk_err code = TK_OK;
+    if (wal->piece == NULL)
+        wal->piece = aligned_alloc(TK_WAL_BLOCK, TK_WAL_PIECE);
+    if (wal->piece == NULL)
+        return tk_error_set(err, TK_ERR_MEMORY, "out of memory for the log");
     if (wal->file == NULL) {
         code = make_file(wal, number, err);
         if (code != TK_OK)
             return code == TK_ERR_FULL || code == TK_ERR_MEMORY ? code : TK_ERR_BUSY;
     }
     TK_ASSERT(wal->number == number);
-    tk_buf_clear(&wal->buf);
-    if (wal->length == 0)
-        put_file_header(wal);
-    for (size_t i = 0; i < count; i++)
-        put_record(wal, &records[i]);
-    if (wal->buf.status != TK_OK)
-        return tk_error_set(err, TK_ERR_MEMORY, "out of memory for a group of the log");
-    code = wal->env->write_at(wal->env, wal->file, wal->buf.ptr, wal->buf.len, wal->length, err);
+    uint64_t end = wal->length;
+    code = write_group(wal, records, count, &end, err);
     if (code == TK_OK)
-        wal->length += wal->buf.len;
+        wal->length = end;
     else
         code = code == TK_ERR_FULL ? undo_write(wal, err) : TK_ERR_IO;
-    if (wal->buf.capacity > GROUP_KEEP)
-        tk_buf_release(&wal->buf);
     return code;
 }
 
@@ -202,6 +253,19 @@ parse_record(tk_str file, size_t at, uint64_t number, struct record_header *ret_
         return 0;
     tk_str body = {file.ptr + at + sizeof *ret_header, ret_header->body_size};
     return tk_crc32c(0, body) == ret_header->body_crc ? sizeof *ret_header + body.len : 0;
+}
+
+/* Behind a record, at `at`: the zeros that fill its block, if they do, are passed over. */
+static size_t
+skip_padding(tk_str file, size_t at)
+{
+    size_t end = at + -at % TK_WAL_BLOCK;
+    if (end > file.len)
+        end = file.len;
+    for (size_t i = at; i < end; i++)
+        if (file.ptr[i] != 0)
+            return at;
+    return end;
 }
 
 /* The first whole record behind `at`, or the end of the file. */
@@ -241,8 +305,8 @@ file_header_ok(tk_str file, uint64_t number)
     if (file.len < sizeof header)
         return false;
     memcpy(&header, file.ptr, sizeof header);
-    return memcmp(header.magic, FILE_MAGIC, sizeof FILE_MAGIC) == 0 &&
-           header.version == TK_WAL_VERSION && header.number == number &&
+    return memcmp(header.magic, FILE_MAGIC, sizeof FILE_MAGIC) == 0 && header.version >= 1 &&
+           header.version <= TK_WAL_VERSION && header.number == number &&
            header.crc == tk_crc32c(0, (tk_str){file.ptr, offsetof(struct file_header, crc)});
 }
 
@@ -309,7 +373,7 @@ tk_wal_read(struct tk_env *env, const char *dir, uint64_t number,
         if (size > 0) {
             struct tk_wal_record record = record_of(&header, file.ptr + at + sizeof header);
             code = each(arg, &record, err);
-            at += size;
+            at = skip_padding(file, at + size);
             read.records++;
             continue;
         }

@@ -11,9 +11,11 @@
 #include "wire/wire.h"
 
 enum {
-    TK_WAL_VERSION = 1,
+    TK_WAL_VERSION = 2, /* 1 had groups back to back; it is read, too */
     TK_WAL_PATH_SIZE = 4096,
     TK_WAL_BODY_MAX = 1 << 30, /* bytes of one body */
+    TK_WAL_BLOCK = 4096,       /* a group begins at a multiple of it */
+    TK_WAL_PIECE = 1 << 20,    /* bytes of one write */
 };
 
 enum tk_wal_type {
@@ -35,12 +37,13 @@ struct tk_wal_record {
 
 struct tk_wal {
     struct tk_env *env;
-    const char *dir;   /* "<store>/log"; borrowed */
-    tk_file *file;     /* NULL: none is open */
-    uint64_t number;   /* of the open file */
-    uint64_t length;   /* good bytes in it; a group is written behind them */
-    uint64_t synced;   /* of those, known to be on disk */
-    struct tk_buf buf; /* the group under construction */
+    const char *dir; /* "<store>/log"; borrowed */
+    tk_file *file;   /* NULL: none is open */
+    uint64_t number; /* of the open file */
+    uint64_t length; /* good bytes in it; a group is written behind them */
+    uint64_t synced; /* of those, known to be on disk */
+    char *piece;     /* [TK_WAL_PIECE] of the group under construction; NULL: none was yet */
+    size_t piece_len;
 };
 
 void tk_wal_init(struct tk_wal *wal, struct tk_env *env, const char *dir);

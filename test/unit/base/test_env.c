@@ -121,11 +121,40 @@ a_directory_lists_its_entries_and_free_space_is_known(void **state)
     assert_true(env->mono_nano(env) <= env->mono_nano(env));
 }
 
+static void
+a_file_written_around_the_cache_takes_any_write_and_reads_the_same(void **state)
+{
+    struct tk_env *env = tk_env_host();
+    struct tk_error err;
+    tk_file *file;
+    char *blocks = aligned_alloc(TK_ENV_BLOCK, 3 * TK_ENV_BLOCK), read[3 * TK_ENV_BLOCK];
+    uint64_t size;
+    (void)state;
+    assert_non_null(blocks);
+    for (size_t i = 0; i < sizeof read; i++)
+        blocks[i] = (char)(i / 7);
+    assert_int_equal(env->open(env, in_dir("around"), TK_OPEN_CREATE, &file, &err), TK_OK);
+    env->write_around_cache(env, file);
+    assert_int_equal(env->write_at(env, file, blocks, 2 * TK_ENV_BLOCK, 0, &err), TK_OK);
+    /* Neither the memory nor the offset nor the size is a multiple. */
+    assert_int_equal(env->write_at(env, file, blocks + 9, 100, 2 * TK_ENV_BLOCK + 9, &err), TK_OK);
+    assert_int_equal(env->sync(env, file, &err), TK_OK);
+    assert_int_equal(env->size(env, file, &size, &err), TK_OK);
+    assert_int_equal(size, 2 * TK_ENV_BLOCK + 109);
+    assert_int_equal(env->read_at(env, file, read, size, 0, &err), TK_OK);
+    assert_memory_equal(read, blocks, 2 * TK_ENV_BLOCK);
+    assert_memory_equal(read + 2 * TK_ENV_BLOCK + 9, blocks + 9, 100);
+    env->close(env, file);
+    assert_int_equal(env->remove(env, in_dir("around"), &err), TK_OK);
+    free(blocks);
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_file_is_written_synced_and_read_back),
+        cmocka_unit_test(a_file_written_around_the_cache_takes_any_write_and_reads_the_same),
         cmocka_unit_test(what_is_missing_or_forbidden_has_its_own_code_and_a_message_with_the_path),
         cmocka_unit_test(a_lock_is_taken_once_and_says_by_whom),
         cmocka_unit_test(a_directory_lists_its_entries_and_free_space_is_known),

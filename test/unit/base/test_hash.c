@@ -30,6 +30,21 @@ crc32c_can_be_taken_in_pieces(void **state)
 }
 
 static void
+crc32c_of_a_long_text_is_that_of_its_pieces(void **state)
+{
+    static char bytes[10000];
+    (void)state;
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = (char)(i * i >> 3);
+    for (size_t len = 3000; len < sizeof bytes; len += 997) {
+        uint32_t crc = 0;
+        for (size_t at = 0; at < len; at += 100)
+            crc = tk_crc32c(crc, (tk_str){bytes + at, len - at < 100 ? len - at : 100});
+        assert_int_equal(tk_crc32c(0, (tk_str){bytes, len}), crc);
+    }
+}
+
+static void
 the_stable_hash_is_xxh3_and_the_seeded_one_is_not(void **state)
 {
     (void)state;
@@ -45,6 +60,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(crc32c_agrees_with_the_vectors_of_rfc_3720),
         cmocka_unit_test(crc32c_can_be_taken_in_pieces),
+        cmocka_unit_test(crc32c_of_a_long_text_is_that_of_its_pieces),
         cmocka_unit_test(the_stable_hash_is_xxh3_and_the_seeded_one_is_not),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -81,7 +81,7 @@ doubles_are_the_shortest_that_read_back_equal(void **state)
     tk_json_double(&json, -INFINITY);
     tk_json_double(&json, INFINITY);
     tk_json_array_end(&json);
-    assert_text(tk_buf_str(&out), "[0.1,-0,5e-324,\"NaN\",\"-Infinity\",\"Infinity\"]");
+    assert_text(tk_buf_str(&out), "[0.1,-0.0,5e-324,\"NaN\",\"-Infinity\",\"Infinity\"]");
 }
 
 static void

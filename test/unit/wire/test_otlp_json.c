@@ -107,7 +107,7 @@ values_of_every_type_are_read(void **state)
     (void)state;
     assert_value(VALUE("{\"stringValue\":\"\"}"), "\"\"");
     assert_value(VALUE("{\"boolValue\":false}"), "false");
-    assert_value(VALUE("{\"doubleValue\":-0.0}"), "-0");
+    assert_value(VALUE("{\"doubleValue\":-0.0}"), "-0.0");
     assert_value(VALUE("{\"doubleValue\":\"1e-3\"}"), "0.001");
     assert_value(VALUE("{\"doubleValue\":\"NaN\"}"), "\"NaN\"");
     assert_value(VALUE("{\"doubleValue\":\"-Infinity\"}"), "\"-Infinity\"");

@@ -225,7 +225,7 @@ every_value_type_survives(void **state)
     close_scope();
     decode_well();
     assert_attrs_of_first_span("{\"k\":null,\"k\":\"\",\"k\":true,\"k\":\"9223372036854775807\","
-                               "\"k\":\"-9223372036854775808\",\"k\":-0,\"k\":\"/wA=\",\"k\":[],"
+                               "\"k\":\"-9223372036854775808\",\"k\":-0.0,\"k\":\"/wA=\",\"k\":[],"
                                "\"k\":{}}");
     struct tk_buf again;
     tk_buf_init(&again, 1 << 16);

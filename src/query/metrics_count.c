@@ -1,0 +1,280 @@
+/*
+ * metrics_count - metrics of all spans out of what the store has counted already.
+ *
+ * By service, name and kind tk_store_operations tells; by one attribute tk_store_values, as far as
+ * spans have it: what is left of all spans is the group of those that have not.  An attribute that
+ * may be the span's or its resource's, or that has an old and a new name, is counted only where
+ * just one of them occurs: else a span could count twice.
+ */
+#include "query/metrics_int.h"
+
+#include "base/assert.h"
+
+#include <stdlib.h>
+
+struct counting {
+    struct tk_gather *gather;
+    uint32_t step;
+    /* by one attribute */
+    unsigned owners;
+    tk_str key;
+    struct tk_cell with; /* all that have it, in this step */
+};
+
+static bool
+is_service(const struct tk_ql_operand *operand, enum tk_ql_scope scope)
+{
+    return operand->form == TK_QL_ATTRIBUTE && operand->scope == scope && !operand->parent &&
+           tk_str_eq(operand->names[0], TK_STR("service.name"));
+}
+
+static bool
+is_intrinsic(const struct tk_ql_operand *operand, enum tk_ql_intrinsic intrinsic)
+{
+    return operand->form == TK_QL_INTRINSIC && operand->intrinsic == intrinsic && !operand->parent;
+}
+
+/* Is it of all spans, and of nothing but their number, errors and durations? */
+static bool
+is_countable(const struct tk_gather *gather)
+{
+    const struct tk_ql_node *root = gather->ask->query->root;
+    const struct tk_ql_metrics *metrics = gather->metrics;
+    if (root->type != TK_QL_NODE_SPANSET || root->child != NULL)
+        return false;
+    if (metrics == NULL || metrics->field == NULL)
+        return true;
+    return (metrics->metric == TK_QL_QUANTILE_OVER_TIME ||
+            metrics->metric == TK_QL_HISTOGRAM_OVER_TIME) &&
+           is_intrinsic(&metrics->field->operand, TK_QL_SPAN_DURATION);
+}
+
+static struct tk_store_range
+range_of(const struct counting *counting)
+{
+    const struct tk_gather *gather = counting->gather;
+    return (struct tk_store_range){
+        .begin_nano = tk_step_begin(gather, counting->step),
+        .end_nano = tk_step_end(gather, counting->step),
+        .expired = gather->ask->query->expired,
+        .expired_arg = gather->ask->query->expired_arg,
+    };
+}
+
+static enum tk_err
+add_count(struct counting *counting, const struct tk_ql_value *values,
+          const struct tk_store_count *count)
+{
+    struct tk_gather *gather = counting->gather;
+    struct tk_cells *cells;
+    enum tk_err result = tk_gather_group(gather, values, &cells);
+    if (result != TK_OK)
+        return result;
+    if (cells == NULL) {
+        gather->spans_left_out += count->span_count;
+        return TK_OK;
+    }
+    cells->span_count += count->span_count;
+    return tk_gather_counted(gather, &cells->cell[counting->step], count);
+}
+
+/* ---- by service, name, kind ---- */
+
+static enum tk_err
+add_operation(void *arg, tk_str service, tk_str name, int32_t kind,
+              const struct tk_store_count *count)
+{
+    struct counting *counting = arg;
+    const struct tk_gather *gather = counting->gather;
+    struct tk_ql_value values[TK_QL_BY_MAX];
+    for (size_t i = 0; i < gather->by_count; i++) {
+        const struct tk_ql_operand *operand = &gather->by[i]->operand;
+        if (operand->form == TK_QL_ATTRIBUTE)
+            values[i] = (struct tk_ql_value){.type = TK_QL_STRING, .text = service};
+        else if (operand->intrinsic == TK_QL_NAME)
+            values[i] = (struct tk_ql_value){.type = TK_QL_STRING, .text = name};
+        else
+            values[i] = (struct tk_ql_value){.type = TK_QL_KIND, .i = kind};
+    }
+    return add_count(counting, values, count);
+}
+
+static enum tk_err
+count_operations(struct counting *counting, struct tk_error *err)
+{
+    enum tk_err result = TK_OK;
+    for (; counting->step < counting->gather->step_count && result == TK_OK; counting->step++) {
+        struct tk_store_range range = range_of(counting);
+        result =
+            tk_store_operations(counting->gather->ask->view, &range, add_operation, counting, err);
+    }
+    return result;
+}
+
+static bool
+is_by_operation(const struct tk_gather *gather)
+{
+    for (size_t i = 0; i < gather->by_count; i++) {
+        const struct tk_ql_operand *operand = &gather->by[i]->operand;
+        if (!is_service(operand, TK_QL_RESOURCE) && !is_intrinsic(operand, TK_QL_NAME) &&
+            !is_intrinsic(operand, TK_QL_SPAN_KIND))
+            return false;
+    }
+    return true;
+}
+
+/* ---- by one attribute ---- */
+
+struct places { /* where the attribute occurs */
+    const struct tk_ql_operand *operand;
+    unsigned owners[TK_SEMCONV_NAMES_MAX]; /* by name */
+};
+
+static enum tk_err
+note_key(void *arg, enum tk_owner owner, tk_str key, enum tk_value_type type)
+{
+    struct places *places = arg;
+    (void)type;
+    for (size_t i = 0; i < places->operand->name_count; i++) {
+        if (tk_str_eq(places->operand->names[i], key))
+            places->owners[i] |= owner;
+    }
+    return TK_OK;
+}
+
+static unsigned
+owners_of(enum tk_ql_scope scope)
+{
+    switch (scope) {
+    case TK_QL_SPAN:
+        return TK_OWNER_SPAN;
+    case TK_QL_RESOURCE:
+        return TK_OWNER_RESOURCE;
+    case TK_QL_INSTRUMENTATION:
+        return TK_OWNER_SCOPE;
+    case TK_QL_UNSCOPED:
+        return TK_OWNER_SPAN | TK_OWNER_RESOURCE;
+    default:
+        return 0;
+    }
+}
+
+/* The one name and owner that the attribute occurs with; false when there are several. */
+static enum tk_err
+find_place(struct counting *counting, const struct tk_ql_operand *operand, bool *ret_one,
+           struct tk_error *err)
+{
+    struct places places = {.operand = operand};
+    size_t found = 0;
+    *ret_one = false;
+    if (owners_of(operand->scope) == 0 || operand->parent)
+        return TK_OK;
+    enum tk_err result = tk_store_keys(counting->gather->ask->view, note_key, &places, err);
+    if (result != TK_OK)
+        return result;
+    counting->key = operand->names[0];
+    counting->owners = owners_of(operand->scope) & ~(unsigned)TK_OWNER_RESOURCE;
+    for (size_t i = 0; i < operand->name_count; i++) {
+        unsigned owners = places.owners[i] & owners_of(operand->scope);
+        if (owners == 0)
+            continue;
+        counting->key = operand->names[i];
+        counting->owners = owners;
+        found += (owners & (owners - 1)) == 0 ? 1 : 2;
+    }
+    if (counting->owners == 0)
+        counting->owners = TK_OWNER_RESOURCE;
+    *ret_one = found <= 1;
+    return TK_OK;
+}
+
+static enum tk_err
+add_value(void *arg, struct tk_value value, const struct tk_store_count *count)
+{
+    struct counting *counting = arg;
+    struct tk_ql_value by = tk_ql_value_of(&value);
+    enum tk_err result = add_count(counting, &by, count);
+    if (result == TK_OK)
+        result = tk_gather_counted(counting->gather, &counting->with, count);
+    return result;
+}
+
+static enum tk_err
+add_total(void *arg, tk_str service, tk_str name, int32_t kind, const struct tk_store_count *count)
+{
+    struct counting *counting = arg;
+    (void)service;
+    (void)name;
+    (void)kind;
+    return tk_gather_counted(counting->gather, counting->gather->total, count);
+}
+
+/* What all spans are without those that have the attribute. */
+static enum tk_err
+add_rest(struct counting *counting, const struct tk_cell *total)
+{
+    static const struct tk_ql_value none = {.type = TK_QL_NIL};
+    const struct tk_cell *with = &counting->with;
+    struct tk_histogram rest = {.count = 0};
+    enum tk_err result = TK_OK;
+    for (uint32_t i = total->above.begin; i < total->above.end && result == TK_OK; i++) {
+        uint64_t all = tk_histogram_get(&total->above, i), some = tk_histogram_get(&with->above, i);
+        if (all > some)
+            result = tk_histogram_add(&rest, i, all - some);
+    }
+    struct tk_store_count count = {
+        .span_count = total->count > with->count ? total->count - with->count : 0,
+        .error_count =
+            total->error_count > with->error_count ? total->error_count - with->error_count : 0,
+        .durations = &rest,
+    };
+    if (result == TK_OK && count.span_count > 0)
+        result = add_count(counting, &none, &count);
+    tk_histogram_release(&rest);
+    return result;
+}
+
+static enum tk_err
+count_values(struct counting *counting, struct tk_error *err)
+{
+    struct tk_gather *gather = counting->gather;
+    enum tk_err result = TK_OK;
+    for (; counting->step < gather->step_count && result == TK_OK; counting->step++) {
+        struct tk_store_range range = range_of(counting);
+        struct tk_cell total = {.count = 0};
+        gather->total = &total;
+        counting->with = (struct tk_cell){.count = 0};
+        result = tk_store_values(gather->ask->view, counting->owners, counting->key, TK_STR(""),
+                                 gather->want_histogram, &range, add_value, counting, err);
+        if (result == TK_OK)
+            result = tk_store_operations(gather->ask->view, &range, add_total, counting, err);
+        if (result == TK_OK)
+            result = add_rest(counting, &total);
+        tk_histogram_release(&total.above);
+        tk_histogram_release(&counting->with.above);
+        gather->total = NULL;
+    }
+    return result;
+}
+
+enum tk_err
+tk_gather_counts(struct tk_gather *gather, bool *ret_done, struct tk_error *err)
+{
+    struct counting counting = {.gather = gather};
+    *ret_done = false;
+    if (!is_countable(gather))
+        return TK_OK;
+    if (is_by_operation(gather)) {
+        *ret_done = true;
+        return count_operations(&counting, err);
+    }
+    if (gather->by_count != 1 || gather->by[0]->operand.form != TK_QL_ATTRIBUTE)
+        return TK_OK;
+    enum tk_err result = find_place(&counting, &gather->by[0]->operand, ret_done, err);
+    if (result != TK_OK || !*ret_done)
+        return result;
+    /* every span is of a service, whether its resource names it or not */
+    if (is_service(&gather->by[0]->operand, TK_QL_UNSCOPED) && counting.owners != TK_OWNER_SPAN)
+        return count_operations(&counting, err);
+    return count_values(&counting, err);
+}
