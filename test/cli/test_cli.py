@@ -460,6 +460,35 @@ class Check(unittest.TestCase):
             self.assertEqual(done.returncode, 1, done.stdout + done.stderr)
             self.assertIn(segment.name, done.stdout)
 
+    def test_json_tells_where_every_byte_of_the_segments_goes(self):
+        with tempfile.TemporaryDirectory() as folder:
+            server = Server(folder + "/data", "--dev")
+            self.assertEqual(run("bench", "--server", server.url, "--spans", "5000").returncode, 0)
+            self.assertEqual(server.stop()[0], 0)
+            done = run("check", folder + "/data", "--json")
+            self.assertEqual(done.returncode, 0, done.stderr)
+            told = json.loads(done.stdout)
+            self.assertEqual((told["damagedBlocks"], told["damagedFiles"], told["damage"]), (0, 0, []))
+            self.assertGreater(told["spans"], 4000)
+            sections = told["sections"]
+            self.assertNotIn("lost", sections)
+            self.assertTrue({"span id", "trace id", "span.url.path", "index of span.url.path", "resources"} <= set(sections))
+            self.assertEqual(sum(sections.values()),
+                             sum(path.stat().st_size for path in Path(folder, "data").rglob("*.seg")))
+
+    def test_json_tells_of_damage_too(self):
+        with tempfile.TemporaryDirectory() as folder:
+            server = Server(folder + "/data", "--dev")
+            server.post(otlp(count=200))
+            self.assertEqual(server.stop()[0], 0)
+            segment = next(Path(folder, "data").rglob("*.seg"))
+            segment.write_bytes(segment.read_bytes()[:-1])
+            done = run("check", folder + "/data", "--json")
+            self.assertEqual(done.returncode, 1, done.stderr)
+            told = json.loads(done.stdout)
+            self.assertEqual(told["damagedFiles"], 1)
+            self.assertIn(segment.name, told["damage"][0])
+
     def test_a_directory_that_is_not_there_is_a_usage_error(self):
         self.assertEqual(run("check", "/nowhere/at/all").returncode, 2)
 

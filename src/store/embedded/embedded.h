@@ -20,5 +20,11 @@ enum tk_err tk_embedded_check(struct tk_env *env, const char *dir,
                               void (*report)(void *arg, const char *line), void *arg,
                               struct tk_embedded_check *ret_check,
                               struct tk_error *err) TK_MUST_USE;
+/* Where the bytes of the segments go: calls `each` with a section's name ("span id", "index of
+   span.order.id"), often several times for one; together they are the whole files.  Damaged
+   segments are left out. */
+enum tk_err tk_embedded_sections(struct tk_env *env, const char *dir,
+                                 void (*each)(void *arg, const char *name, uint64_t bytes),
+                                 void *arg, struct tk_error *err) TK_MUST_USE;
 
 #endif
