@@ -4,17 +4,20 @@
  * Size-tiered: a segment of level L has up to BASE_ROWS * FAN^L rows; FAN neighbours of level L or
  * less become one.  So a span is rewritten once per level, and a project has at most FAN - 1
  * segments per level but the last.  Neighbours in the order of log files, so that the new one
- * covers a range without holes.
+ * covers a range without holes; and of one day, so that age can be kept by dropping whole segments.
+ * What is left of a day that is over becomes one even if it is fewer.
  *
  * When there is nothing to merge, the oldest segment that is due is thinned (thinner.c): rewritten
  * under its own name.
  *
- * The merge is a scan (merge.h): parts of a trace come together, duplicates go.  A segment with
- * damage is never compacted: what can still be read stays as it is.
+ * The merge is one of codes (segment_merge.h): parts of a trace come together, duplicates go.  A
+ * segment with damage is never compacted: what can still be read stays as it is.
  */
 #include "store/embedded/internal.h"
 
 #include "base/log.h"
+#include "store/embedded/schema_merge.h"
+#include "store/embedded/segment_merge.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -23,17 +26,20 @@
 enum {
     FAN = 8,
     BASE_ROWS = 16 << 10,
-    ROWS_MAX = 1 << 20,     /* of a segment; half of that is not compacted any more */
-    TRACES_MAX = 256 << 10, /* the same: a trace table is read at once */
+    ROWS_MAX = 16 << 20, /* of a segment; half of that is not compacted any more */
+    LEVELS = 5,
     LEVEL_DONE = 99,
+    SEGMENTS_MANY = 512, /* of a project: then days do not matter (clocks may be wrong) */
     RETENTION_SECONDS = 60,
+    ZSTD_LEVEL = 3,
 };
+static const uint64_t DAY_NANO = UINT64_C(86400) * 1000000000;
 
 static unsigned
 level_of(const struct tk_segment *segment)
 {
     unsigned level = 0;
-    if (segment->row_count >= ROWS_MAX / 2 || segment->trace_count >= TRACES_MAX / 2)
+    if (segment->row_count >= ROWS_MAX / 2 || segment->alone)
         return LEVEL_DONE;
     for (uint64_t rows = BASE_ROWS; rows < segment->row_count; rows *= FAN)
         level++;
@@ -44,31 +50,38 @@ struct run {
     uint32_t begin, count; /* of a project's segments */
 };
 
-/* The oldest run of neighbours of this level or less that is worth it; count 0: none. */
+/* The neighbours of this level or less from `begin` on that may become one; *ret_over: the day of
+   the last one is over. */
+static struct run
+run_from(const struct tk_project *project, uint32_t begin, unsigned level, bool *ret_over)
+{
+    struct run run = {begin, 0};
+    uint64_t rows = 0, day = project->segments[begin]->start_max / DAY_NANO;
+    *ret_over = false;
+    for (uint32_t i = begin; i < project->count; i++) {
+        const struct tk_segment *segment = project->segments[i];
+        bool same = segment->start_max / DAY_NANO == day || project->count > SEGMENTS_MANY;
+        *ret_over = !same;
+        if (!same || level_of(segment) > level || rows + segment->row_count > ROWS_MAX)
+            return run;
+        run.count++;
+        rows += segment->row_count;
+    }
+    return run;
+}
+
+/* The oldest run of this level or less that is worth it; count 0: none. */
 static struct run
 find_run(const struct tk_project *project, unsigned level)
 {
-    struct run run = {0, 0};
-    uint64_t rows = 0, traces = 0;
-    for (uint32_t i = 0; i < project->count; i++) {
-        const struct tk_segment *segment = project->segments[i];
-        bool fits = level_of(segment) <= level && rows + segment->row_count <= ROWS_MAX &&
-                    traces + segment->trace_count <= TRACES_MAX;
-        if (!fits && run.count >= FAN)
+    for (uint32_t begin = 0; begin < project->count;) {
+        bool over;
+        struct run run = run_from(project, begin, level, &over);
+        if (run.count >= FAN || (over && run.count > 1))
             return run;
-        if (!fits) {
-            run = (struct run){i, 0};
-            rows = traces = 0;
-        }
-        if (level_of(segment) > level) {
-            run.begin = i + 1;
-            continue;
-        }
-        run.count++;
-        rows += segment->row_count;
-        traces += segment->trace_count;
+        begin += run.count > 0 ? run.count : 1;
     }
-    return run.count >= FAN ? run : (struct run){0, 0};
+    return (struct run){0, 0};
 }
 
 /* The run to be compacted next, as sources; none: sources->count is 0.  Under `lock`. */
@@ -80,7 +93,7 @@ pick(struct tk_embedded *store, struct tk_sources *sources)
         const struct tk_project *project = &store->projects[p];
         if (project->damaged)
             continue;
-        for (unsigned level = 0; level < 4; level++) {
+        for (unsigned level = 0; level < LEVELS; level++) {
             struct run run = find_run(project, level);
             for (uint32_t i = 0; i < run.count && code == TK_OK; i++)
                 code = tk_sources_add_segment(sources, project->segments[run.begin + i]);
@@ -121,8 +134,6 @@ swap_in(struct tk_embedded *store, const struct tk_sources *sources, struct tk_s
     else
         code = tk_catalog_publish(store, name, &segment, err);
     if (segment != NULL) {
-        if (thinner != NULL)
-            segment->thinned = thinner->threshold;
         pthread_mutex_lock(&store->lock);
         code = tk_catalog_install(store, segment);
         if (code != TK_OK)
@@ -170,22 +181,94 @@ reserve(struct tk_embedded *store, const struct tk_sources *sources)
 }
 
 static enum tk_err
+judge(void *arg, const struct tk_trace_entry *trace, uint32_t row_count, struct tk_error *err)
+{
+    return tk_thinner_judge(arg, trace, row_count, err);
+}
+
+/* How far all of them are thinned. */
+static uint64_t
+thinned_of(const struct tk_segment_merge *merge)
+{
+    uint64_t least = UINT64_MAX;
+    for (uint32_t i = 0; i < merge->count; i++)
+        if (merge->segments[i]->thinned < least)
+            least = merge->segments[i]->thinned;
+    return least;
+}
+
+static enum tk_err
+write_merged(struct tk_embedded *store, const struct tk_segment_merge *merge,
+             struct tk_segment_name name, const struct tk_thinner *thinner, struct tk_error *err)
+{
+    struct tk_schema_merge schema;
+    struct tk_segment_writer *writer;
+    enum tk_err code = tk_schema_merge_init(&schema, merge->segments, merge->count, err);
+    if (code != TK_OK)
+        return code;
+    code = tk_catalog_writer(store, name, &schema.schema, ZSTD_LEVEL, &writer, err);
+    if (code == TK_OK) {
+        code = tk_segment_merge(merge, &schema, writer, err);
+        if (code == TK_OK)
+            code = tk_segment_writer_finish(
+                writer, thinner != NULL ? thinner->threshold : thinned_of(merge), err);
+        else
+            tk_segment_writer_abort(writer);
+    }
+    tk_schema_merge_release(&schema);
+    return code;
+}
+
+/* They stay as they are from now on. */
+static void
+leave_alone(struct tk_embedded *store, const struct tk_sources *sources)
+{
+    pthread_mutex_lock(&store->lock);
+    for (uint32_t i = 0; i < sources->count; i++)
+        sources->source[i].segment->alone = true;
+    pthread_mutex_unlock(&store->lock);
+}
+
+static enum tk_err
+write_file(struct tk_embedded *store, const struct tk_sources *sources, struct tk_segment_name name,
+           struct tk_thinner *thinner, struct tk_error *err)
+{
+    struct tk_segment_merge merge = {.count = sources->count,
+                                     .stop = &store->stop_compact,
+                                     .keep = thinner != NULL ? judge : NULL,
+                                     .arg = thinner};
+    struct tk_segment **segments = malloc(sources->count * sizeof *segments);
+    if (segments == NULL)
+        return tk_error_set(err, TK_ERR_MEMORY, "out of memory");
+    for (uint32_t i = 0; i < sources->count; i++)
+        segments[i] = sources->source[i].segment;
+    merge.segments = segments;
+    tk_catalog_discard(store, name); /* of an earlier attempt */
+    enum tk_err code = write_merged(store, &merge, name, thinner, err);
+    free(segments);
+    if (code != TK_OK)
+        tk_catalog_discard(store, name);
+    return code;
+}
+
+static enum tk_err
 compact(struct tk_embedded *store, const struct tk_sources *sources, struct tk_thinner *thinner,
         struct tk_error *err)
 {
     const struct tk_segment *first = sources->source[0].segment;
     const struct tk_segment *last = sources->source[sources->count - 1].segment;
     struct tk_segment_name name = {first->name.project, first->name.first, last->name.last};
-    (void)thinner;
-    enum tk_err code = TK_ERR_BUSY; /* until it merges by codes */
-    if (code != TK_OK)
-        return code;
-    if (is_damaged(sources)) {
+    enum tk_err code = write_file(store, sources, name, thinner, err);
+    if (code == TK_ERR_CORRUPT || (code == TK_OK && is_damaged(sources))) {
         tk_catalog_discard(store, name);
         mark_damaged(store, name.project);
         return TK_OK;
     }
-    return swap_in(store, sources, name, thinner, err);
+    if (code == TK_ERR_LIMIT) {
+        leave_alone(store, sources);
+        return TK_OK;
+    }
+    return code == TK_OK ? swap_in(store, sources, name, thinner, err) : code;
 }
 
 /* Thins one segment; none is due: *ret_idle. */

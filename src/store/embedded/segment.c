@@ -135,7 +135,9 @@ read_groups(struct tk_segment *segment, const struct tk_footer *footer, const ch
 {
     char *bytes = NULL;
     uint64_t rows = 0;
-    enum tk_err code = tk_segment_read_part(segment, &footer->groups, &bytes, err);
+    enum tk_err code = TK_OK;
+    if (footer->group_count > 0) /* nothing may be left of a segment that was thinned */
+        code = tk_segment_read_part(segment, &footer->groups, &bytes, err);
     if (code != TK_OK)
         return code;
     segment->groups = (void *)bytes;

@@ -44,6 +44,7 @@ struct tk_segment {
     uint32_t group_count, column_count;
     struct tk_group_entry *groups; /* [group_count] */
     struct tk_part operations;
+    bool alone; /* too much to become one with its neighbours; the store's lock guards it */
     /* private */
     struct tk_part _columns, _shapes, _messages[2];
     tk_file *_file;
