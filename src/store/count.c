@@ -6,68 +6,6 @@
  */
 #include "store/count.h"
 
-/* One scan: `row` is called for each span within the range. */
-struct counting {
-    const struct tk_store_range *range;
-    enum tk_err (*row)(struct counting *counting, const struct tk_batch *batch, uint32_t row);
-    enum tk_err (*operation)(void *arg, tk_str service, tk_str name, int32_t kind,
-                             const struct tk_store_count *count);
-    enum tk_err (*key)(void *arg, enum tk_owner owner, tk_str key, enum tk_value_type type);
-    void *arg;
-    struct tk_count_values *values;
-    struct tk_histogram duration; /* of the row at hand */
-};
-
-static bool
-is_in_range(const struct tk_store_range *range, uint64_t start_nano)
-{
-    return start_nano >= range->begin_nano &&
-           (range->end_nano == 0 || start_nano < range->end_nano);
-}
-
-static enum tk_err
-count_trace(struct counting *counting, const struct tk_batch *trace)
-{
-    enum tk_err code = TK_OK;
-    for (uint32_t row = 0; row < trace->span_count && code == TK_OK; row++)
-        if (is_in_range(counting->range, trace->start_nano[row]))
-            code = counting->row(counting, trace, row);
-    return code;
-}
-
-static enum tk_err
-run(struct tk_store_view *view, const struct tk_store_range *scanned, struct counting *counting,
-    struct tk_error *err)
-{
-    const struct tk_store_range *range = counting->range;
-    struct tk_store_scan *scan;
-    struct tk_store_trace trace;
-    enum tk_err code = tk_store_scan_open(view, scanned, &scan, err);
-    if (code != TK_OK)
-        return code;
-    while (code == TK_OK) {
-        if (range->expired != NULL && range->expired(range->expired_arg))
-            code = tk_error_set(err, TK_ERR_TIMEOUT, "counting took too long");
-        else if ((code = tk_store_scan_next(scan, &trace, err)) == TK_OK)
-            code = count_trace(counting, trace.spans);
-    }
-    tk_store_scan_close(scan);
-    tk_histogram_release(&counting->duration);
-    return code == TK_ERR_END ? TK_OK : code;
-}
-
-/* What a scan has to yield for a range of spans. */
-static struct tk_store_range
-scan_of(const struct tk_store_range *range, bool lean)
-{
-    return (struct tk_store_range){
-        .end_nano = range->end_nano,
-        .want = {.lean = lean},
-        .expired = range->expired,
-        .expired_arg = range->expired_arg,
-    };
-}
-
 /* One span, as it counts. */
 static enum tk_err
 count_of(const struct tk_batch *batch, uint32_t row, struct tk_histogram *duration,
@@ -89,25 +27,13 @@ count_of(const struct tk_batch *batch, uint32_t row, struct tk_histogram *durati
 /* ---- operations ---- */
 
 static enum tk_err
-count_operation(struct counting *counting, const struct tk_batch *batch, uint32_t row)
+count_operation(struct tk_count_rows *rows, const struct tk_batch *batch, uint32_t row)
 {
     struct tk_store_count count;
-    enum tk_err code = count_of(batch, row, &counting->duration, &count);
-    return code == TK_OK ? counting->operation(counting->arg, tk_batch_service(batch, row),
-                                               batch->name[row], batch->kind[row], &count)
+    enum tk_err code = count_of(batch, row, &rows->_duration, &count);
+    return code == TK_OK ? rows->operation(rows->arg, tk_batch_service(batch, row),
+                                           batch->name[row], batch->kind[row], &count)
                          : code;
-}
-
-enum tk_err
-tk_count_operations(struct tk_store_view *view, const struct tk_store_range *range,
-                    enum tk_err (*each)(void *arg, tk_str service, tk_str name, int32_t kind,
-                                        const struct tk_store_count *count),
-                    void *arg, struct tk_error *err)
-{
-    struct counting counting = {
-        .range = range, .row = count_operation, .operation = each, .arg = arg};
-    struct tk_store_range scanned = scan_of(range, true);
-    return run(view, &scanned, &counting, err);
 }
 
 /* ---- keys ---- */
@@ -142,23 +68,6 @@ tk_count_row_keys(const struct tk_batch *b, uint32_t row, each_key *each, void *
     return code;
 }
 
-static enum tk_err
-count_keys(struct counting *counting, const struct tk_batch *batch, uint32_t row)
-{
-    return tk_count_row_keys(batch, row, counting->key, counting->arg);
-}
-
-enum tk_err
-tk_count_keys(struct tk_store_view *view,
-              enum tk_err (*each)(void *arg, enum tk_owner owner, tk_str key,
-                                  enum tk_value_type type),
-              void *arg, struct tk_error *err)
-{
-    static const struct tk_store_range everything = {0};
-    struct counting counting = {.range = &everything, .row = count_keys, .key = each, .arg = arg};
-    return run(view, &everything, &counting, err);
-}
-
 /* ---- values ---- */
 
 void
@@ -167,6 +76,14 @@ tk_count_values_release(struct tk_count_values *values)
     tk_histogram_release(&values->_duration);
     for (size_t i = 0; i < sizeof values->_seen / sizeof *values->_seen; i++)
         tk_intern_release(&values->_seen[i]);
+}
+
+bool
+tk_count_is_value(const struct tk_count_values *values, const struct tk_value *value)
+{
+    if (value->type == TK_VALUE_STRING)
+        return tk_str_starts_with(tk_value_str(*value), values->prefix);
+    return value->type > TK_VALUE_STRING && value->type <= TK_VALUE_DOUBLE;
 }
 
 /* Has the row at hand had this value already?  Remembers it. */
@@ -193,9 +110,7 @@ count_values_of(struct tk_count_values *values, const struct tk_batch *batch, st
     for (uint32_t i = attrs.begin; i < attrs.begin + attrs.count && code == TK_OK; i++) {
         const struct tk_value *value = &batch->attr_value[i];
         bool counts = tk_str_eq(batch->keys.strings[batch->attr_key[i]], values->key) &&
-                      value->type >= TK_VALUE_STRING && value->type <= TK_VALUE_DOUBLE &&
-                      (value->type != TK_VALUE_STRING ||
-                       tk_str_starts_with(tk_value_str(*value), values->prefix));
+                      tk_count_is_value(values, value);
         if (counts && several)
             code = is_new(values, value, &counts);
         if (counts && code == TK_OK)
@@ -255,30 +170,127 @@ tk_count_row_values(struct tk_count_values *values, const struct tk_batch *b, ui
     return code;
 }
 
-static enum tk_err
-count_values(struct counting *counting, const struct tk_batch *batch, uint32_t row)
+/* ---- many rows ---- */
+
+void
+tk_count_rows_release(struct tk_count_rows *rows)
 {
-    return tk_count_row_values(counting->values, batch, row);
+    tk_histogram_release(&rows->_duration);
+}
+
+static enum tk_err
+count_row(struct tk_count_rows *rows, const struct tk_batch *batch, uint32_t row)
+{
+    if (rows->operation != NULL)
+        return count_operation(rows, batch, row);
+    if (rows->key != NULL)
+        return tk_count_row_keys(batch, row, rows->key, rows->arg);
+    return tk_count_row_values(rows->values, batch, row);
 }
 
 enum tk_err
-tk_count_values(struct tk_store_view *view, const struct tk_store_range *range,
-                struct tk_count_values *values, struct tk_error *err)
+tk_count_batch(struct tk_count_rows *rows, const struct tk_batch *batch)
 {
-    struct tk_filter filter = {
+    const struct tk_store_range *range = rows->range;
+    enum tk_err code = TK_OK;
+    for (uint32_t row = 0; row < batch->span_count && code == TK_OK; row++) {
+        uint64_t start = batch->start_nano[row];
+        if (start >= range->begin_nano && (range->end_nano == 0 || start < range->end_nano) &&
+            (rows->is_counted == NULL || !rows->is_counted(rows->is_counted_arg, batch, row)))
+            code = count_row(rows, batch, row);
+    }
+    return code;
+}
+
+enum tk_err
+tk_count_go_on(const struct tk_store_range *range, struct tk_error *err)
+{
+    bool expired = range->expired != NULL && range->expired(range->expired_arg);
+    return expired ? tk_error_set(err, TK_ERR_TIMEOUT, "counting took too long") : TK_OK;
+}
+
+struct tk_store_want
+tk_count_want(const struct tk_count_rows *rows)
+{
+    const struct tk_count_values *values = rows->values;
+    if (rows->key != NULL)
+        return (struct tk_store_want){.lean = false};
+    if (values == NULL)
+        return (struct tk_store_want){.lean = true};
+    return (struct tk_store_want){
+        .lean = (values->owners & (TK_OWNER_EVENT | TK_OWNER_LINK)) == 0,
+        .keys = &values->key,
+        .key_count = 1,
+    };
+}
+
+/* Values are only where their key is. */
+static struct tk_filter
+filter_of(const struct tk_count_values *values)
+{
+    return (struct tk_filter){
         .type = TK_FILTER_TEST,
         .field = TK_FIELD_ATTRIBUTE,
         .owners = values->owners,
         .key = values->key,
         .op = TK_FILTER_EXISTS,
     };
+}
+
+enum tk_err
+tk_count_scan(struct tk_count_rows *rows, struct tk_store_view *view, struct tk_error *err)
+{
+    struct tk_filter filter;
     const struct tk_filter *filters[] = {&filter};
-    struct counting counting = {.range = range, .row = count_values, .values = values};
-    struct tk_store_range scanned =
-        scan_of(range, (values->owners & (TK_OWNER_EVENT | TK_OWNER_LINK)) == 0);
-    scanned.filters = filters;
-    scanned.filter_count = 1;
-    scanned.want.keys = &values->key;
-    scanned.want.key_count = 1;
-    return run(view, &scanned, &counting, err);
+    struct tk_store_range range = {.end_nano = rows->range->end_nano,
+                                   .want = tk_count_want(rows),
+                                   .expired = rows->range->expired,
+                                   .expired_arg = rows->range->expired_arg};
+    struct tk_store_scan *scan;
+    struct tk_store_trace trace;
+    if (rows->values != NULL) {
+        filter = filter_of(rows->values);
+        range.filters = filters;
+        range.filter_count = 1;
+    }
+    enum tk_err code = tk_store_scan_open(view, &range, &scan, err);
+    if (code != TK_OK)
+        return code;
+    while (code == TK_OK) {
+        code = tk_count_go_on(rows->range, err);
+        if (code == TK_OK)
+            code = tk_store_scan_next(scan, &trace, err);
+        if (code == TK_OK)
+            code = tk_count_batch(rows, trace.spans);
+    }
+    tk_store_scan_close(scan);
+    return code == TK_ERR_END ? TK_OK : code;
+}
+
+enum tk_err
+tk_count_operations(struct tk_store_view *view, const struct tk_store_range *range,
+                    enum tk_err (*each)(void *arg, tk_str service, tk_str name, int32_t kind,
+                                        const struct tk_store_count *count),
+                    void *arg, struct tk_error *err)
+{
+    struct tk_count_rows rows = {.range = range, .operation = each, .arg = arg};
+    enum tk_err code = tk_count_scan(&rows, view, err);
+    tk_count_rows_release(&rows);
+    return code;
+}
+
+enum tk_err
+tk_count_keys(struct tk_store_view *view, each_key *each, void *arg, struct tk_error *err)
+{
+    static const struct tk_store_range everything = {0};
+    struct tk_count_rows rows = {.range = &everything, .key = each, .arg = arg};
+    return tk_count_scan(&rows, view, err);
+}
+
+enum tk_err
+tk_count_values(struct tk_store_view *view, const struct tk_store_range *range,
+                struct tk_count_values *values, struct tk_error *err)
+{
+    struct tk_count_rows rows = {.range = range, .values = values};
+    return tk_count_scan(&rows, view, err);
 }

@@ -256,7 +256,11 @@ tk_operations_new(void)
     tk_intern_init(&operations->names, TK_OPERATIONS_MAX);
     tk_arena_init(&operations->arena, ARENA_CHUNK, ARENA_MAX);
     tk_buf_init(&operations->name, SIZE_MAX / 2);
-    return operations;
+    operations->capacity = FIRST_CAPACITY;
+    if (reserve(&operations->counts, FIRST_CAPACITY, true) == TK_OK)
+        return operations;
+    tk_operations_free(operations);
+    return NULL;
 }
 
 static void
@@ -309,7 +313,7 @@ add_operation(struct tk_operations *operations, uint32_t *ret_number)
 {
     struct tk_counts *counts = &operations->counts;
     if (counts->code_count == operations->capacity) {
-        uint32_t grown = operations->capacity > 0 ? operations->capacity * 2 : FIRST_CAPACITY;
+        uint32_t grown = operations->capacity * 2;
         if (reserve(counts, grown, true) != TK_OK)
             return TK_ERR_MEMORY;
         operations->capacity = grown;
@@ -455,10 +459,7 @@ tk_operations_read(tk_str section, struct tk_operations **ret_operations)
     struct tk_operations *operations = tk_operations_new();
     if (operations == NULL)
         return TK_ERR_MEMORY;
-    enum tk_err code = reserve(&operations->counts, FIRST_CAPACITY, true);
-    operations->capacity = FIRST_CAPACITY;
-    if (code == TK_OK)
-        code = read_names(&section, operations);
+    enum tk_err code = read_names(&section, operations);
     if (code == TK_OK)
         code = read_counts(section, &operations->counts);
     for (uint32_t i = 0; i < operations->counts.code_count && code == TK_OK; i++)

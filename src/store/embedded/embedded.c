@@ -319,4 +319,7 @@ const struct tk_store_vtable tk_embedded_vtable = {
     .scan_open = tk_view_scan_open,
     .scan_next = tk_view_scan_next,
     .scan_close = tk_view_scan_close,
+    .operations = tk_view_operations,
+    .keys = tk_view_keys,
+    .values = tk_view_values,
 };

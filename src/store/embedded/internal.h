@@ -12,6 +12,7 @@
  *   thinner.c   which segments are due to be thinned, and which traces stay
  *   catalog.c   which segments there are, and how one becomes visible or goes away
  *   view.c      pictures, finding, scanning
+ *   view_count.c  counting: operations, keys, values
  *   check.c     verifies a directory
  *
  * A *generation* is what gathers in memory beside one log file: generation 12 and log/00000012.log
@@ -221,6 +222,19 @@ enum tk_err tk_view_scan_open(struct tk_store_view *view, const struct tk_store_
 enum tk_err tk_view_scan_next(struct tk_store_scan *scan, struct tk_store_trace *ret_trace,
                               struct tk_error *err) TK_MUST_USE;
 void tk_view_scan_close(struct tk_store_scan *scan);
+
+/* view_count.c */
+enum tk_err tk_view_operations(struct tk_store_view *view, const struct tk_store_range *range,
+                               enum tk_err (*each)(void *arg, tk_str service, tk_str name,
+                                                   int32_t kind,
+                                                   const struct tk_store_count *count),
+                               void *arg, struct tk_error *err) TK_MUST_USE;
+enum tk_err tk_view_keys(struct tk_store_view *view,
+                         enum tk_err (*each)(void *arg, enum tk_owner owner, tk_str key,
+                                             enum tk_value_type type),
+                         void *arg, struct tk_error *err) TK_MUST_USE;
+enum tk_err tk_view_values(struct tk_store_view *view, const struct tk_store_range *range,
+                           struct tk_count_values *values, struct tk_error *err) TK_MUST_USE;
 
 /* embedded.c */
 extern const struct tk_store_vtable tk_embedded_vtable;

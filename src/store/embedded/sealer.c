@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "base/memory.h"
+#include "store/embedded/counted.h"
 #include "store/embedded/seal.h"
 
 #include <errno.h>
@@ -62,20 +63,33 @@ swap_in(struct tk_embedded *store, struct tk_generation *generation, struct tk_b
     return code;
 }
 
-/* Writes what the buffer holds into a new segment file, unpublished. */
+static bool
+is_counted(void *arg, struct tk_trace_id id, tk_span_id span_id, uint64_t start_nano)
+{
+    return tk_counted_has(arg, id, span_id, start_nano);
+}
+
+/* Writes what the buffer holds into a new segment file, unpublished.  `older`: what the project has
+   in segments. */
 static enum tk_err
-write_segment(struct tk_embedded *store, struct tk_buffer *buffer, struct tk_segment_name name,
-              struct tk_error *err)
+write_segment(struct tk_embedded *store, struct tk_buffer *buffer, const struct tk_sources *older,
+              struct tk_segment_name name, struct tk_error *err)
 {
     struct tk_seal seal;
     struct tk_segment_writer *writer = NULL;
+    struct tk_counted counted;
+    struct tk_seal_counted asked = {is_counted, &counted};
     tk_catalog_discard(store, name); /* of an earlier attempt */
+    if (tk_counted_init(&counted, older->source, older->count) != TK_OK)
+        return tk_error_set(err, TK_ERR_MEMORY, "out of memory while sealing");
     enum tk_err code = tk_seal_init(&seal, buffer, err);
-    if (code != TK_OK)
+    if (code != TK_OK) {
+        tk_counted_release(&counted);
         return code;
+    }
     code = tk_catalog_writer(store, name, &seal.builder.schema, SEAL_LEVEL, &writer, err);
     if (code == TK_OK) {
-        code = tk_seal_write(&seal, writer, NULL, err);
+        code = tk_seal_write(&seal, writer, &asked, err);
         if (code == TK_OK)
             code = tk_segment_writer_finish(writer, 0, err);
         else
@@ -84,6 +98,19 @@ write_segment(struct tk_embedded *store, struct tk_buffer *buffer, struct tk_seg
     if (code != TK_OK)
         tk_catalog_discard(store, name);
     tk_seal_release(&seal);
+    tk_counted_release(&counted);
+    return code;
+}
+
+static enum tk_err
+find_older(struct tk_embedded *store, uint32_t project, struct tk_sources *older)
+{
+    enum tk_err code = TK_OK;
+    pthread_mutex_lock(&store->lock);
+    const struct tk_project *known = tk_catalog_find(store, project);
+    for (uint32_t i = 0; known != NULL && i < known->count && code == TK_OK; i++)
+        code = tk_sources_add_segment(older, known->segments[i]);
+    pthread_mutex_unlock(&store->lock);
     return code;
 }
 
@@ -93,7 +120,14 @@ seal_buffer(struct tk_embedded *store, struct tk_generation *generation, struct 
 {
     struct tk_segment_name name = {tk_buffer_project(buffer), generation->number,
                                    generation->number};
-    enum tk_err code = write_segment(store, buffer, name, err);
+    struct tk_sources older;
+    tk_sources_init(&older);
+    enum tk_err code = find_older(store, name.project, &older);
+    if (code != TK_OK)
+        code = tk_error_set(err, code, "out of memory while sealing");
+    else
+        code = write_segment(store, buffer, &older, name, err);
+    tk_sources_release(&older);
     return code == TK_OK ? swap_in(store, generation, buffer, name, err) : code;
 }
 

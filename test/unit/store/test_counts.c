@@ -198,6 +198,16 @@ operations_are_told_apart_by_service_name_and_kind(void **state)
 }
 
 static void
+no_operation_at_all_is_not_too_many(void **state)
+{
+    struct tk_operations *none = tk_operations_new(), *back = read_back(none);
+    (void)state;
+    assert_operations(back, "");
+    tk_operations_free(none);
+    tk_operations_free(back);
+}
+
+static void
 merged_operations_add_up(void **state)
 {
     struct tk_operations *a = tk_operations_new(), *b = tk_operations_new();
@@ -312,6 +322,7 @@ main(void)
         cmocka_unit_test(merged_counts_add_up_under_the_codes_of_the_new_dictionary),
         cmocka_unit_test(damaged_counts_are_refused_or_read_but_never_trusted),
         cmocka_unit_test(operations_are_told_apart_by_service_name_and_kind),
+        cmocka_unit_test(no_operation_at_all_is_not_too_many),
         cmocka_unit_test(merged_operations_add_up),
         cmocka_unit_test(beyond_their_number_operations_are_not_counted_any_more),
         cmocka_unit_test(what_is_merged_with_too_many_is_too_many),
