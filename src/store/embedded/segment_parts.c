@@ -225,9 +225,11 @@ column_ok(const struct tk_schema_view *schema, uint32_t number)
     if (column->kind > TK_COLUMN_PLAIN || column->type > TK_VALUE_MAP ||
         column->owner > TK_COLUMN_OF_LINK || (column->owner == TK_COLUMN_OF_ALL) != is_fixed)
         return false;
-    if (column->kind == TK_COLUMN_DICTIONARY) /* what has no dictionary holds numbers */
-        return is_fixed && is_raw(number) ? column->dictionary.size == 0
-                                          : column->dictionary.size > 0 && column->distinct > 0;
+    if (column->kind == TK_COLUMN_DICTIONARY && is_fixed && is_raw(number))
+        return column->dictionary.size == 0; /* it holds numbers */
+    if (column->kind == TK_COLUMN_DICTIONARY) /* names of events where no span has one: no text */
+        return column->distinct > 0 ? column->dictionary.size > 0
+                                    : column->dictionary.size == 0 && column->value_count == 0;
     return (column->kind == TK_COLUMN_PLAIN) == tk_column_is_text(schema, number) &&
            column->dictionary.size == 0;
 }
@@ -431,15 +433,19 @@ tk_segment_dictionary(struct tk_segment *segment, const struct tk_schema_view *s
         return TK_OK;
     }
     const struct tk_column *of = &schema->columns[column];
-    char *bytes;
-    enum tk_err code = tk_segment_read_part(segment, &of->dictionary, &bytes, err);
+    char *bytes = NULL;
+    enum tk_err code = TK_OK;
+    if (of->dictionary.size > 0)
+        code = tk_segment_read_part(segment, &of->dictionary, &bytes, err);
     if (code != TK_OK)
         return code;
     struct tk_dictionary *dictionary = new_dictionary(of->distinct);
     tk_str text = {bytes, of->dictionary.raw_size};
-    code = dictionary == NULL                  ? TK_ERR_MEMORY
-           : tk_column_is_text(schema, column) ? parse_texts(dictionary, text)
-                                               : parse_numbers(dictionary, text);
+    if (dictionary == NULL)
+        code = TK_ERR_MEMORY;
+    else if (of->distinct > 0)
+        code = tk_column_is_text(schema, column) ? parse_texts(dictionary, text)
+                                                 : parse_numbers(dictionary, text);
     free(bytes);
     if (code == TK_OK && !is_in_order(dictionary))
         code = TK_ERR_CORRUPT;
