@@ -116,8 +116,10 @@ SUITES = [
     Suite("tsan", "the same under TSan", read_ctest,
           build("tsan") + [TSAN + ctest("tsan", "-LE", "crash")]),
     Suite("sim", "the store on a simulated disk, scheduler and clock, from thousands of seeds", read_plain,
-          build("release") + [[sim("release"), "--seeds", "4000"], [sim("release"), "--oom"]] +
-          build("debug") + [[sim("debug"), "--from", "1000000", "--seeds", "150"], [sim("debug"), "--oom", "--step", "9"]],
+          build("release") + [[sim("release"), "--seeds", "4000"], [sim("release"), "--oom"],
+                              [sim("release"), "--oom-answers"]] +
+          build("debug") + [[sim("debug"), "--from", "1000000", "--seeds", "150"], [sim("debug"), "--oom", "--step", "9"],
+                            [sim("debug"), "--oom-answers", "--step", "3"]],
           env={"ASAN_OPTIONS": "detect_leaks=0"}),
     Suite("lint", "formatters, linters and type checkers of every language", read_plain,
           build("release") + [["node", "sdk/js/build.mjs"], [PYTHON, "tools/lint.py"]]),

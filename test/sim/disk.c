@@ -751,12 +751,13 @@ struct disk_counts
 disk_counts(void)
 {
     struct disk_counts counts = disk.counts;
-    counts.files = counts.open_files = 0;
-    for (uint32_t i = 0; i < disk.now.count; i++)
+    counts.files = counts.open_files = counts.bytes = 0;
+    for (uint32_t i = 0; i < disk.now.count; i++) {
         counts.files += !disk.now.name[i].inode->directory;
+        counts.bytes += disk.now.name[i].inode->now.size;
+    }
     for (const struct tk_file *file = disk.handles; file != NULL; file = file->next)
         counts.open_files++;
-    counts.used = used();
     return counts;
 }
 

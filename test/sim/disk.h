@@ -29,11 +29,12 @@ void disk_crash_at(uint64_t n);
 void disk_crash(enum disk_crash how);
 
 struct disk_counts {
-    uint64_t calls;                   /* of the env, all in all */
-    uint64_t failed, failed_reads;    /* injected */
-    uint64_t failed_syncs;            /* the same */
-    uint64_t full;                    /* did not fit, or were told so */
-    uint64_t files, open_files, used; /* now */
+    uint64_t calls;                /* of the env, all in all */
+    uint64_t failed, failed_reads; /* injected */
+    uint64_t failed_syncs;         /* the same */
+    uint64_t full;                 /* did not fit, or were told so */
+    uint64_t files, open_files;    /* now */
+    uint64_t bytes;                /* in files that have a name */
 };
 struct disk_counts disk_counts(void);
 /* Flips a bit of a file whose name ends in `suffix`, on disk and in the cache; false: none has a

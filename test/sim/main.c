@@ -3,8 +3,11 @@
  *
  *   sim --seeds N [--from SEED]    so many, in a row; says which failed
  *   sim --seed N                   one, with its story
- *   sim --oom                      a fixed script, each of its allocations refused in turn: once,
- * and with all behind it sim --oom --seed N             one of those, with its story
+ *   sim --oom                      a script of the store, its allocations refused one at a time:
+ *                                  once, and with all behind it
+ *   sim --oom-answers              the same for decoding, queries and answers
+ *   sim --oom --seed N             one of those, with its story
+ *   --step N                       only every Nth
  *
  * Seeds run in child processes, so that one that crashes is a finding like any other.
  */
@@ -89,11 +92,24 @@ run_seed(uint64_t seed)
 
 /* Even numbers: one allocation is refused; odd ones: all behind it, too. */
 static bool
+refuse(bool (*script)(uint64_t n, bool forever), bool over[2], uint64_t number)
+{
+    over[number % 2] = over[number % 2] || !script(number / 2 + 1, number % 2 != 0);
+    return !over[0] || !over[1];
+}
+
+static bool
 run_refusal(uint64_t number)
 {
     static bool over[2];
-    over[number % 2] = over[number % 2] || !world_run_refused(number / 2 + 1, number % 2 != 0);
-    return !over[0] || !over[1];
+    return refuse(world_run_refused, over, number);
+}
+
+static bool
+run_answers_refusal(uint64_t number)
+{
+    static bool over[2];
+    return refuse(answers_run_refused, over, number);
 }
 
 static bool
@@ -162,7 +178,9 @@ run_many(simulation run, uint64_t from, uint64_t step, uint64_t count, const cha
 static int
 usage(void)
 {
-    fprintf(stderr, "usage: sim --seeds N [--from SEED] [--step N] | [--oom] --seed N | --oom\n");
+    fprintf(stderr,
+            "usage: sim --seeds N [--from SEED] [--step N] |\n"
+            "           [--oom | --oom-answers] --seed N | --oom | --oom-answers [--step N]\n");
     return 2;
 }
 
@@ -171,10 +189,13 @@ main(int argc, char **argv)
 {
     uint64_t from = 0, step = 1, count = 0, seed = 0;
     bool one = false, oom = false;
+    simulation run = run_seed;
     for (int i = 1; i < argc; i++) {
-        oom = oom || strcmp(argv[i], "--oom") == 0;
-        if (strcmp(argv[i], "--oom") == 0)
+        if (strncmp(argv[i], "--oom", 5) == 0) {
+            run = argv[i][5] == '\0' ? run_refusal : run_answers_refusal;
+            oom = true;
             continue;
+        }
         if (i + 1 == argc)
             return usage();
         uint64_t value = strtoull(argv[++i], NULL, 10);
@@ -190,11 +211,11 @@ main(int argc, char **argv)
             return usage();
     }
     if (!one && oom)
-        return run_many(run_refusal, from, step, UINT64_MAX, "sim --oom --seed");
+        return run_many(run, from, step, UINT64_MAX, "sim --oom[-answers] --seed");
     if (!one)
-        return count > 0 ? run_many(run_seed, from, step, count, "./dev test --seed") : usage();
+        return count > 0 ? run_many(run, from, step, count, "./dev test --seed") : usage();
     sim_verbose = true;
-    (void)run_one(oom ? run_refusal : run_seed, seed);
+    (void)run_one(run, seed);
     printf("seed %" PRIu64 " passes\n", seed);
     return 0;
 }

@@ -252,7 +252,7 @@ op_wait(struct world *world)
 static void
 check_cap(struct world *world)
 {
-    uint64_t used = disk_counts().used, cap = world->is.limits.disk_bytes;
+    uint64_t used = disk_counts().bytes, cap = world->is.limits.disk_bytes;
     SIM_CHECK(used <= cap + cap / 8 + 65536, "%" PRIu64 " bytes on disk under a cap of %" PRIu64,
               used, cap);
 }

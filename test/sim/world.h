@@ -52,6 +52,8 @@ struct world {
 void world_run(uint64_t seed);
 /* A fixed script with its nth allocation refused (and all behind it): false when it has no nth. */
 bool world_run_refused(uint64_t n, bool forever);
+/* answers.c: the same for decoding, queries and answers. */
+bool answers_run_refused(uint64_t n, bool forever);
 
 /* checks.c */
 /* Does what happened to disk and memory since the start excuse this code? */
