@@ -124,7 +124,7 @@ def grouped(server, query, bounds, spans=None, steps=1):
     answers = ask(server, [metrics(query, bounds, steps)] * REPEATS)
     if spans is not None:
         series = json.loads(answers[0][2])["series"]
-        total = sum(value for one in series for value in values_of(one))
+        total = sum(value or 0 for one in series for value in one["values"])
         if total != spans:
             raise Wrong(f"{query}: {total} of {spans} spans")
     return answers
@@ -134,14 +134,6 @@ def fresh(server):
     """Spans that come while all the others are there: seconds until they are found."""
     found = load(server, "--rate", 1000, "--seconds", 8, "--batch", 100, "--probes", 50)
     return {"p50 ms": found["foundP50Ms"], "p99 ms": found["foundP99Ms"]}
-
-
-def values_of(series):
-    """The numbers of a series, however its points are written: [time, value] or {"value": …}."""
-    for point in series.get("points", series.get("values", [])):
-        value = point["value"] if isinstance(point, dict) else point[1] if isinstance(point, list) else point
-        if value is not None:
-            yield float(value)
 
 
 def time_bounds(server):
