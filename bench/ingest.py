@@ -11,6 +11,7 @@ from server import BUILD, SERVER_CORE, Directory, Server, disk_bytes, load, outp
 
 QUIET_RATE, QUIET_BATCH = 10000, 200
 LOG_BYTES, CRASH_SECONDS = 1 << 30, 60
+SECTION_MIN = 0.05  # bytes of a span
 
 
 def size_name(spans):
@@ -48,8 +49,17 @@ def bytes_per_span(directory, name, spans):
     figures = {f"{name}: bytes/span on disk": sum(kinds.values()) / spans}
     figures.update((f"{name}: bytes/span, files .{kind}", size / spans) for kind, size in sorted(kinds.items())
                    if size / spans >= 0.01)
-    figures.update((f"{name}: bytes/span, section {section}", size / spans)
-                   for section, size in sections(directory).items())
+    return figures
+
+
+def bytes_by_section(directory, name, spans):
+    """Those that matter, the largest first; the rest in one."""
+    told = sections(directory)
+    large = {section: size for section, size in told.items() if size / spans >= SECTION_MIN}
+    figures = {f"{name}: bytes/span, section {section}": size / spans for section, size in large.items()}
+    if told:
+        figures[f"{name}: bytes/span, {len(told) - len(large)} other sections"] = \
+            (sum(told.values()) - sum(large.values())) / spans
     return figures
 
 

@@ -6,7 +6,7 @@ import statistics
 import tempfile
 import urllib.parse
 
-from ingest import bytes_per_span, size_name
+from ingest import bytes_by_section, bytes_per_span, size_name
 from server import Directory, Server, load, output, tool
 
 NEEDLES = 12
@@ -156,7 +156,8 @@ def build(options, directory, name):
                f"{name}: ack p99 ms while filling": got["ackP99Ms"],
                f"{name}: CPU us/span, stored, sealed and compacted": server.cpu_at_stop / got["spans"] * 1e6,
                f"{name}: seconds until nothing was left to do": settling,
-               **bytes_per_span(directory / "data", name, got["spans"])}
+               **bytes_per_span(directory / "data", name, got["spans"]),
+               **bytes_by_section(directory / "data", name, got["spans"])}
     sent = [(line.split()[0], int(line.split()[1])) for line in (directory / "traces").read_text().splitlines()]
     return {"sent": sent, "spans": got["spans"], "figures": figures}
 
