@@ -48,7 +48,7 @@ def ask(server, targets, seconds=BUDGET_SECONDS, cold=None, statuses=(200,), hea
 
 def latencies(name, answers):
     times = sorted(milliseconds for _, milliseconds, _ in answers)
-    return {f"{name}: p50 ms": statistics.median(times), f"{name}: p99 ms": times[(len(times) - 1) * 99 // 100]}
+    return {f"{name}: p50 ms": statistics.median(times), f"{name}: p99 ms": times[-(-len(times) * 99 // 100) - 1]}
 
 
 def traces(**parameters):

@@ -18,6 +18,7 @@ from pathlib import Path
 import giant
 import ingest
 import queries
+from document import document
 from server import ROOT
 
 RESULTS = ROOT / "bench" / "results"
@@ -95,7 +96,10 @@ def main():
     parser.add_argument("--serve", default="", metavar="ARGS", help="more arguments of the server: --serve='--memory 64MiB'")
     parser.add_argument("--store", type=Path, metavar="DIR", help="where `queries` keeps its store, or has it already")
     parser.add_argument("--record", metavar="NAME", help="keep the table as bench/results/DATE-NAME.md; more runs of a day add to it")
+    parser.add_argument("--document", metavar="NAME", help="measure nothing: write results/NAME.md into docs/performance.md")
     options = parser.parse_args()
+    if options.document:
+        return document(RESULTS / f"{options.document}.md")
     if (os.cpu_count() or 1) < 2:
         parser.error("load and server need a core each")
     unknown = set(options.what) - set(MEASUREMENTS)
