@@ -68,7 +68,7 @@ def rows(figures, last):
             yield name, f"| {name} | {values[0]} | | | |"
             continue
         median = statistics.median(values)
-        ratio = f"{median / last[name]:.2f}x" if last.get(name) else "-"
+        ratio = f"{median / last[name]:.3g}x" if last.get(name) else "-"
         digits = 0 if median >= 1000 else 2 if median >= 1 else 3
         shown = " | ".join(f"{value:.{digits}f}" for value in (median, min(values), max(values)))
         yield name, f"| {name} | {shown} | {ratio} |"

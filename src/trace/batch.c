@@ -81,6 +81,7 @@ tk_batch_clear(struct tk_batch *batch)
 {
     batch->span_count = batch->attr_count = batch->event_count = batch->link_count = 0;
     batch->resource_count = batch->scope_count = 0;
+    batch->memory_max = 0;
     forget_shapes(batch);
     tk_intern_clear(&batch->keys);
     tk_arena_clear(&batch->arena);
@@ -95,15 +96,27 @@ tk_batch_adopt(struct tk_batch *batch, void *source)
     batch->_source = source;
 }
 
+static size_t
+span_size(const struct tk_batch *batch)
+{
+    size_t size = 0;
+#define X(column) size += sizeof *batch->column;
+    SPAN_COLUMNS(X)
+#undef X
+    return size;
+}
+
+static size_t
+attr_size(const struct tk_batch *batch)
+{
+    return sizeof *batch->attr_key + sizeof *batch->attr_value;
+}
+
 size_t
 tk_batch_memory(const struct tk_batch *batch)
 {
-    size_t per_span = 0;
-#define X(column) per_span += sizeof *batch->column;
-    SPAN_COLUMNS(X)
-#undef X
-    return sizeof *batch + batch->_span_capacity * per_span +
-           batch->_attr_capacity * (sizeof *batch->attr_key + sizeof *batch->attr_value) +
+    return sizeof *batch + batch->_span_capacity * span_size(batch) +
+           batch->_attr_capacity * attr_size(batch) +
            batch->_event_capacity * sizeof *batch->event +
            batch->_link_capacity * sizeof *batch->link +
            batch->_resource_capacity * sizeof *batch->resources +
@@ -115,15 +128,27 @@ tk_batch_memory(const struct tk_batch *batch)
            malloc_usable_size(batch->_source);
 }
 
-/* What `capacity` grows to; 0 when that would be beyond the limit. */
+/* `wanted`, or as much of it as may still be had for elements of `size` bytes, at least
+   `capacity`. */
 static uint32_t
-next_capacity(uint32_t capacity)
+affordable(const struct tk_batch *batch, uint32_t capacity, uint32_t wanted, size_t size)
 {
-    if (capacity >= TK_BATCH_ELEMENTS_MAX)
-        return 0;
+    if (batch->memory_max == 0)
+        return wanted;
+    size_t used = tk_batch_memory(batch);
+    size_t more = used < batch->memory_max ? (batch->memory_max - used) / size : 0;
+    return wanted - capacity < more ? wanted : capacity + (uint32_t)more;
+}
+
+/* What `capacity` grows to; 0 when that would be beyond a limit. */
+static uint32_t
+next_capacity(const struct tk_batch *batch, uint32_t capacity, size_t size)
+{
+    uint32_t wanted = capacity > 0 ? capacity * 2 : FIRST_CAPACITY;
     if (capacity > TK_BATCH_ELEMENTS_MAX / 2)
-        return TK_BATCH_ELEMENTS_MAX;
-    return capacity > 0 ? capacity * 2 : FIRST_CAPACITY;
+        wanted = TK_BATCH_ELEMENTS_MAX;
+    uint32_t grown = affordable(batch, capacity, wanted, size);
+    return grown > capacity ? grown : 0;
 }
 
 /* Grows the column at *column_ptr, whatever it points to, to `capacity` elements. */
@@ -145,11 +170,7 @@ grow_column(void *column_ptr, uint32_t capacity, size_t element_size)
 static enum tk_err
 grow_spans_to(struct tk_batch *batch, uint32_t capacity)
 {
-    size_t size = 0;
-#define X(column) size += sizeof *batch->column;
-    SPAN_COLUMNS(X)
-#undef X
-    char *block = malloc(capacity * size), *at = block;
+    char *block = malloc(capacity * span_size(batch)), *at = block;
     if (block == NULL)
         return TK_ERR_MEMORY;
 #define X(column)                                                                                  \
@@ -168,7 +189,7 @@ grow_spans_to(struct tk_batch *batch, uint32_t capacity)
 static enum tk_err
 grow_spans(struct tk_batch *batch)
 {
-    uint32_t capacity = next_capacity(batch->_span_capacity);
+    uint32_t capacity = next_capacity(batch, batch->_span_capacity, span_size(batch));
     return capacity > 0 ? grow_spans_to(batch, capacity) : TK_ERR_LIMIT;
 }
 
@@ -200,7 +221,7 @@ grow_attrs_to(struct tk_batch *batch, uint32_t capacity)
 enum tk_err
 tk_batch_grow_attrs(struct tk_batch *batch)
 {
-    uint32_t capacity = next_capacity(batch->_attr_capacity);
+    uint32_t capacity = next_capacity(batch, batch->_attr_capacity, attr_size(batch));
     return capacity > 0 ? grow_attrs_to(batch, capacity) : TK_ERR_LIMIT;
 }
 
@@ -225,9 +246,11 @@ tk_batch_reserve(struct tk_batch *batch, uint32_t spans, uint32_t attrs)
 {
     enum tk_err code = TK_OK;
     spans = capacity_for(batch->_span_capacity, batch->span_count, spans);
-    attrs = capacity_for(batch->_attr_capacity, batch->attr_count, attrs);
+    spans = affordable(batch, batch->_span_capacity, spans, span_size(batch));
     if (spans > batch->_span_capacity)
         code = grow_spans_to(batch, spans);
+    attrs = capacity_for(batch->_attr_capacity, batch->attr_count, attrs);
+    attrs = affordable(batch, batch->_attr_capacity, attrs, attr_size(batch));
     if (code == TK_OK && attrs > batch->_attr_capacity)
         code = grow_attrs_to(batch, attrs);
     return code;
@@ -246,7 +269,8 @@ tk_batch_add_attr(struct tk_batch *batch, tk_str key, struct tk_value value)
     enum tk_err tk_batch_add_##what(struct tk_batch *batch, uint32_t *ret_index)                   \
     {                                                                                              \
         if (batch->count == batch->capacity_field) {                                               \
-            uint32_t capacity = next_capacity(batch->capacity_field);                              \
+            uint32_t capacity =                                                                    \
+                next_capacity(batch, batch->capacity_field, sizeof *batch->column);                \
             if (capacity == 0)                                                                     \
                 return TK_ERR_LIMIT;                                                               \
             if (!GROW(batch->column))                                                              \

@@ -147,6 +147,8 @@ struct tk_batch {
 
     struct tk_arena arena; /* text that is not a view of the source */
 
+    size_t memory_max; /* bytes that the columns may take, then TK_ERR_LIMIT; 0: no limit */
+
     /* private */
     uint32_t _span_capacity, _attr_capacity, _event_capacity, _link_capacity;
     uint32_t _resource_capacity, _scope_capacity;

@@ -407,6 +407,7 @@ read_scope_spans(struct tk_otlp_json *d, uint32_t resource)
     static const char *const names[] = {"scope", "spans", "schemaUrl", NULL};
     struct tk_json_body *body = &d->body;
     struct list_start start = start_list(d);
+    struct tk_batch_mark before = tk_batch_mark(d->batch);
     tk_str name;
     uint32_t index;
     if (!tk_json_body_must_be_object(body) ||
@@ -432,6 +433,10 @@ read_scope_spans(struct tk_otlp_json *d, uint32_t resource)
             good = tk_json_body_skip(body);
         }
     }
+    if (d->batch->span_count == before.span_count) { /* nobody refers to it */
+        tk_batch_rewind(d->batch, before);
+        d->batch->scope_count = index;
+    }
     return good && body->code == TK_OK;
 }
 
@@ -441,6 +446,7 @@ read_resource_spans(struct tk_otlp_json *d)
     static const char *const names[] = {"resource", "scopeSpans", "schemaUrl", NULL};
     struct tk_json_body *body = &d->body;
     struct list_start start = start_list(d);
+    struct tk_batch_mark before = tk_batch_mark(d->batch);
     tk_str name;
     uint32_t index;
     if (!tk_json_body_must_be_object(body) ||
@@ -465,6 +471,10 @@ read_resource_spans(struct tk_otlp_json *d)
         default:
             good = tk_json_body_skip(body);
         }
+    }
+    if (d->batch->span_count == before.span_count) {
+        tk_batch_rewind(d->batch, before);
+        d->batch->resource_count = index;
     }
     return good && body->code == TK_OK;
 }

@@ -574,6 +574,7 @@ read_scope_spans(struct decoder *d, const char *end, uint32_t resource)
 {
     struct tk_batch *batch = d->batch;
     const char *spans_at = NULL, *inner_end;
+    struct tk_batch_mark before = tk_batch_mark(batch);
     uint32_t tag, index, span_count = 0;
     bool good = true;
     if (!kept(d, tk_batch_add_scope(batch, &index)))
@@ -600,14 +601,18 @@ read_scope_spans(struct decoder *d, const char *end, uint32_t resource)
     if (!good)
         return false;
     batch->scopes[index].attrs.count = batch->attr_count - batch->scopes[index].attrs.begin;
-    if (spans_at == NULL)
-        return true;
-    if (!reserve(d, spans_at, end, span_count))
-        return false;
-    d->pb.at = spans_at;
-    while (next_message(d, end, 2, &inner_end))
-        if (!read_span(d, inner_end, resource, index))
+    if (spans_at != NULL) {
+        if (!reserve(d, spans_at, end, span_count))
             return false;
+        d->pb.at = spans_at;
+        while (next_message(d, end, 2, &inner_end))
+            if (!read_span(d, inner_end, resource, index))
+                return false;
+    }
+    if (batch->span_count == before.span_count) { /* nobody refers to it */
+        tk_batch_rewind(batch, before);
+        batch->scope_count = index;
+    }
     return d->pb.problem_at == NULL;
 }
 
@@ -616,6 +621,7 @@ read_resource_spans(struct decoder *d, const char *end)
 {
     struct tk_batch *batch = d->batch;
     const char *scopes_at = NULL, *inner_end;
+    struct tk_batch_mark before = tk_batch_mark(batch);
     uint32_t tag, index;
     bool good = true;
     if (!kept(d, tk_batch_add_resource(batch, &index)))
@@ -642,12 +648,16 @@ read_resource_spans(struct decoder *d, const char *end)
     if (!good)
         return false;
     resource->attrs.count = batch->attr_count - resource->attrs.begin;
-    if (scopes_at == NULL)
-        return true;
-    d->pb.at = scopes_at;
-    while (next_message(d, end, 2, &inner_end))
-        if (!read_scope_spans(d, inner_end, index))
-            return false;
+    if (scopes_at != NULL) {
+        d->pb.at = scopes_at;
+        while (next_message(d, end, 2, &inner_end))
+            if (!read_scope_spans(d, inner_end, index))
+                return false;
+    }
+    if (batch->span_count == before.span_count) {
+        tk_batch_rewind(batch, before);
+        batch->resource_count = index;
+    }
     return d->pb.problem_at == NULL;
 }
 

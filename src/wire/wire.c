@@ -40,6 +40,8 @@ tk_wire_decode(enum tk_format format, enum tk_encoding encoding, tk_str body, vo
             return code;
         plain.ptr = own;
     }
+    if (limit < TK_WIRE_UNLIMITED)
+        batch->memory_max = TK_WIRE_COLUMNS_FACTOR * plain.len + TK_WIRE_COLUMNS_MIN;
     enum tk_err code = decode(format, plain, batch, &rejected, err);
     if (code == TK_OK)
         code = tk_batch_find_shapes(batch);

@@ -9,9 +9,9 @@
  *
  * A body that cannot be decoded is TK_ERR_INPUT with the place in the message ("byte 123:
  * resource_spans[0].scope_spans[2].spans[17].name: invalid UTF-8", or the JSON path); beyond
- * `limit` bytes after decompression is TK_ERR_LIMIT.  A span with a bad id or bad times (start = 0,
- * end before start, beyond 2^63-1 ns) is left out alone and counted in *ret_rejected with the first
- * reason.
+ * `limit` bytes after decompression, or TK_WIRE_COLUMNS_FACTOR, it is TK_ERR_LIMIT.  A span with a
+ * bad id or bad times (start = 0, end before start, beyond 2^63-1 ns) is left out alone and counted
+ * in *ret_rejected with the first reason.
  */
 #include "trace/batch.h"
 
@@ -22,6 +22,17 @@ enum tk_format {
 };
 
 enum tk_encoding { TK_ENCODING_NONE, TK_ENCODING_GZIP, TK_ENCODING_DEFLATE, TK_ENCODING_ZSTD };
+
+/* What the log holds was taken, and acknowledged, under the limits of its time. */
+#define TK_WIRE_UNLIMITED (SIZE_MAX / 2)
+
+enum {
+    /* The columns of a batch mostly take less than its body, and up to 4.4 times as much for the
+       smallest event that says when it was.  A body that costs more, two bytes for an event of
+       nothing, was made for that. */
+    TK_WIRE_COLUMNS_FACTOR = 5,
+    TK_WIRE_COLUMNS_MIN = 256 << 10, /* bytes that any body may cost */
+};
 
 struct tk_rejected {
     uint64_t span_count;

@@ -240,7 +240,7 @@ check_record(void *arg, const struct tk_wal_record *record, struct tk_error *err
     if (batch == NULL)
         return tk_error_set(err, TK_ERR_MEMORY, "out of memory");
     enum tk_err code = tk_wire_decode(record->format, record->encoding, record->body, NULL,
-                                      SIZE_MAX / 2, batch, &rejected, &why);
+                                      TK_WIRE_UNLIMITED, batch, &rejected, &why);
     check->counts.spans += batch->span_count;
     tk_batch_free(batch);
     if (code == TK_ERR_MEMORY)

@@ -69,7 +69,7 @@ replay_spans(struct replay *replay, const struct tk_wal_record *record, struct t
         return tk_error_set(err, TK_ERR_MEMORY, "out of memory during replay");
     /* No limit: it was taken, and acknowledged, under the limit of its time. */
     enum tk_err code = tk_wire_decode(record->format, record->encoding, record->body, NULL,
-                                      SIZE_MAX / 2, batch, &rejected, &why);
+                                      TK_WIRE_UNLIMITED, batch, &rejected, &why);
     if (code == TK_OK && batch->span_count > 0)
         code = add_batch(replay, record->project, batch, err);
     else if (code == TK_ERR_MEMORY)

@@ -128,6 +128,20 @@ disk_operation(struct disk *disk, enum disk_what what, struct tk_error *err)
     return tk_error_set(err, disk->fail_code, "the disk was told to fail");
 }
 
+/* From now on, while somebody may be using it: the operation `at`, counted from 1, and all behind
+   it fail; 0: none. */
+static inline void
+disk_fail(struct disk *disk, enum disk_what what, enum tk_err code, uint64_t at)
+{
+    pthread_mutex_lock(&disk->lock);
+    disk->fail_what = what;
+    disk->fail_code = code;
+    disk->fail_forever = true;
+    disk->operations = 0;
+    disk->fail_at = at;
+    pthread_mutex_unlock(&disk->lock);
+}
+
 static inline uint64_t
 disk_used(const struct disk *disk)
 {

@@ -230,13 +230,9 @@ a_project_dropped_between_two_attempts_to_seal_it_is_gone_for_good(void **state)
         struct tk_error err;
         assert_int_equal(open_on(run.disk, &run.store), TK_OK);
         assert_int_equal(FX_SEND(run.store, 2, {.trace = 1, .span = 1, .start = 5}), TK_OK);
-        run.disk->fail_what = DISK_SYNC;
-        run.disk->fail_code = TK_ERR_FULL;
-        run.disk->fail_forever = true; /* sealing is tried twice */
-        run.disk->operations = 0;
-        run.disk->fail_at = at;
+        disk_fail(run.disk, DISK_SYNC, TK_ERR_FULL, at); /* for ever: sealing is tried twice */
         (void)!tk_store_seal(run.store, &err);
-        run.disk->fail_at = 0;
+        disk_fail(run.disk, DISK_SYNC, TK_ERR_FULL, 0);
         assert_int_equal(tk_store_drop(run.store, 2, &err), TK_OK);
         end_work(&run);
         assert_int_equal(open_on(run.disk, &run.store), TK_OK);

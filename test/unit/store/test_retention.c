@@ -281,16 +281,12 @@ a_file_that_cannot_be_removed_stays_visible_and_goes_at_the_next_attempt(void **
     (void)state;
     wall_now = NOON;
     add_segment(store, 1, 1, NOON - DAY);
-    disk->fail_what = DISK_OTHER;
-    disk->fail_code = TK_ERR_DENIED;
-    disk->fail_forever = true; /* the store may be trying by itself */
-    disk->operations = 0;
-    disk->fail_at = 1;
+    disk_fail(disk, DISK_OTHER, TK_ERR_DENIED, 1); /* for ever: the store may try by itself */
     assert_int_equal(tk_store_set_limits(store, 0, &limits, &err), TK_ERR_DENIED);
     assert_true(strlen(err.message) > 0);
     assert_true(is_there(store, 1, 1));
     assert_int_equal(stats_of(store).expired.segments, 0);
-    disk->fail_at = 0;
+    disk_fail(disk, DISK_OTHER, TK_ERR_DENIED, 0);
     limit(store, 0, 1, 0);
     assert_false(is_there(store, 1, 1));
     assert_int_equal(stats_of(store).expired.segments, 1);
@@ -311,12 +307,11 @@ a_crash_at_any_operation_of_dropping_keeps_what_is_to_stay(void **state)
         wall_now = NOON;
         for (uint64_t i = 1; i <= 6; i++)
             add_segment(store, 1 + i % 2, i, NOON - i * DAY);
-        disk->operations = 0;
-        disk->fail_at = at;
-        disk->fail_forever = true;
-        disk->fail_code = TK_ERR_IO;
+        disk_fail(disk, DISK_ANY, TK_ERR_IO, at);
         (void)!tk_store_set_limits(store, 0, &limits, &err);
+        pthread_mutex_lock(&disk->lock);
         fired = disk->failed > 0;
+        pthread_mutex_unlock(&disk->lock);
         for (enum disk_luck luck = 0; luck < DISK_LUCKS; luck++) {
             struct disk *after = disk_crash(disk, luck);
             struct tk_store *again = open_on(after);

@@ -227,10 +227,7 @@ a_crash_at_any_operation_of_thinning_loses_no_trace_that_stays(void **state)
         wall_now = NOON - DAY;
         struct tk_store *store = open_on(disk, NULL, &step, 1);
         add_segment(store, 1, NOON - DAY);
-        disk->operations = 0;
-        disk->fail_at = at;
-        disk->fail_forever = true;
-        disk->fail_code = TK_ERR_IO;
+        disk_fail(disk, DISK_ANY, TK_ERR_IO, at);
         wall_now = NOON;
         fired = thin_or_fail(store, disk);
         tk_store_close(store);
