@@ -26,6 +26,12 @@ void tk_otlp_json_encode(const struct tk_batch *batch, struct tk_range rows, str
 void tk_otlp_resource_encode(const struct tk_batch *batch, uint32_t resource, struct tk_buf *out);
 void tk_otlp_scope_encode(const struct tk_batch *batch, uint32_t scope, struct tk_buf *out);
 
+/* Adds the resource, or the scope, that was encoded so to the batch, which views `text`. */
+enum tk_err tk_otlp_resource_decode(tk_str text, struct tk_batch *batch,
+                                    struct tk_error *err) TK_MUST_USE;
+enum tk_err tk_otlp_scope_decode(tk_str text, struct tk_batch *batch,
+                                 struct tk_error *err) TK_MUST_USE;
+
 /* Answers (opentelemetry-proto collector/trace/v1, google/rpc/status.proto), in either encoding. */
 void tk_otlp_response_encode(enum tk_format format, const struct tk_rejected *rejected,
                              struct tk_buf *out);

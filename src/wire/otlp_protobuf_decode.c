@@ -569,14 +569,17 @@ reserve(struct decoder *d, const char *spans_at, const char *end, uint32_t count
     return kept(d, tk_batch_reserve(batch, count + (uint32_t)more, (uint32_t)attrs));
 }
 
+/* All but its spans: *ret_spans_at is the first, NULL without any. */
 static bool
-read_scope_spans(struct decoder *d, const char *end, uint32_t resource)
+read_scope_head(struct decoder *d, const char *end, const char **ret_spans_at,
+                uint32_t *ret_span_count)
 {
     struct tk_batch *batch = d->batch;
-    const char *spans_at = NULL, *inner_end;
-    struct tk_batch_mark before = tk_batch_mark(batch);
-    uint32_t tag, index, span_count = 0;
+    const char *inner_end;
+    uint32_t tag, index;
     bool good = true;
+    *ret_spans_at = NULL;
+    *ret_span_count = 0;
     if (!kept(d, tk_batch_add_scope(batch, &index)))
         return false;
     batch->scopes[index].attrs.begin = batch->attr_count;
@@ -588,8 +591,8 @@ read_scope_spans(struct decoder *d, const char *end, uint32_t resource)
             good = enter(d, end, &inner_end) && read_scope(d, inner_end, &batch->scopes[index]);
             break;
         case TK_PB_TAG(2, TK_PB_LENGTH):
-            good = pass(d, end, &spans_at);
-            span_count++;
+            good = pass(d, end, ret_spans_at);
+            ++*ret_span_count;
             break;
         case TK_PB_TAG(3, TK_PB_LENGTH):
             good = tk_pb_read_text(&d->pb, end, &batch->scopes[index].schema_url);
@@ -598,9 +601,19 @@ read_scope_spans(struct decoder *d, const char *end, uint32_t resource)
             good = tk_otlp_skip(&d->pb, end, tag, &tk_otlp_scope_spans);
         }
     }
-    if (!good)
-        return false;
     batch->scopes[index].attrs.count = batch->attr_count - batch->scopes[index].attrs.begin;
+    return good;
+}
+
+static bool
+read_scope_spans(struct decoder *d, const char *end, uint32_t resource)
+{
+    struct tk_batch *batch = d->batch;
+    struct tk_batch_mark before = tk_batch_mark(batch);
+    const char *spans_at, *inner_end;
+    uint32_t index = batch->scope_count, span_count;
+    if (!read_scope_head(d, end, &spans_at, &span_count))
+        return false;
     if (spans_at != NULL) {
         if (!reserve(d, spans_at, end, span_count))
             return false;
@@ -616,14 +629,15 @@ read_scope_spans(struct decoder *d, const char *end, uint32_t resource)
     return d->pb.problem_at == NULL;
 }
 
+/* All but its scopes: *ret_scopes_at is the first, NULL without any. */
 static bool
-read_resource_spans(struct decoder *d, const char *end)
+read_resource_head(struct decoder *d, const char *end, const char **ret_scopes_at)
 {
     struct tk_batch *batch = d->batch;
-    const char *scopes_at = NULL, *inner_end;
-    struct tk_batch_mark before = tk_batch_mark(batch);
+    const char *inner_end;
     uint32_t tag, index;
     bool good = true;
+    *ret_scopes_at = NULL;
     if (!kept(d, tk_batch_add_resource(batch, &index)))
         return false;
     struct tk_resource *resource = &batch->resources[index];
@@ -636,7 +650,7 @@ read_resource_spans(struct decoder *d, const char *end)
             good = enter(d, end, &inner_end) && read_resource(d, inner_end, resource);
             break;
         case TK_PB_TAG(2, TK_PB_LENGTH):
-            good = pass(d, end, &scopes_at);
+            good = pass(d, end, ret_scopes_at);
             break;
         case TK_PB_TAG(3, TK_PB_LENGTH):
             good = tk_pb_read_text(&d->pb, end, &resource->schema_url);
@@ -645,9 +659,19 @@ read_resource_spans(struct decoder *d, const char *end)
             good = tk_otlp_skip(&d->pb, end, tag, &tk_otlp_resource_spans);
         }
     }
-    if (!good)
-        return false;
     resource->attrs.count = batch->attr_count - resource->attrs.begin;
+    return good;
+}
+
+static bool
+read_resource_spans(struct decoder *d, const char *end)
+{
+    struct tk_batch *batch = d->batch;
+    struct tk_batch_mark before = tk_batch_mark(batch);
+    const char *scopes_at, *inner_end;
+    uint32_t index = batch->resource_count;
+    if (!read_resource_head(d, end, &scopes_at))
+        return false;
     if (scopes_at != NULL) {
         d->pb.at = scopes_at;
         while (next_message(d, end, 2, &inner_end))
@@ -707,4 +731,22 @@ tk_otlp_protobuf_decode(tk_str body, struct tk_batch *batch, struct tk_rejected 
         .rejected = ret_rejected,
     };
     return read_traces_data(&d, body.ptr + body.len) ? TK_OK : explain(&d, err);
+}
+
+enum tk_err
+tk_otlp_resource_decode(tk_str text, struct tk_batch *batch, struct tk_error *err)
+{
+    struct decoder d = {.pb = tk_pb_reader(text), .batch = batch, .body = text};
+    const char *scopes_at;
+    return read_resource_head(&d, text.ptr + text.len, &scopes_at) ? TK_OK : explain(&d, err);
+}
+
+enum tk_err
+tk_otlp_scope_decode(tk_str text, struct tk_batch *batch, struct tk_error *err)
+{
+    struct decoder d = {.pb = tk_pb_reader(text), .batch = batch, .body = text};
+    const char *spans_at;
+    uint32_t span_count;
+    return read_scope_head(&d, text.ptr + text.len, &spans_at, &span_count) ? TK_OK
+                                                                            : explain(&d, err);
 }

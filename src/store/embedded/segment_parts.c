@@ -9,7 +9,6 @@
 #include "store/embedded/numbers.h"
 #include "store/embedded/zstd.h"
 #include "wire/otlp.h"
-#include "wire/protobuf.h"
 
 #include <stdlib.h>
 
@@ -226,7 +225,7 @@ column_ok(const struct tk_schema_view *schema, uint32_t number)
         column->owner > TK_COLUMN_OF_LINK || (column->owner == TK_COLUMN_OF_ALL) != is_fixed)
         return false;
     if (column->kind == TK_COLUMN_DICTIONARY && is_fixed && is_raw(number))
-        return column->dictionary.size == 0; /* it holds numbers */
+        return column->dictionary.size == 0;  /* it holds numbers */
     if (column->kind == TK_COLUMN_DICTIONARY) /* names of events where no span has one: no text */
         return column->distinct > 0 ? column->dictionary.size > 0
                                     : column->dictionary.size == 0 && column->value_count == 0;
@@ -609,15 +608,19 @@ tk_segment_messages(struct tk_segment *segment, enum tk_message what, uint32_t n
                 ret_item, err);
 }
 
-/* An OTLP body with these resources, or with these scopes in one resource. */
-static void
-put_body(const struct tk_dictionary *messages, enum tk_message what, struct tk_buf *out)
+/* The texts decoded, into a batch that has its own copy of them. */
+static enum tk_err
+decode_messages(const struct tk_dictionary *messages, enum tk_message what, struct tk_batch *batch)
 {
-    size_t outer = what == TK_MESSAGE_SCOPE ? tk_pb_begin(out, 1) : 0;
-    for (uint32_t i = 0; i < messages->count; i++)
-        tk_pb_put_bytes(out, what == TK_MESSAGE_SCOPE ? 2 : 1, messages->texts[i]);
-    if (what == TK_MESSAGE_SCOPE)
-        tk_pb_end(out, outer);
+    enum tk_err code = TK_OK;
+    for (uint32_t i = 0; code == TK_OK && i < messages->count; i++) {
+        tk_str text = tk_arena_copy(&batch->arena, messages->texts[i]);
+        if (text.ptr == NULL)
+            return TK_ERR_MEMORY;
+        code = what == TK_MESSAGE_SCOPE ? tk_otlp_scope_decode(text, batch, NULL)
+                                        : tk_otlp_resource_decode(text, batch, NULL);
+    }
+    return code;
 }
 
 static void
@@ -640,29 +643,14 @@ tk_segment_decoded(struct tk_segment *segment, enum tk_message what, uint32_t nu
     if (code != TK_OK)
         return code;
     struct tk_batch *batch = tk_batch_new();
-    struct tk_rejected rejected;
-    struct tk_buf body;
-    tk_buf_init(&body, UINT32_MAX);
-    const struct tk_dictionary *texts = messages->value;
-    put_body(texts, what, &body);
-    uint32_t count = texts->count;
+    code = batch != NULL ? decode_messages(messages->value, what, batch) : TK_ERR_MEMORY;
     tk_cache_release(messages);
-    code = batch == NULL ? TK_ERR_MEMORY : body.status;
-    if (code == TK_OK)
-        code = tk_otlp_protobuf_decode(tk_buf_str(&body), batch, &rejected, NULL);
-    if (code == TK_OK &&
-        (batch->span_count > 0 ||
-         count != (what == TK_MESSAGE_SCOPE ? batch->scope_count : batch->resource_count)))
-        code = TK_ERR_CORRUPT;
     if (code != TK_OK) {
         tk_batch_free(batch);
-        tk_buf_release(&body);
         return code == TK_ERR_MEMORY
                    ? no_memory(err)
                    : tk_segment_corrupt(segment, segment->_messages[what].offset,
                                         "a list of resources", "it does not decode", err);
     }
-    size_t len;
-    tk_batch_adopt(batch, tk_buf_detach(&body, &len));
-    return keep(segment, key, batch, tk_batch_memory(batch) + len, free_batch, ret_item, err);
+    return keep(segment, key, batch, tk_batch_memory(batch), free_batch, ret_item, err);
 }

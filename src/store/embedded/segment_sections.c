@@ -3,7 +3,6 @@
 
 #include "store/embedded/zstd.h"
 #include "wire/otlp.h"
-#include "wire/protobuf.h"
 
 static const char MAGIC[8] = {'T', 'K', 'S', 'E', 'G', '\r', '\n', 0x1A};
 
@@ -109,27 +108,20 @@ tk_file_writer_footer(struct tk_file_writer *out, struct tk_footer *footer, stru
 enum tk_err
 tk_message_service(tk_str resource, struct tk_arena *arena, tk_str *ret_service)
 {
-    struct tk_buf body;
-    struct tk_rejected rejected;
     struct tk_batch *batch = tk_batch_new();
-    tk_buf_init(&body, SIZE_MAX / 2);
-    tk_pb_put_bytes(&body, 1, resource); /* the only one of a TracesData */
-    enum tk_err code = batch == NULL || body.status != TK_OK ? TK_ERR_MEMORY : TK_OK;
-    if (code == TK_OK)
-        code = tk_otlp_protobuf_decode(tk_buf_str(&body), batch, &rejected, NULL);
+    if (batch == NULL)
+        return TK_ERR_MEMORY;
+    enum tk_err code = tk_otlp_resource_decode(resource, batch, NULL);
     tk_str service = TK_STR("unknown_service");
-    if (code == TK_OK && batch->resource_count > 0) {
+    if (code == TK_OK) {
         const struct tk_value *value =
             tk_batch_find_attr(batch, batch->resources[0].attrs, TK_STR("service.name"));
         if (value != NULL && value->type == TK_VALUE_STRING && value->len > 0)
             service = tk_value_str(*value);
-    }
-    if (code == TK_OK) {
         *ret_service = tk_arena_copy(arena, service);
         code = ret_service->ptr != NULL ? TK_OK : TK_ERR_MEMORY;
     }
     tk_batch_free(batch);
-    tk_buf_release(&body);
     return code;
 }
 

@@ -489,6 +489,45 @@ spans_are_encoded_by_resource_and_scope_in_order_of_first_sight(void **state)
     tk_buf_release(&out);
 }
 
+static void
+a_resource_and_a_scope_are_read_alone_as_they_were_written(void **state)
+{
+    static const char *const keys[] = {"service.name", "a"};
+    struct tk_buf resource, scope;
+    uint32_t index;
+    (void)state;
+    assert_int_equal(tk_batch_add_resource(batch, &index), TK_OK);
+    batch->resources[0].schema_url = TK_STR("https://schema");
+    batch->resources[0].dropped_attrs = 7;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(tk_batch_add_attr(batch, tk_str_from(keys[i]),
+                                           (struct tk_value){.type = TK_VALUE_INT, .i = i}),
+                         TK_OK);
+    batch->resources[0].attrs = (struct tk_range){0, 2};
+    assert_int_equal(tk_batch_add_scope(batch, &index), TK_OK);
+    batch->scopes[0].name = TK_STR("lib");
+    batch->scopes[0].version = TK_STR("1.2");
+    tk_buf_init(&resource, 1 << 16);
+    tk_buf_init(&scope, 1 << 16);
+    tk_otlp_resource_encode(batch, 0, &resource);
+    tk_otlp_scope_encode(batch, 0, &scope);
+    struct tk_batch *again = tk_batch_new();
+    assert_int_equal(tk_otlp_resource_decode(tk_buf_str(&resource), again, &err), TK_OK);
+    assert_int_equal(tk_otlp_scope_decode(tk_buf_str(&scope), again, &err), TK_OK);
+    assert_int_equal(again->resource_count, 1);
+    assert_int_equal(again->resources[0].dropped_attrs, 7);
+    assert_int_equal(again->resources[0].attrs.count, 2);
+    assert_true(tk_str_eq(again->resources[0].schema_url, TK_STR("https://schema")));
+    assert_int_equal(again->scope_count, 1);
+    assert_true(tk_str_eq(again->scopes[0].version, TK_STR("1.2")));
+    assert_int_equal(tk_otlp_resource_decode(TK_STR(""), again, &err), TK_OK); /* of nothing */
+    assert_int_equal(again->resource_count, 2);
+    assert_int_equal(tk_otlp_scope_decode(TK_STR("\x0a\x05"), again, &err), TK_ERR_INPUT);
+    tk_batch_free(again);
+    tk_buf_release(&resource);
+    tk_buf_release(&scope);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 int
@@ -509,6 +548,7 @@ main(void)
         TEST(zero_is_no_parent_and_a_link_may_point_nowhere),
         TEST(reasons_stay_utf8_when_a_long_name_is_cut),
         TEST(spans_are_encoded_by_resource_and_scope_in_order_of_first_sight),
+        TEST(a_resource_and_a_scope_are_read_alone_as_they_were_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -184,7 +184,8 @@ put_decoded(struct tk_buf *out, tk_str body)
     struct tk_error err = {0};
     char *exact = malloc(body.len + 1);
     assert_non_null(exact);
-    memcpy(exact + 1, body.ptr, body.len);
+    if (body.len > 0)
+        memcpy(exact + 1, body.ptr, body.len);
     tk_str copy = {exact + 1, body.len};
     if (tk_otlp_protobuf_decode(copy, batch, &rejected, &err) != TK_OK)
         fail_msg("%s", err.message);
