@@ -88,8 +88,8 @@ class Suite:
     env: dict = field(default_factory=dict)
 
 
-def build(preset):
-    return [["cmake", "--preset", preset, "-Wno-dev"], ["cmake", "--build", f"build/{preset}"]]
+def build(preset, target="all"):
+    return [["cmake", "--preset", preset, "-Wno-dev"], ["cmake", "--build", f"build/{preset}", "--target", target]]
 
 
 def ctest(preset, *options):
@@ -116,9 +116,9 @@ SUITES = [
     Suite("tsan", "the same under TSan", read_ctest,
           build("tsan") + [TSAN + ctest("tsan", "-LE", "crash")]),
     Suite("sim", "the store on a simulated disk, scheduler and clock, from thousands of seeds", read_plain,
-          build("release") + [[sim("release"), "--seeds", "4000"], [sim("release"), "--oom"],
+          build("release", "sim") + [[sim("release"), "--seeds", "4000"], [sim("release"), "--oom"],
                               [sim("release"), "--oom-answers"]] +
-          build("debug") + [[sim("debug"), "--from", "1000000", "--seeds", "150"], [sim("debug"), "--oom", "--step", "9"],
+          build("debug", "sim") + [[sim("debug"), "--from", "1000000", "--seeds", "150"], [sim("debug"), "--oom", "--step", "9"],
                             [sim("debug"), "--oom-answers", "--step", "3"]],
           env={"ASAN_OPTIONS": "detect_leaks=0"}),
     Suite("lint", "formatters, linters and type checkers of every language", read_plain,
@@ -170,7 +170,7 @@ def run(suite):
 
 def replay(seed):
     """One seed of the simulation, told as it goes: every operation, file call, answer and log line."""
-    for command in build("release"):
+    for command in build("release", "sim"):
         subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL, check=True)
     return subprocess.run([sim("release"), "--seed", str(seed)], cwd=ROOT).returncode
 

@@ -596,7 +596,8 @@ life(void *arg)
         check_directory(world);
     if (world->last && world->damaged && !world->log_flipped && world->is.limits.disk_bytes == 0)
         check_damage_is_reported(world);
-    if (world->last && world->is.limits.retention_nano != 0 && !world->damaged)
+    bool can_seal = world->is.disk_capacity == 0; /* else it tries every second, for days */
+    if (world->last && world->is.limits.retention_nano != 0 && !world->damaged && can_seal)
         check_expiry(world);
     close_store(world);
 }

@@ -36,7 +36,7 @@
 enum { FIBERS_MAX = 32, STACK_SIZE = 1 << 20 };
 
 /* Nobody waits that long for anything but forever. */
-#define STUCK_NANO (4ull * 3600 * SECOND_NANO)
+#define STUCK_NANO (900ull * SECOND_NANO)
 
 enum state { UNUSED, RUNNABLE, BLOCKED, DONE };
 
