@@ -547,6 +547,28 @@ tk_group_values(struct tk_group *group, uint32_t column, struct tk_values *ret_v
 }
 
 enum tk_err
+tk_group_chunk(struct tk_group *group, uint32_t column, tk_str *ret_chunk, uint64_t *ret_checksum,
+               struct tk_error *err)
+{
+    const struct chunk *chunk = find_chunk(group, column);
+    const char *bytes;
+    char *own;
+    *ret_chunk = TK_STR_NONE;
+    *ret_checksum = 0;
+    if (chunk == NULL)
+        return TK_OK;
+    if (group->bytes == NULL) /* it could not be read at once: something of it is damaged */
+        return corrupt(group, "the disk cannot read it", err);
+    enum tk_err code =
+        get_bytes(group, chunk->offset, chunk->size, chunk->checksum, &bytes, &own, err);
+    if (code != TK_OK)
+        return code;
+    *ret_chunk = (tk_str){bytes, chunk->size};
+    *ret_checksum = chunk->checksum;
+    return TK_OK;
+}
+
+enum tk_err
 tk_group_array(struct tk_group *group, enum tk_group_array what, const void **ret_array,
                struct tk_error *err)
 {

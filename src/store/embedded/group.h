@@ -39,6 +39,11 @@ const struct tk_schema_view *tk_group_schema(const struct tk_group *group);
 enum tk_err tk_group_values(struct tk_group *group, uint32_t column, struct tk_values *ret_values,
                             struct tk_error *err) TK_MUST_USE;
 
+/* A column as it lies in the file, checked; *ret_chunk is empty when the group has none of it.  Of
+   a group that was opened whole. */
+enum tk_err tk_group_chunk(struct tk_group *group, uint32_t column, tk_str *ret_chunk,
+                           uint64_t *ret_checksum, struct tk_error *err) TK_MUST_USE;
+
 /* What columns say together, worked out when first asked for. */
 enum tk_group_array {
     TK_GROUP_TRACE_ROW,   /* uint32_t [traces + 1]: first row of each trace */

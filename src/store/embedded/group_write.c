@@ -59,7 +59,7 @@ void
 tk_group_writer_clear(struct tk_group_writer *group)
 {
     for (uint32_t i = 0; group->columns != NULL && i < group->schema->column_count; i++)
-        group->columns[i].count = 0;
+        group->columns[i].count = group->columns[i].chunk_count = 0;
     group->entry = (struct tk_group_entry){.trace_start_min = UINT64_MAX, .start_min = UINT64_MAX};
     group->bytes = 0;
     group->any_counted = false;
@@ -236,13 +236,35 @@ tk_group_writer_end_trace(struct tk_group_writer *group)
     group->_trace_row = end;
 }
 
+void
+tk_group_writer_values(struct tk_group_writer *group, uint32_t column, uint32_t count,
+                       const uint64_t *numbers, const tk_str *texts)
+{
+    struct tk_group_column *to = &group->columns[column];
+    while (to->capacity < count)
+        if (!tk_group_writer_grow(group, column))
+            return;
+    if (to->text != NULL)
+        memcpy(to->text, texts, count * sizeof *texts);
+    else
+        memcpy(to->number, numbers, count * sizeof *numbers);
+    to->count = count;
+}
+
+void
+tk_group_writer_copied(struct tk_group_writer *group, const struct tk_group_entry *entry)
+{
+    group->entry = *entry;
+    group->_trace_row = entry->row_count; /* no trace is under construction */
+}
+
 /* A fixed column of zeroes (empty texts) is left out. */
 static bool
 is_left_out(const struct tk_schema *schema, const struct tk_group_column *from, uint32_t column)
 {
-    if (from->count == 0)
+    if (from->count == 0 && from->chunk_count == 0)
         return true;
-    if (column >= TK_COLUMN_FIXED)
+    if (column >= TK_COLUMN_FIXED || from->chunk_count > 0)
         return false;
     bool plain = is_plain(schema, column);
     for (uint32_t i = 0; i < from->count; i++)
@@ -267,14 +289,18 @@ tk_group_writer_encode(struct tk_group_writer *group, int level, struct tk_buf *
         size_t at = out->len;
         if (is_left_out(group->schema, from, c))
             continue;
-        if (is_plain(group->schema, c))
+        if (from->chunk_count > 0)
+            tk_buf_append(out, from->chunk);
+        else if (is_plain(group->schema, c))
             tk_texts_encode(from->text, from->count, level, out);
         else
             tk_numbers_encode(from->number, from->count, level, out);
         if (out->status != TK_OK)
             return;
-        struct tk_chunk_entry entry = {c, (uint32_t)(out->len - at),
-                                       tk_hash_stable((tk_str){out->ptr + at, out->len - at})};
+        tk_str chunk = {out->ptr + at, out->len - at};
+        struct tk_chunk_entry entry = {c, (uint32_t)chunk.len,
+                                       from->chunk_count > 0 ? from->chunk_checksum
+                                                             : tk_hash_stable(chunk)};
         memcpy(out->ptr + head, &entry, sizeof entry);
         head += sizeof entry;
     }

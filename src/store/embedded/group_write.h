@@ -13,6 +13,11 @@ struct tk_group_column {
     uint64_t *number; /* [count] */
     tk_str *text;     /* [count]; of plain columns, instead; in the arena of the group */
     uint16_t *row;    /* [count]; of attribute columns: whose value it is */
+    /* Its chunk, as another segment has it, instead of one made of the values; those that are there
+       besides are only looked through. */
+    tk_str chunk;
+    uint64_t chunk_checksum;
+    uint32_t chunk_count; /* values in it */
 };
 
 struct tk_group_writer {
@@ -69,6 +74,13 @@ tk_group_writer_number(struct tk_group_writer *group, uint32_t column, uint64_t 
     group->bytes += 4;
 }
 void tk_group_writer_text(struct tk_group_writer *group, uint32_t column, tk_str text);
+
+/* A group that is copied: the values of a column at once (numbers are copied, texts viewed); no
+   rows are told. */
+void tk_group_writer_values(struct tk_group_writer *group, uint32_t column, uint32_t count,
+                            const uint64_t *numbers, const tk_str *texts);
+/* The group is this one, but for offset, sizes and checksum. */
+void tk_group_writer_copied(struct tk_group_writer *group, const struct tk_group_entry *entry);
 
 /* Appends the group; its entry is complete but for the offset. */
 void tk_group_writer_encode(struct tk_group_writer *group, int level, struct tk_buf *out);

@@ -40,10 +40,10 @@ check_values(struct tk_merge_block *block, uint32_t column, const struct tk_valu
 }
 
 static enum tk_err
-load_columns(struct tk_merge_block *block, struct tk_error *err)
+load_columns(struct tk_merge_block *block, uint32_t begin, uint32_t end, struct tk_error *err)
 {
     enum tk_err code = TK_OK;
-    for (uint32_t c = 0; c < TK_COLUMN_FIXED && code == TK_OK; c++) {
+    for (uint32_t c = begin; c < end && code == TK_OK; c++) {
         code = tk_group_values(block->group, c, &block->fixed[c], err);
         if (code == TK_OK)
             code = check_values(block, c, &block->fixed[c], err);
@@ -102,6 +102,8 @@ close_block(struct tk_merge_block *block)
     tk_group_close(block->group);
     free(block->attributes);
     free(block->parents);
+    free(block->numbers);
+    free(block->texts);
     *block = (struct tk_merge_block){.used = 0};
 }
 
@@ -117,10 +119,22 @@ open_block(struct tk_merge_block *block, struct tk_segment *segment,
     block->number = number;
     block->entry = tk_group_entry(block->group);
     block->attributes = calloc(map->schema->column_count, sizeof *block->attributes);
-    code = block->attributes != NULL ? load_columns(block, err) : no_memory(err);
+    return block->attributes != NULL ? load_columns(block, 0, TK_COLUMN_SPAN_ID, err)
+                                     : no_memory(err);
+}
+
+enum tk_err
+tk_merge_block_prepare(struct tk_merge_block *block, struct tk_error *err)
+{
+    if (block->prepared)
+        return TK_OK;
+    enum tk_err code = load_columns(block, TK_COLUMN_SPAN_ID, TK_COLUMN_FIXED, err);
     if (code == TK_OK)
         code = load_arrays(block, err);
-    return code == TK_OK ? load_parents(block, err) : code;
+    if (code == TK_OK)
+        code = load_parents(block, err);
+    block->prepared = code == TK_OK;
+    return code;
 }
 
 enum tk_err
@@ -301,4 +315,110 @@ tk_merge_block_copy(struct tk_merge_block *block, uint32_t row, struct tk_segmen
         code = copy_elements(block, TK_COLUMN_OF_LINK, block->link_begin[row],
                              block->link_begin[row + 1], writer, err);
     return code;
+}
+
+/* ---- whole groups ------------------------------------------------------------------------------
+ */
+
+static enum tk_err
+reserve_scratch(struct tk_merge_block *block, uint32_t count, struct tk_error *err)
+{
+    if (count <= block->scratch_count)
+        return TK_OK;
+    uint32_t capacity = count < TK_GROUP_ROWS ? TK_GROUP_ROWS : count;
+    uint64_t *numbers = realloc(block->numbers, capacity * sizeof *numbers);
+    if (numbers != NULL)
+        block->numbers = numbers;
+    tk_str *texts = realloc(block->texts, capacity * sizeof *texts);
+    if (texts != NULL)
+        block->texts = texts;
+    if (numbers == NULL || texts == NULL)
+        return no_memory(err);
+    block->scratch_count = capacity;
+    return TK_OK;
+}
+
+/* Codes become other codes, or values. */
+static enum tk_err
+copy_codes(struct tk_merge_block *block, uint32_t column, struct tk_segment_writer *writer,
+           struct tk_error *err)
+{
+    const struct tk_column_map *map = &block->map->columns[column];
+    struct tk_values values;
+    enum tk_err code = tk_group_values(block->group, column, &values, err);
+    if (code == TK_OK)
+        code = check_values(block, column, &values, err);
+    if (code == TK_OK)
+        code = reserve_scratch(block, values.count, err);
+    if (code != TK_OK || values.count == 0)
+        return code;
+    for (uint32_t i = 0; i < values.count; i++) {
+        uint64_t number = values.number[i];
+        if (map->texts != NULL)
+            block->texts[i] = map->texts[number];
+        else
+            block->numbers[i] = map->codes != NULL ? map->codes[number] : map->numbers[number];
+    }
+    tk_segment_writer_copy_values(writer, map->to, values.count, block->numbers, block->texts);
+    return TK_OK;
+}
+
+/* Is it told by the group how many values a fixed column has? */
+static uint32_t
+count_of(const struct tk_merge_block *block, uint32_t column)
+{
+    const struct tk_group_entry *entry = block->entry;
+    if (column <= TK_COLUMN_TRACE_TOTAL)
+        return entry->trace_count;
+    if (column < TK_COLUMN_EVENT_TIME)
+        return entry->row_count;
+    return column < TK_COLUMN_LINK_HIGH ? entry->event_count : entry->link_count;
+}
+
+/* Values stay what they are: the chunk does. */
+static enum tk_err
+copy_chunk(struct tk_merge_block *block, uint32_t column, struct tk_segment_writer *writer,
+           struct tk_error *err)
+{
+    uint32_t to = block->map->columns[column].to;
+    struct tk_values values = {0};
+    tk_str chunk;
+    uint64_t checksum;
+    enum tk_err code = tk_group_chunk(block->group, column, &chunk, &checksum, err);
+    if (code == TK_OK &&
+        (chunk.len == 0 || column == TK_COLUMN_PARENT_ID || tk_segment_writer_wants(writer, to)))
+        code = tk_group_values(block->group, column, &values, err);
+    else if (code == TK_OK)
+        values.count = count_of(block, column);
+    if (code == TK_OK)
+        code = check_values(block, column, &values, err);
+    if (code != TK_OK || values.count == 0)
+        return code;
+    if (chunk.len > 0)
+        tk_segment_writer_copy_chunk(writer, to, values.count, chunk, checksum);
+    if (values.number != NULL || values.text != NULL)
+        tk_segment_writer_copy_values(writer, to, values.count, values.number, values.text);
+    return TK_OK;
+}
+
+enum tk_err
+tk_merge_block_copy_all(struct tk_merge_block *block, struct tk_segment_writer *writer,
+                        struct tk_error *err)
+{
+    const struct tk_schema_view *schema = block->map->schema;
+    const struct tk_values *starts = &block->fixed[TK_COLUMN_TRACE_START];
+    uint64_t end_max = 0;
+    enum tk_err code = TK_OK;
+    for (uint32_t c = 0; c < schema->column_count && code == TK_OK; c++) {
+        const struct tk_column_map *map = &block->map->columns[c];
+        bool codes = map->codes != NULL || map->texts != NULL || map->numbers != NULL;
+        code = codes ? copy_codes(block, c, writer, err) : copy_chunk(block, c, writer, err);
+    }
+    for (uint32_t i = 0; i < starts->count; i++) {
+        uint64_t end = starts->number[i] + block->fixed[TK_COLUMN_TRACE_DURATION].number[i];
+        end_max = end > end_max ? end : end_max;
+    }
+    if (code != TK_OK)
+        return code;
+    return tk_segment_writer_copy_end(writer, block->entry, starts->count, end_max, err);
 }

@@ -2,10 +2,10 @@
  * segment_merge - see segment_merge.h.
  *
  * Every source lists its traces newest first; the newest of those at hand comes next.  Most traces
- * lie in one source.  Which do not is found out before: all trace ids are hashed into a bitmap, and
- * where a bit is set already the hash is remembered as `repeated` (a few too many, as bits
- * collide).  A repeated trace is looked up in the other sources; it comes when that part of it does
- * that starts first.
+ * lie in one source.  Which do not is found out before, in two looks at all trace ids: they are
+ * hashed into a bitmap, and where a bit is set already the hash is remembered; of what is
+ * remembered the second look keeps those that are there twice: `repeated`.  Such a trace is looked
+ * up in the other sources; it comes when that part of it does that starts first.
  */
 #include "store/embedded/segment_merge.h"
 
@@ -46,7 +46,8 @@ struct merge {
     struct tk_merge_blocks blocks;
     uint64_t *bits;
     uint64_t bit_count; /* a power of two */
-    uint64_t *repeated; /* hashes, open addressing; 0: free */
+    uint64_t *repeated; /* [slot_count]; hashes, open addressing; 0: free */
+    uint8_t *times;     /* [slot_count]; how often the second look met them, at most 2 */
     uint32_t repeated_count, slot_count;
     struct row *rows;
     uint32_t row_count, row_capacity;
@@ -131,7 +132,38 @@ note_trace(struct merge *merge, struct tk_trace_id id)
 }
 
 static enum tk_err
-note_group(struct merge *merge, struct tk_segment *segment, uint32_t number, struct tk_error *err)
+count_trace(struct merge *merge, struct tk_trace_id id)
+{
+    uint64_t *slot = find_slot(merge, hash_of(id));
+    uint8_t *times = &merge->times[slot - merge->repeated];
+    if (*slot != 0 && *times < 2)
+        ++*times;
+    return TK_OK;
+}
+
+/* Keeps what is there twice. */
+static enum tk_err
+keep_repeated(struct merge *merge)
+{
+    uint64_t *met = merge->repeated;
+    uint64_t *kept = calloc(merge->slot_count, sizeof *kept);
+    if (kept == NULL)
+        return TK_ERR_MEMORY;
+    merge->repeated = kept;
+    merge->repeated_count = 0;
+    for (uint32_t i = 0; i < merge->slot_count; i++) {
+        if (merge->times[i] < 2)
+            continue;
+        *find_slot(merge, met[i]) = met[i];
+        merge->repeated_count++;
+    }
+    free(met);
+    return TK_OK;
+}
+
+static enum tk_err
+note_group(struct merge *merge, struct tk_segment *segment, uint32_t number,
+           enum tk_err (*note)(struct merge *merge, struct tk_trace_id id), struct tk_error *err)
 {
     struct tk_values high, low, before;
     struct tk_group *group;
@@ -146,7 +178,7 @@ note_group(struct merge *merge, struct tk_segment *segment, uint32_t number, str
     for (uint32_t i = 0; code == TK_OK && i < high.count; i++) {
         if (before.number[i] > 0)
             continue;
-        code = note_trace(merge, (struct tk_trace_id){high.number[i], low.number[i]});
+        code = note(merge, (struct tk_trace_id){high.number[i], low.number[i]});
         if (code != TK_OK)
             code = tk_error_set(err, code, "too many traces lie in several segments");
     }
@@ -154,11 +186,24 @@ note_group(struct merge *merge, struct tk_segment *segment, uint32_t number, str
     return code;
 }
 
+/* One look at all trace ids. */
+static enum tk_err
+note_all(struct merge *merge, enum tk_err (*note)(struct merge *merge, struct tk_trace_id id),
+         struct tk_error *err)
+{
+    enum tk_err code = TK_OK;
+    for (uint32_t s = 0; s < merge->what->count && code == TK_OK; s++) {
+        struct tk_segment *segment = merge->what->segments[s];
+        for (uint32_t g = 0; g < segment->group_count && code == TK_OK; g++)
+            code = note_group(merge, segment, g, note, err);
+    }
+    return code;
+}
+
 static enum tk_err
 find_repeated(struct merge *merge, struct tk_error *err)
 {
     uint64_t traces = 0;
-    enum tk_err code = TK_OK;
     if (merge->what->count == 1)
         return TK_OK;
     for (uint32_t s = 0; s < merge->what->count; s++)
@@ -169,13 +214,15 @@ find_repeated(struct merge *merge, struct tk_error *err)
     merge->bits = calloc(merge->bit_count / 64, sizeof *merge->bits);
     if (merge->bits == NULL || grow_slots(merge) != TK_OK)
         return no_memory(err);
-    for (uint32_t s = 0; s < merge->what->count && code == TK_OK; s++) {
-        struct tk_segment *segment = merge->what->segments[s];
-        for (uint32_t g = 0; g < segment->group_count && code == TK_OK; g++)
-            code = note_group(merge, segment, g, err);
-    }
+    enum tk_err code = note_all(merge, note_trace, err);
     free(merge->bits);
     merge->bits = NULL;
+    if (code != TK_OK || merge->repeated_count == 0)
+        return code;
+    merge->times = calloc(merge->slot_count, sizeof *merge->times);
+    code = merge->times != NULL ? note_all(merge, count_trace, err) : no_memory(err);
+    if (code == TK_OK && keep_repeated(merge) != TK_OK)
+        code = no_memory(err);
     return code;
 }
 
@@ -212,6 +259,8 @@ each_row(struct merge *merge, uint32_t source, const struct tk_trace_entry *trac
             return tk_segment_corrupt(segment, segment->groups[trace->group].offset, "a group",
                                       "a trace does not end", err);
         code = get_block(merge, source, group, &block, err);
+        if (code == TK_OK)
+            code = tk_merge_block_prepare(block, err);
         if (code == TK_OK)
             code = find_rows(block, trace, group, &row, &end, err);
         if (code == TK_OK && end - row > left)
@@ -345,6 +394,8 @@ copy_parts(struct merge *merge, const struct tk_trace_entry *parts, struct tk_er
         struct tk_merge_block *block;
         code = get_block(merge, row->source, row->group, &block, err);
         if (code == TK_OK)
+            code = tk_merge_block_prepare(block, err);
+        if (code == TK_OK)
             code = copy_row(merge, row->source, block, row->row, err);
     }
     return code;
@@ -422,6 +473,64 @@ next_source(const struct merge *merge)
     return next;
 }
 
+/* Do all traces of the block come next, whole, and from this source alone? */
+static bool
+comes_whole(const struct merge *merge, uint32_t source, const struct tk_merge_block *block)
+{
+    const struct tk_values *fixed = block->fixed;
+    uint32_t last = block->entry->trace_count - 1;
+    struct tk_trace_entry end = {
+        .id = {fixed[TK_COLUMN_TRACE_HIGH].number[last], fixed[TK_COLUMN_TRACE_LOW].number[last]},
+        .start_nano = fixed[TK_COLUMN_TRACE_START].number[last]};
+    if (fixed[TK_COLUMN_TRACE_BEFORE].number[last] + fixed[TK_COLUMN_TRACE_ROWS].number[last] !=
+            fixed[TK_COLUMN_TRACE_TOTAL].number[last] ||
+        !tk_segment_writer_may_copy(merge->writer, block->entry->row_count))
+        return false;
+    for (uint32_t s = 0; s < merge->what->count; s++)
+        if (s != source && !merge->cursors[s].at_end && !comes_before(&end, &merge->cursors[s].at))
+            return false;
+    for (uint32_t i = 0; i <= last; i++)
+        if (is_repeated(merge, (struct tk_trace_id){fixed[TK_COLUMN_TRACE_HIGH].number[i],
+                                                    fixed[TK_COLUMN_TRACE_LOW].number[i]}))
+            return false;
+    return true;
+}
+
+/* Copies the group at the cursor if it can be as it is. */
+static enum tk_err
+try_group(struct merge *merge, uint32_t source, bool *ret_done, struct tk_error *err)
+{
+    struct cursor *cursor = &merge->cursors[source];
+    struct tk_merge_block *block;
+    *ret_done = false;
+    if (cursor->trace != 0 || merge->what->keep != NULL)
+        return TK_OK;
+    enum tk_err code = get_block(merge, source, cursor->group, &block, err);
+    if (code != TK_OK || !comes_whole(merge, source, block))
+        return code;
+    code = tk_segment_writer_copy_begin(merge->writer, err);
+    if (code == TK_OK)
+        code = tk_merge_block_copy_all(block, merge->writer, err);
+    cursor->trace = block->entry->trace_count - 1; /* the last one done */
+    *ret_done = true;
+    return code;
+}
+
+/* Copies the trace at the cursor. */
+static enum tk_err
+copy_next(struct merge *merge, uint32_t source, struct tk_trace_entry *parts, struct tk_error *err)
+{
+    bool done;
+    enum tk_err code = try_group(merge, source, &done, err);
+    if (code != TK_OK || done)
+        return code;
+    if (is_repeated(merge, merge->cursors[source].at.id))
+        code = copy_repeated(merge, source, parts, err);
+    else
+        code = copy_trace(merge, source, &merge->cursors[source].at, err);
+    return code == TK_ERR_NOT_FOUND ? TK_OK : code;
+}
+
 static enum tk_err
 copy_all(struct merge *merge, struct tk_error *err)
 {
@@ -436,12 +545,8 @@ copy_all(struct merge *merge, struct tk_error *err)
             break;
         if (done % STOP_EVERY == 0 && what->stop != NULL && atomic_load(what->stop))
             code = tk_error_set(err, TK_ERR_BUSY, "stopped");
-        else if (is_repeated(merge, merge->cursors[source].at.id))
-            code = copy_repeated(merge, source, parts, err);
         else
-            code = copy_trace(merge, source, &merge->cursors[source].at, err);
-        if (code == TK_ERR_NOT_FOUND)
-            code = TK_OK;
+            code = copy_next(merge, source, parts, err);
         merge->cursors[source].trace++;
         if (code == TK_OK)
             code = load_cursor(merge, source, err);
@@ -536,6 +641,7 @@ tk_segment_merge(const struct tk_segment_merge *what, const struct tk_schema_mer
     free(merge.cursors);
     free(merge.bits);
     free(merge.repeated);
+    free(merge.times);
     free(merge.rows);
     return code;
 }

@@ -18,6 +18,7 @@
 enum {
     PAIRS_MAX = 1 << 20,            /* of all value indexes together */
     SPLIT_ROWS = TK_GROUP_ROWS / 4, /* a smaller trace does not begin in a group without room */
+    MEAN_ROWS = TK_GROUP_ROWS / 2,  /* of groups, at least, whatever is copied */
     OPERATION_SLOTS = 4096,
     NO_OPERATION = UINT32_MAX,
 };
@@ -396,7 +397,7 @@ look_through(struct tk_segment_writer *writer)
         const struct tk_group_column *values = &group->columns[c];
         const struct tk_column *column = &writer->schema->columns[c].column;
         struct column_state *state = &writer->columns[c];
-        state->value_count += values->count;
+        state->value_count += values->chunk_count > 0 ? values->chunk_count : values->count;
         if (values->count == 0)
             continue;
         if (column->kind == TK_COLUMN_DICTIONARY)
@@ -538,6 +539,61 @@ void
 tk_segment_writer_text(struct tk_segment_writer *writer, uint32_t column, tk_str text)
 {
     tk_group_writer_text(&writer->group, column, text);
+}
+
+/* ---- copying a group ---------------------------------------------------------------------------
+ */
+
+bool
+tk_segment_writer_may_copy(const struct tk_segment_writer *writer, uint32_t row_count)
+{
+    uint32_t gathered = writer->group.entry.row_count;
+    uint64_t rows = writer->footer.row_count + gathered + row_count;
+    uint64_t groups = (uint64_t)writer->group_count + (gathered > 0) + 1;
+    return rows >= groups * MEAN_ROWS;
+}
+
+bool
+tk_segment_writer_wants(const struct tk_segment_writer *writer, uint32_t column)
+{
+    return writer->schema->columns[column].column.kind != TK_COLUMN_NUMBERS ||
+           column >= TK_COLUMN_FIXED || column == TK_COLUMN_TRACE_HIGH ||
+           column == TK_COLUMN_TRACE_LOW || column == TK_COLUMN_TRACE_BEFORE;
+}
+
+enum tk_err
+tk_segment_writer_copy_begin(struct tk_segment_writer *writer, struct tk_error *err)
+{
+    TK_ASSERT(writer->trace.done == writer->trace.total);
+    return flush_group(writer, err);
+}
+
+void
+tk_segment_writer_copy_chunk(struct tk_segment_writer *writer, uint32_t column, uint32_t count,
+                             tk_str chunk, uint64_t checksum)
+{
+    struct tk_group_column *to = &writer->group.columns[column];
+    to->chunk = chunk;
+    to->chunk_checksum = checksum;
+    to->chunk_count = count;
+}
+
+void
+tk_segment_writer_copy_values(struct tk_segment_writer *writer, uint32_t column, uint32_t count,
+                              const uint64_t *numbers, const tk_str *texts)
+{
+    tk_group_writer_values(&writer->group, column, count, numbers, texts);
+}
+
+enum tk_err
+tk_segment_writer_copy_end(struct tk_segment_writer *writer, const struct tk_group_entry *entry,
+                           uint32_t trace_count, uint64_t end_max, struct tk_error *err)
+{
+    tk_group_writer_copied(&writer->group, entry);
+    writer->footer.trace_count += trace_count;
+    if (end_max > writer->footer.end_max)
+        writer->footer.end_max = end_max;
+    return flush_group(writer, err);
 }
 
 struct tk_counts *

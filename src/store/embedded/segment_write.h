@@ -54,6 +54,25 @@ enum tk_err tk_segment_writer_row(struct tk_segment_writer *writer, const struct
    theirs (columns EVENT_*, LINK_*, attribute columns of their shapes). */
 void tk_segment_writer_number(struct tk_segment_writer *writer, uint32_t column, uint64_t number);
 void tk_segment_writer_text(struct tk_segment_writer *writer, uint32_t column, tk_str text);
+/*
+ * Between traces, a whole group of another segment (segment_merge.h): begin, its columns, end.  A
+ * chunk is taken as it lies there; with it come the values where the writer looks through them
+ * (tk_segment_writer_wants), without one the values are encoded.  Everything is good until the end.
+ * What was gathered before becomes a group, however small; so a copy may be made only if groups
+ * stay large in the mean.
+ */
+bool tk_segment_writer_may_copy(const struct tk_segment_writer *writer, uint32_t row_count);
+bool tk_segment_writer_wants(const struct tk_segment_writer *writer, uint32_t column);
+enum tk_err tk_segment_writer_copy_begin(struct tk_segment_writer *writer,
+                                         struct tk_error *err) TK_MUST_USE;
+void tk_segment_writer_copy_chunk(struct tk_segment_writer *writer, uint32_t column, uint32_t count,
+                                  tk_str chunk, uint64_t checksum);
+void tk_segment_writer_copy_values(struct tk_segment_writer *writer, uint32_t column,
+                                   uint32_t count, const uint64_t *numbers, const tk_str *texts);
+/* Traces that begin in it: `trace_count`; the latest end of one: `end_max`. */
+enum tk_err tk_segment_writer_copy_end(struct tk_segment_writer *writer,
+                                       const struct tk_group_entry *entry, uint32_t trace_count,
+                                       uint64_t end_max, struct tk_error *err) TK_MUST_USE;
 /* Counts of merged segments, before finish. */
 struct tk_counts *tk_segment_writer_counts(struct tk_segment_writer *writer, uint32_t column);
 struct tk_operations *tk_segment_writer_operations(struct tk_segment_writer *writer);

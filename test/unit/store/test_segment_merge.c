@@ -457,6 +457,33 @@ a_trace_of_many_groups_is_merged(void **state)
     assert_merges(segments, 3);
 }
 
+/* Every segment has names of its own, so that codes change; and none of the others' time. */
+static void
+groups_that_come_whole_are_copied_whole(void **state)
+{
+    enum { COUNT = 1500 };
+    static const char *const names[] = {"m", "z", "a"};
+    static struct fx_span spans[COUNT];
+    struct tk_segment *segments[3];
+    (void)state;
+    for (uint64_t s = 0; s < 3; s++) {
+        for (uint64_t i = 0; i < COUNT; i++)
+            spans[i] = (struct fx_span){.trace = s * COUNT + i / 3 + 1,
+                                        .span = i + 2,
+                                        .parent = i % 3 == 0 ? i * 7 : i + 1,
+                                        .start = 1000 + s * COUNT + i,
+                                        .attrs = (uint32_t)(i % 12),
+                                        .name = names[i % 10 == 0 ? s : 0]};
+        segments[s] = seal_spans(spans, COUNT);
+    }
+    struct tk_segment *merged = merge_segments(segments, 3);
+    assert_int_equal(merged->group_count, 3); /* two, if rows were gathered anew */
+    assert_same_traces(segments, 3, merged);
+    assert_counts_add_up(segments, 3, merged);
+    release(segments, 3);
+    tk_segment_unref(merged);
+}
+
 static enum tk_err
 keep_even(void *arg, const struct tk_trace_entry *trace, uint32_t row_count, struct tk_error *err)
 {
@@ -542,6 +569,7 @@ main(void)
         TEST(what_was_merged_can_be_merged_again),
         TEST(dictionaries_that_do_not_fit_together_are_written_out),
         TEST(a_trace_of_many_groups_is_merged),
+        TEST(groups_that_come_whole_are_copied_whole),
         TEST(traces_that_are_not_kept_go_and_counts_stay),
         TEST(of_a_segment_may_be_left_nothing_but_its_counts),
         TEST(a_merge_stops_when_it_is_told_to),
