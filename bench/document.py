@@ -15,7 +15,7 @@ class Record:
         self.figures = {}
         for line in path.read_text().splitlines():
             cells = [cell.strip() for cell in line.split("|")[1:-1]]
-            if len(cells) == 5 and cells[0] != "what" and not cells[0].startswith("-"):
+            if len(cells) in (5, 7) and cells[0] != "what" and not cells[0].startswith("-"):
                 self.figures[cells[0]] = cells[1]
 
     def size(self, kind):

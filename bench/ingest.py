@@ -112,6 +112,17 @@ def quiet(options):
         return figures
 
 
+def shapes(options):
+    """data of other shapes, HTTP: another seed, many processes, small requests, short traces, long ones"""
+    figures = {}
+    for name, *knobs in (("another seed", "--seed", options.seed + 1),
+                         ("300 services of 30 processes", "--services", 300, "--instances", 30),
+                         ("50 spans a request", "--batch", 50), ("traces of 2 spans", "--trace-spans", 2),
+                         ("traces of 5,000 spans", "--trace-spans", 5000)):
+        figures.update(ingest_one(options, f"HTTP, {name}", *knobs))
+    return figures
+
+
 def start(options):
     """from exec to the ready line, on an empty directory"""
     with Directory() as directory:
@@ -175,4 +186,4 @@ def load_alone(options):
 
 crash.once = True
 MEASUREMENTS = {"start": start, "decode": decode, "load": load_alone, "ingest": ingest, "encodings": encodings, "cores": cores,
-                "json": json_, "quiet": quiet, "crash": crash}
+                "json": json_, "shapes": shapes, "quiet": quiet, "crash": crash}

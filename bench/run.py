@@ -1,14 +1,15 @@
 """Measures the release build on this machine. ./dev bench [WHAT...]; bench/README.md says what each figure is.
 
 The server runs on one core, the load on the other. Each figure is the median of several runs, beside its smallest and
-largest, and as a ratio to the newest recorded run of the same machine that has it (bench/results/). Nothing passes or
-fails here, but for wrong answers: a figure is a fact about a machine and a moment.
+largest, and the newest recorded run of the same machine that has it (bench/results/), and the share of the machine that
+others had meanwhile. Nothing passes or fails here, but for wrong answers: a figure is a fact about a machine and a moment.
 """
 
 import argparse
 import os
 import platform
 import re
+import resource
 import statistics
 import subprocess
 import sys
@@ -50,6 +51,30 @@ def rows_of(path):
     return {line.split("|")[1].strip(): line for line in lines if line.startswith("| ") and "| median |" not in line}
 
 
+def busy_seconds():
+    """CPU seconds of all cores that went to anybody, this program and its ended children included."""
+    with open("/proc/stat") as file:
+        user, nice, system, _idle, _wait, irq, softirq, steal = map(int, file.readline().split()[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def own_seconds():
+    taken = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    return sum(usage.ru_utime + usage.ru_stime for usage in taken)
+
+
+class Others:
+    """How much of the machine others had while something was measured: figures from a busy one say little."""
+
+    def __init__(self):
+        self.begin, self.busy, self.own = time.monotonic(), busy_seconds(), own_seconds()
+
+    def percent(self):
+        seconds = (time.monotonic() - self.begin) * os.cpu_count()
+        others = busy_seconds() - self.busy - (own_seconds() - self.own)
+        return max(0.0, others / seconds * 100)
+
+
 def last_recorded(but):
     """Every figure's median in the newest result of this machine that has it; `but` is the one being made."""
     figures = {}
@@ -62,24 +87,41 @@ def last_recorded(but):
     return figures
 
 
-def rows(figures, last):
+def shown(value):
+    digits = 0 if value >= 1000 else 2 if value >= 1 else 3
+    return f"{value:.{digits}f}"
+
+
+def rows(figures, others, last):
     for name, values in figures.items():
         if isinstance(values[0], str):
-            yield name, f"| {name} | {values[0]} | | | |"
+            yield name, f"| {name} | {values[0]} | | | | | {others[name]:.0f} |"
             continue
         median = statistics.median(values)
-        ratio = f"{median / last[name]:.3g}x" if last.get(name) else "-"
-        digits = 0 if median >= 1000 else 2 if median >= 1 else 3
-        shown = " | ".join(f"{value:.{digits}f}" for value in (median, min(values), max(values)))
-        yield name, f"| {name} | {shown} | {ratio} |"
+        before = [shown(last[name]), f"{median / last[name]:.3g}x" if last[name] else "-"] if name in last else ["-", "-"]
+        cells = [name, *map(shown, (median, min(values), max(values))), *before, f"{others[name]:.0f}"]
+        yield name, f"| {' | '.join(cells)} |"
 
 
-def table(lines, options, load_before):
+def knobs(options):
+    """Those that decide what a figure means, as they would be given."""
+    told = f"--runs {options.runs} --seed {options.seed} --seconds {options.seconds} --connections {options.connections}"
+    return told + "".join(f" --{name}='{value}'" for name, value in (("serve", options.serve), ("load", options.load)) if value)
+
+
+def table(lines, options):
     return "\n".join([
         f"Machine: {machine()}, Linux {platform.release()}",
         f"Commit: {commit()}. {time.strftime('%Y-%m-%d %H:%M')}.",
-        f"Knobs: --runs {options.runs} --seed {options.seed} --seconds {options.seconds} --connections {options.connections} --serve '{options.serve}'. Load average before: {load_before:.1f}.", "",
-        "| what | median | smallest | largest | to last recorded |", "|---|---|---|---|---|", *lines]) + "\n"
+        f"Knobs: {knobs(options)}", "",
+        "| what | median | smallest | largest | last recorded | ratio | others % |", "|---|---|---|---|---|---|---|", *lines]) + "\n"
+
+
+def check_same(record):
+    """A table is of one machine and one commit."""
+    head = record.read_text().splitlines()[:2] if record.exists() else None
+    if head and (f"Machine: {machine()}," not in head[0] or f"Commit: {commit()}." not in head[1]):
+        raise SystemExit(f"bench: {record.name} is of another machine or commit: give this one another name")
 
 
 def main():
@@ -94,6 +136,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=60, help="of `quiet` [60]")
     parser.add_argument("--connections", type=int, default=8, help="of the load [8]")
     parser.add_argument("--serve", default="", metavar="ARGS", help="more arguments of the server: --serve='--memory 64MiB'")
+    parser.add_argument("--load", default="", metavar="ARGS", help="more knobs of the spans: --load='--services 300 --batch 50'")
     parser.add_argument("--store", type=Path, metavar="DIR", help="where `queries` keeps its store, or has it already")
     parser.add_argument("--record", metavar="NAME", help="keep the table as bench/results/DATE-NAME.md; more runs of a day add to it")
     parser.add_argument("--document", metavar="NAME", help="measure nothing: write results/NAME.md into docs/performance.md")
@@ -106,21 +149,25 @@ def main():
     if unknown:
         parser.error(f"{', '.join(sorted(unknown))}: choose from {', '.join(MEASUREMENTS)}")
     options.what = options.what or USUAL
-    load_before = os.getloadavg()[0]
-    figures = {}
+    record = RESULTS / f"{time.strftime('%Y-%m-%d')}-{options.record}.md"
+    if options.record:
+        check_same(record)
+    figures, others = {}, {}
     for what in options.what:
         measure = MEASUREMENTS[what]
         for _ in range(1 if getattr(measure, "once", False) else options.runs):
-            for name, value in measure(options).items():
+            watch = Others()
+            measured = measure(options)
+            percent = watch.percent()
+            for name, value in measured.items():
                 figures.setdefault(name, []).append(value)
-                shown = value if isinstance(value, str) else f"{value:.3f}"
-                print(f"  {name}: {shown}", file=sys.stderr, flush=True)
-    record = RESULTS / f"{time.strftime('%Y-%m-%d')}-{options.record}.md"
-    new = dict(rows(figures, last_recorded(record)))
-    sys.stdout.write(table(new.values(), options, load_before))
+                others[name] = max(percent, others.get(name, 0))
+                print(f"  {name}: {value if isinstance(value, str) else shown(value)}", file=sys.stderr, flush=True)
+    new = dict(rows(figures, others, last_recorded(record)))
+    sys.stdout.write(table(new.values(), options))
     if options.record:
         RESULTS.mkdir(exist_ok=True)
-        record.write_text(table({**rows_of(record), **new}.values(), options, load_before))
+        record.write_text(table({**rows_of(record), **new}.values(), options))
 
 
 if __name__ == "__main__":

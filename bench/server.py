@@ -29,6 +29,7 @@ class Server:
         command = ["taskset", "-c", where, str(BUILD / "tracekit"), "serve", "--dev", "--data", str(directory),
                    "--listen", "127.0.0.1:0", "--threads", str(cores), *options.serve.split()]
         self.directory = Path(directory)
+        self.load_knobs = options.load.split()
         started = time.monotonic()
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
                                         stdin=subprocess.DEVNULL)
@@ -103,7 +104,8 @@ def output(process):
 
 
 def start_load(server, *arguments, quiet=False):
-    return tool("tracekit", "bench", "--server", server.url, "--json", *arguments, quiet=quiet)
+    """The measurement's own knobs come last: what it is about cannot be turned by --load."""
+    return tool("tracekit", "bench", "--server", server.url, "--json", *server.load_knobs, *arguments, quiet=quiet)
 
 
 def load(server, *arguments):
