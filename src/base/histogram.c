@@ -57,15 +57,12 @@ widen(struct tk_histogram *h, uint32_t begin, uint32_t end)
 }
 
 enum tk_err
-tk_histogram_add(struct tk_histogram *histogram, uint32_t bucket, uint64_t count)
+tk_histogram_widen(struct tk_histogram *histogram, uint32_t bucket)
 {
     enum tk_err code = reserve(histogram, bucket, bucket + 1);
-    if (code != TK_OK)
-        return code;
-    widen(histogram, bucket, bucket + 1);
-    histogram->_buckets[bucket - histogram->_first] += count;
-    histogram->count += count;
-    return TK_OK;
+    if (code == TK_OK)
+        widen(histogram, bucket, bucket + 1);
+    return code;
 }
 
 enum tk_err
@@ -81,14 +78,6 @@ tk_histogram_merge(struct tk_histogram *to, const struct tk_histogram *from)
         to->_buckets[i - to->_first] += from->_buckets[i - from->_first];
     to->count += from->count;
     return TK_OK;
-}
-
-uint64_t
-tk_histogram_get(const struct tk_histogram *histogram, uint32_t bucket)
-{
-    if (bucket < histogram->begin || bucket >= histogram->end)
-        return 0;
-    return histogram->_buckets[bucket - histogram->_first];
 }
 
 uint64_t

@@ -39,11 +39,28 @@ tk_histogram_least(uint32_t bucket)
 
 void tk_histogram_release(struct tk_histogram *histogram);
 void tk_histogram_clear(struct tk_histogram *histogram); /* empty, keeps the memory */
-enum tk_err tk_histogram_add(struct tk_histogram *histogram, uint32_t bucket,
-                             uint64_t count) TK_MUST_USE;
+enum tk_err tk_histogram_widen(struct tk_histogram *histogram, uint32_t bucket); /* private */
+static inline enum tk_err TK_MUST_USE
+tk_histogram_add(struct tk_histogram *histogram, uint32_t bucket, uint64_t count)
+{
+    if (bucket < histogram->begin || bucket >= histogram->end) {
+        enum tk_err code = tk_histogram_widen(histogram, bucket);
+        if (code != TK_OK)
+            return code;
+    }
+    histogram->_buckets[bucket - histogram->_first] += count;
+    histogram->count += count;
+    return TK_OK;
+}
 enum tk_err tk_histogram_merge(struct tk_histogram *to,
                                const struct tk_histogram *from) TK_MUST_USE;
-uint64_t tk_histogram_get(const struct tk_histogram *histogram, uint32_t bucket);
+static inline uint64_t
+tk_histogram_get(const struct tk_histogram *histogram, uint32_t bucket)
+{
+    if (bucket < histogram->begin || bucket >= histogram->end)
+        return 0;
+    return histogram->_buckets[bucket - histogram->_first];
+}
 /* About the smallest number that `share` (0 to 1) of all do not exceed: interpolated within its
    bucket; 0 when there are none. */
 uint64_t tk_histogram_quantile(const struct tk_histogram *histogram, double share);

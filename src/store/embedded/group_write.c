@@ -33,6 +33,12 @@ tk_group_writer_init(struct tk_group_writer *group, const struct tk_schema *sche
     group->_slots = malloc(2 * TK_GROUP_ROWS * sizeof *group->_slots);
     bool ok = group->columns != NULL && group->end_nano != NULL && group->counted != NULL &&
               group->_start_nano != NULL && group->_parent_id != NULL && group->_slots != NULL;
+    for (uint32_t c = TK_COLUMN_NAME; c < TK_COLUMN_OTHER && ok; c++)
+        if (!is_plain(schema, c)) {
+            group->columns[c].number = malloc(TK_GROUP_ROWS * sizeof(uint64_t));
+            group->columns[c].capacity = TK_GROUP_ROWS;
+            ok = group->columns[c].number != NULL;
+        }
     tk_group_writer_clear(group);
     return ok ? TK_OK : TK_ERR_MEMORY;
 }
@@ -155,9 +161,12 @@ tk_group_writer_row(struct tk_group_writer *group, const struct tk_row *row)
     tk_group_writer_number(group, TK_COLUMN_SPAN_ID, row->span_id);
     tk_group_writer_number(group, TK_COLUMN_START, row->start_nano - before);
     tk_group_writer_number(group, TK_COLUMN_DURATION, row->duration_nano);
-    for (uint32_t c = TK_COLUMN_NAME; c < TK_COLUMN_OTHER; c++)
-        if (c > TK_COLUMN_STATUS_MESSAGE || !is_plain(group->schema, c))
-            tk_group_writer_number(group, c, row->fixed[c]);
+    for (uint32_t c = TK_COLUMN_NAME; c < TK_COLUMN_OTHER; c++) {
+        struct tk_group_column *to = &group->columns[c];
+        if (to->number != NULL) /* not plain: there is room for all rows */
+            to->number[to->count++] = row->fixed[c];
+    }
+    group->bytes += (TK_COLUMN_OTHER - TK_COLUMN_NAME) * 4;
     entry->event_count += (uint32_t)row->fixed[TK_COLUMN_EVENTS];
     entry->link_count += (uint32_t)row->fixed[TK_COLUMN_LINKS];
     if (row->start_nano < entry->start_min)

@@ -238,7 +238,7 @@ tk_schema_builder_release(struct tk_schema_builder *builder)
     for (uint32_t i = 0; i < builder->_column_count; i++)
         tk_dictionary_release(&builder->_columns[i].dictionary);
     for (uint32_t i = 0; i < builder->batch_count; i++)
-        free(builder->codes[i].shape); /* one block, of which it is the first */
+        free(builder->codes[i].packed); /* one block, of which it is the first */
     free(builder->schema.columns);
     free(builder->schema.shapes);
     free(builder->emit);
@@ -267,23 +267,31 @@ begin(struct tk_schema_builder *builder)
     return code == TK_OK ? add_fixed_columns(builder) : code;
 }
 
+/* 8-byte words of a packed span. */
+static size_t
+packed_words(uint32_t attr_count)
+{
+    return (sizeof(struct tk_packed_span) + attr_count * sizeof(uint32_t) + 7) / 8;
+}
+
 static bool
 allocate_codes(struct tk_batch_codes *codes, const struct tk_batch *batch)
 {
     size_t spans = batch->span_count, events = batch->event_count, links = batch->link_count;
-    size_t total = spans * 6 + batch->attr_count + batch->resource_count + batch->scope_count +
-                   events * 2 + links * 2;
-    uint32_t *at = malloc((total + 1) * sizeof *at);
-    if (at == NULL)
+    size_t words = 0, others = events + links > 0 ? batch->attr_count : 0;
+    for (uint32_t row = 0; row < batch->span_count; row++)
+        words += packed_words(batch->attrs[row].count);
+    size_t rest =
+        spans + others + batch->resource_count + batch->scope_count + events * 2 + links * 2;
+    if (words > UINT32_MAX)
         return false;
-    codes->shape = at;
-    codes->name = at += spans;
-    codes->trace_state = at += spans;
-    codes->status_message = at += spans;
-    codes->status = at += spans;
-    codes->kind = at += spans;
+    codes->packed = malloc(words * sizeof *codes->packed + (rest + 1) * sizeof(uint32_t));
+    if (codes->packed == NULL)
+        return false;
+    uint32_t *at = (uint32_t *)(codes->packed + words);
+    codes->span = at;
     codes->attr = at += spans;
-    codes->resource = at += batch->attr_count;
+    codes->resource = at += others;
     codes->scope = at += batch->resource_count;
     codes->event_shape = at += batch->scope_count;
     codes->event_name = at += events;
@@ -294,6 +302,7 @@ allocate_codes(struct tk_batch_codes *codes, const struct tk_batch *batch)
     return true;
 }
 
+/* Codes of attributes, [attrs.count]. */
 static enum tk_err
 add_attrs(struct tk_schema_builder *builder, const struct tk_batch *batch, struct tk_range attrs,
           uint32_t shape, uint32_t *codes)
@@ -305,12 +314,11 @@ add_attrs(struct tk_schema_builder *builder, const struct tk_batch *batch, struc
     for (uint32_t i = 0; i < attrs.count && code == TK_OK; i++) {
         struct tk_value value = batch->attr_value[attrs.begin + i];
         struct tk_dictionary_builder *dictionary = &builder->_columns[columns[i]].dictionary;
-        uint32_t *ret_code = &codes[attrs.begin + i];
         if (dictionary->gave_up)
             continue;
         code = tk_type_is_text(value.type)
-                   ? tk_dictionary_text(dictionary, tk_value_str(value), ret_code)
-                   : tk_dictionary_number(dictionary, tk_value_number(value), ret_code);
+                   ? tk_dictionary_text(dictionary, tk_value_str(value), &codes[i])
+                   : tk_dictionary_number(dictionary, tk_value_number(value), &codes[i]);
     }
     return code;
 }
@@ -337,7 +345,8 @@ add_events_and_links(struct tk_schema_builder *builder, const struct tk_batch *b
         struct tk_range attrs = batch->event[i].attrs;
         code = find_shape(builder, batch, attrs, TK_COLUMN_OF_EVENT, &codes->event_shape[i]);
         if (code == TK_OK)
-            code = add_attrs(builder, batch, attrs, codes->event_shape[i], codes->attr);
+            code =
+                add_attrs(builder, batch, attrs, codes->event_shape[i], codes->attr + attrs.begin);
         if (code == TK_OK)
             code = add_text(builder, TK_COLUMN_EVENT_NAME, batch->event[i].name,
                             &codes->event_name[i]);
@@ -346,7 +355,8 @@ add_events_and_links(struct tk_schema_builder *builder, const struct tk_batch *b
         struct tk_range attrs = batch->link[i].attrs;
         code = find_shape(builder, batch, attrs, TK_COLUMN_OF_LINK, &codes->link_shape[i]);
         if (code == TK_OK)
-            code = add_attrs(builder, batch, attrs, codes->link_shape[i], codes->attr);
+            code =
+                add_attrs(builder, batch, attrs, codes->link_shape[i], codes->attr + attrs.begin);
         if (code == TK_OK)
             code = add_text(builder, TK_COLUMN_LINK_STATE, batch->link[i].trace_state,
                             &codes->link_trace_state[i]);
@@ -387,47 +397,88 @@ add_resource_and_scope(struct tk_schema_builder *builder, const struct tk_batch 
     return code;
 }
 
+/* What of a packed span is neither a code nor an attribute. */
+static void
+pack_numbers(const struct tk_batch *batch, uint32_t row, struct tk_packed_span *packed,
+             uint32_t *fixed)
+{
+    packed->span_id = batch->span_id[row];
+    packed->parent_id = batch->parent_id[row];
+    packed->start_nano = batch->start_nano[row];
+    packed->attrs = batch->attrs[row];
+    packed->duration_nano = batch->end_nano[row] - batch->start_nano[row];
+    fixed[TK_COLUMN_FLAGS] = batch->flags[row];
+    fixed[TK_COLUMN_DROPPED_ATTRS] = batch->dropped_attrs[row];
+    fixed[TK_COLUMN_DROPPED_EVENTS] = batch->dropped_events[row];
+    fixed[TK_COLUMN_DROPPED_LINKS] = batch->dropped_links[row];
+    fixed[TK_COLUMN_EVENTS] = batch->events[row].count;
+    fixed[TK_COLUMN_LINKS] = batch->links[row].count;
+}
+
 static enum tk_err
 add_row(struct tk_schema_builder *builder, const struct tk_batch *batch, uint32_t row,
-        const struct tk_batch_codes *codes)
+        uint32_t shape, const struct tk_batch_codes *codes)
 {
-    enum tk_err code = add_attrs(builder, batch, batch->attrs[row], codes->shape[row], codes->attr);
+    struct tk_packed_span *packed = (void *)(codes->packed + codes->span[row]);
+    uint32_t *fixed = packed->fixed - TK_COLUMN_NAME; /* by column */
+    pack_numbers(batch, row, packed, fixed);
+    fixed[TK_COLUMN_SHAPE] = shape;
+    enum tk_err code = add_attrs(builder, batch, batch->attrs[row], shape, packed->attr_code);
     if (code == TK_OK)
-        code = add_text(builder, TK_COLUMN_NAME, batch->name[row], &codes->name[row]);
+        code = add_text(builder, TK_COLUMN_NAME, batch->name[row], &fixed[TK_COLUMN_NAME]);
     if (code == TK_OK)
         code = add_text(builder, TK_COLUMN_TRACE_STATE, batch->trace_state[row],
-                        &codes->trace_state[row]);
+                        &fixed[TK_COLUMN_TRACE_STATE]);
     if (code == TK_OK)
         code = add_text(builder, TK_COLUMN_STATUS_MESSAGE, batch->status_message[row],
-                        &codes->status_message[row]);
+                        &fixed[TK_COLUMN_STATUS_MESSAGE]);
     if (code == TK_OK)
-        code = add_number(builder, TK_COLUMN_STATUS, batch->status[row], &codes->status[row]);
+        code = add_number(builder, TK_COLUMN_STATUS, batch->status[row], &fixed[TK_COLUMN_STATUS]);
     if (code == TK_OK)
-        code = add_number(builder, TK_COLUMN_KIND, batch->kind[row], &codes->kind[row]);
+        code = add_number(builder, TK_COLUMN_KIND, batch->kind[row], &fixed[TK_COLUMN_KIND]);
     if (code == TK_OK)
         code = add_resource_and_scope(builder, batch, row, codes);
+    fixed[TK_COLUMN_RESOURCE] = codes->resource[batch->resource[row]] - 1;
+    fixed[TK_COLUMN_SCOPE] = codes->scope[batch->scope[row]] - 1;
     if (code == TK_OK && batch->events[row].count + batch->links[row].count > 0)
         code = add_events_and_links(builder, batch, row, codes);
     return code;
 }
 
-/* The shapes of spans, by the batch's own where it has them. */
+/* The shapes of the batch's own shapes; NULL in *ret_map: it has none. */
 static enum tk_err
-map_shapes(struct tk_schema_builder *builder, const struct tk_batch *batch, uint32_t *shape_of)
+map_shapes(struct tk_schema_builder *builder, const struct tk_batch *batch, uint32_t **ret_map)
 {
     enum tk_err code = TK_OK;
-    if (batch->shape == NULL) {
-        for (uint32_t row = 0; row < batch->span_count && code == TK_OK; row++)
-            code = find_shape(builder, batch, batch->attrs[row], TK_COLUMN_OF_SPAN, &shape_of[row]);
-        return code;
-    }
+    *ret_map = NULL;
+    if (batch->shape == NULL)
+        return TK_OK;
     uint32_t *map = malloc(((size_t)batch->shape_count + 1) * sizeof *map);
     if (map == NULL)
         return TK_ERR_MEMORY;
     for (uint32_t i = 0; i < batch->shape_count && code == TK_OK; i++)
         code = find_shape(builder, batch, batch->shapes[i], TK_COLUMN_OF_SPAN, &map[i]);
-    for (uint32_t row = 0; row < batch->span_count && code == TK_OK; row++)
-        shape_of[row] = map[batch->shape[row]];
+    *ret_map = map;
+    return code;
+}
+
+static enum tk_err
+add_rows(struct tk_schema_builder *builder, const struct tk_batch *batch,
+         const struct tk_batch_codes *codes)
+{
+    uint32_t *map, shape = NO_COLUMNS;
+    size_t at = 0;
+    enum tk_err code = map_shapes(builder, batch, &map);
+    for (uint32_t row = 0; row < batch->span_count && code == TK_OK; row++) {
+        codes->span[row] = (uint32_t)at;
+        at += packed_words(batch->attrs[row].count);
+        if (map != NULL)
+            shape = map[batch->shape[row]];
+        else
+            code = find_shape(builder, batch, batch->attrs[row], TK_COLUMN_OF_SPAN, &shape);
+        if (code == TK_OK)
+            code = add_row(builder, batch, row, shape, codes);
+    }
     free(map);
     return code;
 }
@@ -448,11 +499,7 @@ tk_schema_builder_add(struct tk_schema_builder *builder, const struct tk_batch *
     }
     if (code != TK_OK || !allocate_codes(&builder->codes[builder->batch_count], batch))
         return TK_ERR_MEMORY;
-    const struct tk_batch_codes *codes = &builder->codes[builder->batch_count++];
-    code = map_shapes(builder, batch, codes->shape);
-    for (uint32_t row = 0; row < batch->span_count && code == TK_OK; row++)
-        code = add_row(builder, batch, row, codes);
-    return code;
+    return add_rows(builder, batch, &builder->codes[builder->batch_count++]);
 }
 
 /* ---- the schema -------------------------------------------------------------------------------

@@ -10,15 +10,32 @@
 #include "store/embedded/dictionary.h"
 #include "store/embedded/segment_write.h"
 
+/*
+ * A span in terms of the schema, everything side by side: traces are written in another order than
+ * spans came in, and looking for each value in a column of its own costs a miss each.
+ */
+struct tk_packed_span {
+    uint64_t span_id, parent_id, start_nano, duration_nano;
+    uint32_t fixed[TK_COLUMN_OTHER - TK_COLUMN_NAME]; /* NAME to LINKS */
+    struct tk_range attrs;
+    uint32_t attr_code[]; /* [attrs.count] */
+};
+
 /* The values of one batch as numbers.  Codes are in order of first sight, see `emit`. */
 struct tk_batch_codes {
-    uint32_t *shape;                                               /* [span_count] */
-    uint32_t *name, *trace_state, *status_message, *status, *kind; /* [span_count] */
-    uint32_t *attr;                          /* [attr_count]; those of spans, events and links */
+    uint32_t *span;                          /* [span_count]; where it lies in `packed` */
+    uint64_t *packed;                        /* struct tk_packed_span */
+    uint32_t *attr;                          /* [attr_count]; those of events and links */
     uint32_t *resource, *scope;              /* [resource_count], [scope_count]; + 1, 0: unused */
     uint32_t *event_shape, *event_name;      /* [event_count] */
     uint32_t *link_shape, *link_trace_state; /* [link_count] */
 };
+
+static inline const struct tk_packed_span *
+tk_packed_span(const struct tk_batch_codes *codes, uint32_t row)
+{
+    return (const void *)(codes->packed + codes->span[row]);
+}
 
 /* How values of a column are written. */
 struct tk_column_emit {

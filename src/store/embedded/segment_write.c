@@ -541,6 +541,12 @@ tk_segment_writer_text(struct tk_segment_writer *writer, uint32_t column, tk_str
     tk_group_writer_text(&writer->group, column, text);
 }
 
+struct tk_group_writer *
+tk_segment_writer_group(struct tk_segment_writer *writer)
+{
+    return &writer->group;
+}
+
 /* ---- copying a group ---------------------------------------------------------------------------
  */
 

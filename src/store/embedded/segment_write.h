@@ -54,6 +54,8 @@ enum tk_err tk_segment_writer_row(struct tk_segment_writer *writer, const struct
    theirs (columns EVENT_*, LINK_*, attribute columns of their shapes). */
 void tk_segment_writer_number(struct tk_segment_writer *writer, uint32_t column, uint64_t number);
 void tk_segment_writer_text(struct tk_segment_writer *writer, uint32_t column, tk_str text);
+/* The same without a call for each: tk_group_writer_number, _text (group_write.h). */
+struct tk_group_writer *tk_segment_writer_group(struct tk_segment_writer *writer);
 /*
  * Between traces, a whole group of another segment (segment_merge.h): begin, its columns, end.  A
  * chunk is taken as it lies there; with it come the values where the writer looks through them
