@@ -3,10 +3,10 @@
  *
  * Without times the last hour is asked for, without a step some sixty of them.
  */
+#include "api/match_json.h"
 #include "api/params.h"
 #include "base/options.h"
 #include "query/metrics.h"
-#include "wire/otlp.h"
 
 #include <math.h>
 
@@ -114,10 +114,7 @@ labels_json(struct tk_json_writer *json, const struct tk_series *series)
     tk_json_object(json);
     for (size_t i = 0; i < series->label_count; i++) {
         tk_json_key(json, series->labels[i].name);
-        if (series->labels[i].value.type == TK_VALUE_EMPTY)
-            tk_json_null(json);
-        else
-            tk_value_json(json, series->labels[i].value);
+        tk_field_json(json, &series->labels[i]);
     }
     tk_json_object_end(json);
 }

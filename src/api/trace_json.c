@@ -1,6 +1,8 @@
 /* trace_json - see trace_json.h. */
 #include "api/trace_json.h"
 
+#include "api/match_json.h"
+
 #include "query/rows.h"
 #include "wire/otlp.h"
 
@@ -128,7 +130,8 @@ counts_json(struct tk_json_writer *json, const struct tk_batch *trace,
 }
 
 enum tk_err
-tk_summary_json(struct tk_json_writer *json, const struct tk_batch *trace, struct tk_arena *arena)
+tk_summary_json(struct tk_json_writer *json, const struct tk_batch *trace, struct tk_query *query,
+                struct tk_arena *arena)
 {
     struct picture picture;
     enum tk_err result = draw(trace, arena, &picture);
@@ -142,8 +145,10 @@ tk_summary_json(struct tk_json_writer *json, const struct tk_batch *trace, struc
     counts_json(json, trace, &picture.services);
     key(json, "broken");
     tk_json_bool(json, picture.tree.broken);
+    if (query != NULL)
+        result = tk_match_json(json, query, trace);
     tk_json_object_end(json);
-    return TK_OK;
+    return result;
 }
 
 /* ---- spans ---- */

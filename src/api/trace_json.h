@@ -8,10 +8,12 @@
  */
 #include "base/json.h"
 #include "query/assemble.h"
+#include "query/traceql.h"
 
-/* One object.  The arena's memory is needed during the call only. */
+/* One object, with what the query says of the trace (NULL: nothing).  The arena's memory is needed
+   during the call only. */
 enum tk_err tk_summary_json(struct tk_json_writer *json, const struct tk_batch *trace,
-                            struct tk_arena *arena) TK_MUST_USE;
+                            struct tk_query *query, struct tk_arena *arena) TK_MUST_USE;
 /* One object, with spans in display order and the rows of the waterfall. */
 enum tk_err tk_trace_json(struct tk_json_writer *json, const struct tk_batch *trace, bool gaps,
                           struct tk_arena *arena) TK_MUST_USE;

@@ -20,6 +20,7 @@ enum {
 
 struct list {
     struct tk_json_writer json;
+    struct tk_query *query;
     struct tk_arena arena; /* of one summary at a time */
 };
 
@@ -27,7 +28,7 @@ static enum tk_err
 add_summary(void *arg, const struct tk_store_trace *trace)
 {
     struct list *list = arg;
-    enum tk_err result = tk_summary_json(&list->json, trace->spans, &list->arena);
+    enum tk_err result = tk_summary_json(&list->json, trace->spans, list->query, &list->arena);
     tk_arena_clear(&list->arena);
     return result;
 }
@@ -76,6 +77,7 @@ answer_list(struct tk_call *call, const struct tk_search *terms, bool empty)
     tk_buf_init(&body, ANSWER_MAX);
     tk_arena_init(&list.arena, ARENA_CHUNK, ARENA_MAX);
     tk_json_writer_init(&list.json, &body);
+    list.query = terms->query;
     listing.each = add_summary;
     listing.arg = &list;
     tk_json_object(&list.json);

@@ -84,7 +84,7 @@ write_answers(const struct answers *answers)
     tk_buf_init(&out, 64 << 20);
     tk_arena_init(&arena, 1024, 64 << 20);
     tk_json_writer_init(&json, &out);
-    must_be_clean(tk_summary_json(&json, answers->whole, &arena), "summary");
+    must_be_clean(tk_summary_json(&json, answers->whole, NULL, &arena), "summary");
     must_be_clean(out.status, "summary");
     tk_buf_clear(&out);
     tk_json_writer_init(&json, &out);

@@ -85,7 +85,7 @@ expect_both(const char *trace_name, const char *summary_name, struct tk_batch *t
     expect_golden(trace_name, &body);
     tk_buf_clear(&body);
     tk_json_writer_init(&json, &body);
-    assert_int_equal(tk_summary_json(&json, trace, &arena), TK_OK);
+    assert_int_equal(tk_summary_json(&json, trace, NULL, &arena), TK_OK);
     expect_golden(summary_name, &body);
     tk_buf_release(&body);
     tk_batch_free(trace);
