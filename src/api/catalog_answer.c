@@ -1,7 +1,7 @@
 /* catalog_answer - see catalog_answer.h. */
 #include "api/catalog_answer.h"
 
-enum { ARENA_CHUNK = 16 << 10, ARENA_MAX = 256 << 20, ANSWER_MAX = 256 << 20 };
+enum { ARENA_CHUNK = 16 << 10, ANSWER_MAX = 256 << 20 };
 
 void
 tk_answer_catalog(struct tk_call *call, tk_write_catalog *write, void *arg)
@@ -12,9 +12,10 @@ tk_answer_catalog(struct tk_call *call, tk_write_catalog *write, void *arg)
     struct tk_arena arena;
     struct tk_buf body;
     bool no_time;
-    struct tk_catalog catalog = {.env = options->env, .arena = &arena};
+    struct tk_catalog catalog = {
+        .env = options->env, .memory = tk_query_memory(call), .arena = &arena};
 
-    tk_arena_init(&arena, ARENA_CHUNK, ARENA_MAX);
+    tk_arena_init(&arena, ARENA_CHUNK, catalog.memory);
     if (!tk_param_times(call, &catalog.begin_nano, &catalog.end_nano, &no_time) ||
         !tk_param_query(call, &arena, &catalog.query)) {
         tk_arena_release(&arena);
@@ -31,12 +32,12 @@ tk_answer_catalog(struct tk_call *call, tk_write_catalog *write, void *arg)
         result = write(&catalog, arg, &json, &err);
         tk_store_view_close(catalog.view);
     }
-    tk_query_release(catalog.query);
-    tk_arena_release(&arena);
     if (result == TK_OK) {
         tk_reply_json(call, 200, &body);
     } else {
         tk_buf_release(&body);
-        tk_reply_query_error(call, result, &err);
+        tk_reply_query_failed(call, catalog.query, result, &err);
     }
+    tk_query_release(catalog.query);
+    tk_arena_release(&arena);
 }

@@ -142,8 +142,6 @@ reply_budget(struct tk_call *call, int status, const char *budget, uint64_t limi
         tk_json_uint_string(&json, limit);
     }
     tk_json_object_end(&json);
-    if (status == 503)
-        tk_reply_header(call, TK_STR("Retry-After"), TK_STR("1"));
     tk_reply(call, status, TK_STR("application/problem+json"), &body);
 }
 
@@ -151,7 +149,7 @@ void
 tk_reply_query_failed(struct tk_call *call, const struct tk_query *query, enum tk_err code,
                       const struct tk_error *err)
 {
-    bool regex = query != NULL && tk_query_hit(query) == TK_BUDGET_REGEX;
+    bool regex = tk_query_hit(query) == TK_BUDGET_REGEX;
     if (code == TK_ERR_LIMIT && regex)
         reply_budget(call, 400, "steps", 0, err->message);
     else if (code == TK_ERR_LIMIT)
@@ -160,10 +158,4 @@ tk_reply_query_failed(struct tk_call *call, const struct tk_query *query, enum t
         reply_budget(call, 503, "time", query_nano(call), err->message);
     else
         tk_reply_error(call, code, err);
-}
-
-void
-tk_reply_query_error(struct tk_call *call, enum tk_err code, const struct tk_error *err)
-{
-    tk_reply_query_failed(call, NULL, code, err);
 }

@@ -33,6 +33,5 @@ void tk_reply_bad_query(struct tk_call *call, const char *title,
 /* Answers an error of a search, metrics or a catalog; of a budget with its name and size. */
 void tk_reply_query_failed(struct tk_call *call, const struct tk_query *query, enum tk_err code,
                            const struct tk_error *err);
-void tk_reply_query_error(struct tk_call *call, enum tk_err code, const struct tk_error *err);
 
 #endif

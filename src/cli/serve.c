@@ -25,6 +25,7 @@ enum {
     MEMORY_MIN = 64 << 20,
     FREE_SHARE = 4, /* of --memory: as much may lie free in the heap */
     DISK_MIN = 4 << 20,
+    QUERY_MEMORY_MIN = 1 << 20,
     BODY_MAX_LIMIT = 1 << 30,
     CONNECTIONS_MAX = 10000,
 };
@@ -39,6 +40,7 @@ struct config {
     struct tk_option_list thin;
     struct tk_store_thinning thinning; /* of these two */
     uint64_t max_body;
+    uint64_t query_timeout, query_memory;
     const char *fsync;
     const char *tls_cert, *tls_key;
     uint64_t threads;
@@ -87,6 +89,10 @@ parse(struct config *config, int argc, char **argv, struct tk_arena *arena,
          "traces that --thin leaves whole, like 'error || duration > 1s'", NULL, NULL},
         {"max-body", TK_OPTION_SIZE, &config->max_body, "SIZE",
          "largest request body after decompression [64MiB]", NULL, NULL},
+        {"query-timeout", TK_OPTION_DURATION, &config->query_timeout, "TIME",
+         "most that one query may take, then it is refused [30s]", NULL, NULL},
+        {"query-memory", TK_OPTION_SIZE, &config->query_memory, "SIZE",
+         "most memory that one query may take, at least 1MiB [256MiB]", NULL, NULL},
         {"fsync", TK_OPTION_CHOICE, &config->fsync, "always|group|async",
          "when a span counts as kept [group]", "always|group|async", NULL},
         {"tls-cert", TK_OPTION_STRING, &config->tls_cert, "FILE",
@@ -116,6 +122,10 @@ parse(struct config *config, int argc, char **argv, struct tk_arena *arena,
     }
     if (config->max_body == 0 || config->max_body > BODY_MAX_LIMIT) {
         *ret_status = tk_cli_fail(TK_EXIT_USAGE, "serve", "--max-body: between 1 byte and 1GiB");
+        return false;
+    }
+    if (config->query_memory != 0 && config->query_memory < QUERY_MEMORY_MIN) {
+        *ret_status = tk_cli_fail(TK_EXIT_USAGE, "serve", "--query-memory: at least 1MiB");
         return false;
     }
     if ((config->tls_cert == NULL) != (config->tls_key == NULL)) {
@@ -181,6 +191,8 @@ open_parts(struct server *server, const struct config *config, struct tk_error *
         .env = tk_env_host(),
         .dev = config->dev,
         .body_max = config->max_body,
+        .query_nano = config->query_timeout,
+        .query_memory = config->query_memory,
     };
     result = tk_api_new(&api, &server->api, err);
     if (result != TK_OK)

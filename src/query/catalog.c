@@ -50,6 +50,13 @@ struct count {
 
 /* ---- the table ---- */
 
+/* Counters grow outside of the arena, and are paid from its limit. */
+static bool
+fits_budget(const struct tk_arena *arena, uint32_t capacity)
+{
+    return arena->used + capacity * sizeof(struct counter) <= arena->limit;
+}
+
 /* The entry of the name in count->name. */
 static enum tk_err
 find_counter(struct count *count, struct counter **ret_counter)
@@ -66,6 +73,10 @@ find_counter(struct count *count, struct counter **ret_counter)
     if (number == before) {
         if (number == count->capacity) {
             uint32_t capacity = count->capacity == 0 ? 64 : count->capacity * 2;
+            if (!fits_budget(count->catalog->arena, capacity)) {
+                count->too_many = true;
+                return TK_ERR_LIMIT;
+            }
             struct counter *grown = realloc(count->counters, capacity * sizeof *grown);
             if (grown == NULL)
                 return TK_ERR_MEMORY;
@@ -149,6 +160,7 @@ read_spans(struct count *count, struct tk_error *err)
         .lean = count->lean,
         .env = catalog->env,
         .deadline_nano = catalog->deadline_nano,
+        .memory = catalog->memory,
         .each = count_trace,
         .arg = count,
     };

@@ -5,7 +5,7 @@
  *
  * The store counts (tk_store_operations, keys, values), unless a query chooses the spans: then they
  * are read.  Results lie in the arena, and so does what is counted: TK_ERR_LIMIT when there are
- * more distinct things than fit.  TK_ERR_TIMEOUT: the deadline passed.
+ * more distinct things than fit, or what a search says.  TK_ERR_TIMEOUT: the deadline passed.
  */
 #include "query/search.h"
 
@@ -15,7 +15,8 @@ struct tk_catalog {
     uint64_t begin_nano, end_nano; /* begin <= start of the span < end; end 0: no end */
     struct tk_env *env;
     uint64_t deadline_nano; /* of env->mono_nano; 0: none */
-    struct tk_arena *arena;
+    size_t memory;          /* budget for deciding on one trace; 0: the query's default */
+    struct tk_arena *arena; /* its limit is the budget of what is counted */
 };
 
 struct tk_service_entry {

@@ -272,6 +272,7 @@ gather_spans(struct tk_gather *gather, struct tk_error *err)
         .lean = true,
         .env = ask->env,
         .deadline_nano = ask->deadline_nano,
+        .memory = ask->memory,
         .each = gather_trace,
         .arg = gather,
     };
