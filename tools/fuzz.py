@@ -1,5 +1,5 @@
-"""Runs the libFuzzer targets of build/fuzz, two at a time, each for a while, from test/fuzz/corpus and the captured
-exports beside the tree. A crash is kept under build/fuzz-findings. The last line counts the targets."""
+"""Runs the libFuzzer targets of build/fuzz, two at a time, each for a while, from test/fuzz/corpus, the golden
+files of the store and the captured exports beside the tree. A crash is kept under build/fuzz-findings. The last line counts the targets."""
 
 import argparse
 import json
@@ -15,6 +15,11 @@ SHARED = Path(os.environ.get("TRACEKIT_SHARED", ROOT.parent / "shared")) / "corp
 # which captured bodies are good seeds for which target: by path and content type
 SEEDS = {"otlp_protobuf": ("/v1/traces", "protobuf"), "otlp_json": ("/v1/traces", "json"),
          "zipkin_json": ("/api/v2/spans", "json"), "json_reader": ("/api/v2/spans", "json")}
+
+
+GOLDEN = ROOT / "test" / "unit" / "store" / "golden" / "v2"
+# golden files that are good seeds
+GOLDEN_SEEDS = {"segment": "*.seg", "log": "*.log"}
 
 
 def captured(what, folder):
@@ -36,6 +41,8 @@ def fuzz(binary, seconds, seed):
     corpus.mkdir(parents=True, exist_ok=True)
     findings.mkdir(parents=True, exist_ok=True)
     captured(what, corpus)
+    for seed_file in GOLDEN.glob(GOLDEN_SEEDS[what]) if what in GOLDEN_SEEDS else ():
+        (corpus / seed_file.name).write_bytes(seed_file.read_bytes())
     seeds = ROOT / "test" / "fuzz" / "corpus" / what
     command = [str(binary), f"-max_total_time={seconds}", f"-seed={seed}", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1",
                f"-artifact_prefix={findings}/{what}-", str(corpus)] + ([str(seeds)] if seeds.is_dir() else [])

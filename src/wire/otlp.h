@@ -45,6 +45,8 @@ void tk_otlp_retry_status_encode(int32_t grpc_code, tk_str message, uint64_t ret
    +-2^53 and bytes (base64) as strings, EMPTY as null, arrays and maps as arrays and objects. */
 void tk_value_json(struct tk_json_writer *json, struct tk_value value);
 
+/* Do the bytes of an ARRAY or a MAP, of unknown origin, make one?  Else nothing may walk it. */
+bool tk_value_is_whole(struct tk_value nested);
 /* Walks a nested value: for each element of an ARRAY (key is empty) or member of a MAP, until
    `each` returns false. */
 void tk_value_each(struct tk_value nested, bool (*each)(void *arg, tk_str key, struct tk_value v),

@@ -148,6 +148,13 @@ read_nested(struct tk_pb *pb, const char *end, uint32_t depth, uint8_t type)
     return code == TK_ERR_END;
 }
 
+bool
+tk_value_is_whole(struct tk_value nested)
+{
+    struct tk_pb pb = tk_pb_reader(tk_value_str(nested));
+    return read_nested(&pb, nested.ptr + nested.len, 0, nested.type);
+}
+
 void
 tk_value_each(struct tk_value nested, bool (*each)(void *arg, tk_str key, struct tk_value v),
               void *arg)

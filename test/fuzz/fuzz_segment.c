@@ -1,106 +1,176 @@
 /*
- * Any bytes as a segment file.  The checksums of footer, filter, index and trace table are put
- * right first (as far as they lie within the file), so that what stands behind them is reached.
- * Whatever opens can be listed, found and collected without leaving its bytes.
+ * Any bytes as a segment file; no checksum is in the way (tk_checksum_is).  What opens is read as
+ * `tracekit check` reads it, then found trace by trace, scanned, and searched with filters of every
+ * kind: without leaving the bytes, and each trace's rows are of that trace.
  */
 #include "memory_file.h"
 
 #include "base/assert.h"
-#include "store/embedded/segment_format.h"
+#include "store/embedded/embedded.h"
+#include "store/embedded/group.h"
+#include "store/embedded/match.h"
+#include "store/embedded/merge.h"
+#include "store/embedded/pieces.h"
+#include "wire/otlp.h"
 
 #include <stdlib.h>
-#include <zstd.h>
 
-enum { RAW_LIMIT = 1 << 20 };
+/* Beyond these a few bytes may stand for too much to be tried often. */
+enum { EVENTS_MAX = 4096, DISTINCT_MAX = 4096, ENCODED_MAX = 1 << 26 };
+static const struct tk_segment_name NAME = {1, 1, 1};
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+/* What does not matter here and only keeps the fuzzer from what does. */
+static void
+mend(char *bytes, size_t size)
+{
+    static const char magic[8] = {'T', 'K', 'S', 'E', 'G', '\r', '\n', 0x1A};
+    struct tk_footer footer;
+    char *at = bytes + size - sizeof footer;
+    memcpy(&footer, at, sizeof footer);
+    footer.version = TK_SEGMENT_VERSION;
+    footer.project = NAME.project;
+    footer.first = NAME.first;
+    footer.last = NAME.last;
+    memcpy(footer.magic, magic, sizeof magic);
+    memcpy(at, &footer, sizeof footer);
+}
+
 static bool
-lies_within(struct tk_segment_part part, size_t size)
-{
-    return part.offset <= size && part.size <= size - part.offset;
-}
-
-static void
-mend_plain(struct tk_segment_part *part, tk_str file)
-{
-    if (lies_within(*part, file.len))
-        part->checksum = tk_hash_stable((tk_str){file.ptr + part->offset, part->size});
-}
-
-static void
-mend_compressed(struct tk_segment_part *part, tk_str file)
-{
-    static char raw[RAW_LIMIT];
-    if (!lies_within(*part, file.len))
-        return;
-    size_t got = ZSTD_decompress(raw, sizeof raw, file.ptr + part->offset, part->size);
-    if (ZSTD_isError(got))
-        return;
-    part->raw_size = got;
-    part->checksum = tk_hash_stable((tk_str){raw, got});
-}
-
-static void
-mend(char *bytes, size_t size, struct tk_segment_footer *footer)
-{
-    size_t at = size - sizeof *footer;
-    memcpy(footer, bytes + at, sizeof *footer);
-    mend_plain(&footer->filter, (tk_str){bytes, size});
-    mend_plain(&footer->index, (tk_str){bytes, size});
-    mend_compressed(&footer->table, (tk_str){bytes, size});
-    memcpy(footer->magic, TK_SEGMENT_MAGIC, sizeof TK_SEGMENT_MAGIC);
-    footer->crc =
-        tk_crc32c(0, (tk_str){(const char *)footer, offsetof(struct tk_segment_footer, crc)});
-    memcpy(bytes + at, footer, sizeof *footer);
-}
-
-static void
-use(struct tk_segment *segment)
+is_small(struct tk_segment *segment)
 {
     struct tk_cache_item *item;
-    struct tk_pieces pieces;
-    struct tk_trace_entry found;
-    if (tk_segment_table(segment, &item, NULL) != TK_OK)
-        return;
-    const struct tk_table *table = item->value;
-    tk_pieces_init(&pieces);
-    for (uint32_t i = 0; i < table->count; i++) {
-        (void)!tk_segment_find(segment, table->entries[i].id, &found, NULL);
-        tk_pieces_clear(&pieces);
-        enum tk_err code = tk_segment_collect(segment, &table->entries[i], &pieces, NULL);
-        TK_ASSERT(code == TK_OK || code == TK_ERR_CORRUPT);
-        for (uint32_t k = 0; k < pieces.count; k++)
-            TK_ASSERT(tk_trace_id_eq(pieces.piece[k].batch->trace_id[pieces.piece[k].row],
-                                     table->entries[i].id));
-    }
-    tk_pieces_release(&pieces);
+    bool small = true;
+    for (uint32_t i = 0; i < segment->group_count; i++)
+        small = small && segment->groups[i].event_count <= EVENTS_MAX &&
+                segment->groups[i].link_count <= EVENTS_MAX;
+    if (tk_segment_schema(segment, &item, NULL) != TK_OK)
+        return false;
+    const struct tk_schema_view *schema = item->value;
+    for (uint32_t c = 0; c < schema->column_count; c++)
+        small = small && schema->columns[c].distinct <= DISTINCT_MAX;
     tk_cache_release(item);
+    return small;
+}
+
+static bool
+starts_with_r(void *arg, tk_str text)
+{
+    (void)arg;
+    return text.len > 0 && text.ptr[0] == 'r';
+}
+
+static struct tk_filter
+test_of(const char *key, enum tk_filter_op op, struct tk_value value)
+{
+    return (struct tk_filter){.type = TK_FILTER_TEST,
+                              .field = TK_FIELD_ATTRIBUTE,
+                              .owners = 31,
+                              .key = tk_str_from(key),
+                              .op = op,
+                              .value = value,
+                              .matches = starts_with_r};
+}
+
+static struct tk_value
+text_of(const char *text)
+{
+    return (struct tk_value){.type = TK_VALUE_STRING, .len = (uint32_t)strlen(text), .ptr = text};
+}
+
+/* All of a trace is read out. */
+static void
+read_out(struct tk_pieces *pieces, struct tk_trace_id id)
+{
+    struct tk_batch *batch = tk_batch_new();
+    struct tk_buf encoded;
+    if (tk_pieces_copy(pieces, id, NULL, false, batch, NULL) == TK_OK) {
+        TK_ASSERT(batch->span_count > 0);
+        for (uint32_t row = 0; row < batch->span_count; row++)
+            TK_ASSERT(tk_trace_id_eq(batch->trace_id[row], id));
+        tk_buf_init(&encoded, ENCODED_MAX);
+        tk_otlp_protobuf_encode(batch, (struct tk_range){0, batch->span_count}, &encoded);
+        tk_buf_release(&encoded);
+    }
+    tk_batch_free(batch);
+}
+
+static void
+scan(const struct tk_sources *sources, const struct tk_filter *filter)
+{
+    struct tk_store_range range = {.filters = &filter, .filter_count = filter != NULL};
+    struct tk_trace_entry entry;
+    struct tk_merge *merge;
+    struct tk_pieces pieces;
+    enum tk_err code = tk_merge_open(sources, &range, &merge, NULL);
+    if (code != TK_OK)
+        return;
+    tk_pieces_init(&pieces);
+    while ((code = tk_merge_next(merge, &entry, &pieces, NULL)) == TK_OK || code == TK_ERR_CORRUPT)
+        if (code == TK_OK && filter == NULL)
+            read_out(&pieces, entry.id);
+    TK_ASSERT(code == TK_ERR_END || code == TK_ERR_MEMORY);
+    tk_pieces_release(&pieces);
+    tk_merge_close(merge);
+}
+
+static void
+scan_all(const struct tk_sources *sources)
+{
+    const struct tk_value number = {.type = TK_VALUE_INT, .i = 3};
+    const struct tk_filter filters[] = {
+        test_of("http.route", TK_FILTER_EQ, text_of("/users/:id")),
+        test_of("unique", TK_FILTER_EQ, text_of("req-9e3779b97f4a7c15")),
+        test_of("unique", TK_FILTER_MATCHES, text_of("")),
+        test_of("service.name", TK_FILTER_EQ, text_of("users-api")),
+        test_of("twice", TK_FILTER_EXISTS, number),
+        test_of("ratio", TK_FILTER_GT, number),
+        test_of("big", TK_FILTER_LE, number),
+        test_of("yes", TK_FILTER_EQ, (struct tk_value){.type = TK_VALUE_BOOL, .b = true}),
+        {.type = TK_FILTER_TEST, .field = TK_FIELD_NAME, .op = TK_FILTER_EQ, .value = text_of("x")},
+        {.type = TK_FILTER_TEST, .field = TK_FIELD_STATUS, .op = TK_FILTER_EQ, .value = number},
+        {.type = TK_FILTER_TEST, .field = TK_FIELD_DURATION, .op = TK_FILTER_GT, .value = number},
+        {.type = TK_FILTER_TEST,
+         .field = TK_FIELD_EVENT_NAME,
+         .op = TK_FILTER_EQ,
+         .value = text_of("exception")},
+    };
+    scan(sources, NULL);
+    for (size_t i = 0; i < sizeof filters / sizeof *filters; i++)
+        scan(sources, &filters[i]);
+}
+
+static void
+use(struct tk_env *env, struct tk_segment *segment)
+{
+    struct tk_embedded_check check;
+    struct tk_sources sources;
+    enum tk_err code = tk_embedded_check(env, "store", NULL, NULL, &check, NULL);
+    TK_ASSERT(code == TK_OK || code == TK_ERR_MEMORY);
+    tk_sources_init(&sources);
+    if (tk_sources_add_segment(&sources, segment) == TK_OK)
+        scan_all(&sources);
+    tk_sources_release(&sources);
 }
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    struct tk_segment_footer footer;
+    static struct tk_cache cache;
     struct memory_env memory;
-    struct tk_cache cache;
     struct tk_segment *segment;
-    if (size < sizeof footer)
+    if (size < sizeof(struct tk_footer))
         return 0;
     char *bytes = malloc(size);
     memcpy(bytes, data, size);
-    mend(bytes, size, &footer);
+    mend(bytes, size);
     memory_env_init(&memory, (tk_str){bytes, size});
     tk_cache_init(&cache, 1 << 20);
     struct tk_segment_host host = {.env = &memory.env, .cache = &cache};
-    struct tk_segment_name name = {footer.project, footer.first, footer.last};
-    if (footer.table.raw_size <= RAW_LIMIT &&
-        tk_segment_open(&host, "fuzz.seg", name, &segment, NULL) == TK_OK) {
-        bool small = true;
-        for (uint32_t i = 0; i < segment->block_count; i++)
-            small = small && segment->blocks[i].raw_size <= RAW_LIMIT;
-        if (small)
-            use(segment);
+    if (tk_segment_open(&host, "fuzz.seg", NAME, &segment, NULL) == TK_OK) {
+        if (is_small(segment))
+            use(&memory.env, segment);
         tk_segment_unref(segment);
     }
     tk_cache_release_all(&cache);

@@ -1,6 +1,9 @@
 #ifndef TK_FUZZ_MEMORY_FILE_H
 #define TK_FUZZ_MEMORY_FILE_H
-/* memory_file - an env whose every file is the same bytes, for the readers of store files. */
+/*
+ * memory_file - an env whose every file is the same bytes, for the readers of store files; it has
+ * one segment of project 1 and no log.
+ */
 #include "base/env.h"
 
 struct tk_file {
@@ -51,13 +54,28 @@ memory_size(struct tk_env *env, tk_file *file, uint64_t *ret_size, struct tk_err
     return TK_OK;
 }
 
+static enum tk_err
+memory_list(struct tk_env *env, const char *path, bool (*each)(void *arg, const char *name),
+            void *arg, struct tk_error *err)
+{
+    tk_str at = tk_str_from(path);
+    (void)env;
+    (void)err;
+    if (tk_str_ends_with(at, TK_STR("/p1")))
+        (void)each(arg, "00000001-00000001.seg");
+    else if (!tk_str_ends_with(at, TK_STR("/log")))
+        (void)each(arg, "p1");
+    return TK_OK;
+}
+
 static void
 memory_env_init(struct memory_env *memory, tk_str bytes)
 {
     *memory = (struct memory_env){.env = {.open = memory_open,
                                           .close = memory_close,
                                           .read_at = memory_read,
-                                          .size = memory_size},
+                                          .size = memory_size,
+                                          .list = memory_list},
                                   .file = {bytes}};
 }
 

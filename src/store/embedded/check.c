@@ -103,7 +103,8 @@ check_sections(struct tk_segment *segment, const struct tk_schema_view *schema,
             (c == TK_COLUMN_TRACE_HIGH || schema->columns[c].kind == TK_COLUMN_PLAIN))
             code = check_index(segment, &schema->columns[c].index, err);
     }
-    for (int what = TK_MESSAGE_RESOURCE; what <= TK_MESSAGE_SCOPE && code == TK_OK; what++) {
+    for (uint32_t m = 0; m < 2 && code == TK_OK; m++) {
+        enum tk_message what = m == 0 ? TK_MESSAGE_RESOURCE : TK_MESSAGE_SCOPE;
         uint32_t count;
         code = tk_segment_message_count(segment, what, &count, err);
         for (uint32_t i = 0; code == TK_OK && i < count; i += TK_RESOURCE_PAGE) {
@@ -150,8 +151,8 @@ check_group(struct check *check, struct tk_segment *segment, uint32_t number, st
     }
     if (copy.to != NULL)
         check->counts.spans += copy.to->span_count;
-    tk_row_copy_release(&copy);
     tk_batch_free(copy.to);
+    tk_row_copy_release(&copy);
     tk_cache_release(item);
     return code;
 }

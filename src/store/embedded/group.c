@@ -75,7 +75,7 @@ get_bytes(struct tk_group *group, uint64_t offset, uint64_t size, uint64_t check
             return code;
         *ret_bytes = *ret_own;
     }
-    if (tk_hash_stable((tk_str){*ret_bytes, size}) == checksum)
+    if (tk_checksum_is(tk_hash_stable((tk_str){*ret_bytes, size}), checksum))
         return TK_OK;
     free(*ret_own);
     return corrupt(group, "wrong checksum", err);
@@ -329,6 +329,8 @@ decode_values(struct tk_group *group, uint32_t column, tk_str bytes, uint32_t co
         if (texts == NULL)
             return TK_ERR_MEMORY;
         code = tk_texts_decode(&bytes, count, TK_SEGMENT_PART_MAX, &group->arena, texts);
+        if (code == TK_OK && !tk_column_texts_ok(group->schema, column, texts, count))
+            code = TK_ERR_CORRUPT;
         values.text = texts;
     } else {
         uint64_t *numbers = tk_arena_alloc(&group->arena, (size_t)count * sizeof *numbers + 1);

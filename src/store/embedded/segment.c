@@ -104,7 +104,8 @@ read_footer(struct tk_segment *segment, const char *path, struct tk_footer *foot
     if (code != TK_OK)
         return code;
     tk_str checked = {(const char *)footer, offsetof(struct tk_footer, crc)};
-    if (memcmp(footer->magic, MAGIC, sizeof MAGIC) != 0 || footer->crc != tk_crc32c(0, checked))
+    if (memcmp(footer->magic, MAGIC, sizeof MAGIC) != 0 ||
+        !tk_checksum_is(tk_crc32c(0, checked), footer->crc))
         return tk_error_set(err, TK_ERR_CORRUPT, "%s: its footer is damaged", path);
     if (footer->version != TK_SEGMENT_VERSION)
         return tk_error_set(err, TK_ERR_UNSUPPORTED, "%s: version %u is not known here", path,

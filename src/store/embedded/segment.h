@@ -101,6 +101,10 @@ bool tk_dictionary_find_number(const struct tk_dictionary *dictionary, uint64_t 
 /* Does the column hold texts (or codes of texts)? */
 bool tk_column_is_text(const struct tk_schema_view *schema, uint32_t column);
 
+/* Texts of a column as they were read: nested values are walked later, and nobody checks then. */
+bool tk_column_texts_ok(const struct tk_schema_view *schema, uint32_t column, const tk_str *texts,
+                        uint32_t count);
+
 /* Other sections as they are before compression: item->value is a tk_str (zones, index, counts of
    a column, operations).  Empty: the section is absent. */
 enum tk_err tk_segment_section(struct tk_segment *segment, const struct tk_part *part,

@@ -33,7 +33,7 @@ tk_segment_read_part(struct tk_segment *segment, const struct tk_part *part, cha
         return tk_segment_corrupt(segment, part->offset, "a section", "it cannot be read", err);
     if (code != TK_OK)
         return code;
-    if (tk_hash_stable((tk_str){bytes, part->size}) != part->checksum) {
+    if (!tk_checksum_is(tk_hash_stable((tk_str){bytes, part->size}), part->checksum)) {
         free(bytes);
         return tk_segment_corrupt(segment, part->offset, "a section", "wrong checksum", err);
     }
@@ -129,7 +129,7 @@ tk_segment_page(struct tk_segment *segment, const struct tk_page *page,
         return tk_segment_corrupt(segment, page->offset, "a page", "it cannot be read", err);
     if (code != TK_OK)
         return code;
-    if (tk_page_checksum((tk_str){bytes, page->size}) != page->checksum) {
+    if (!tk_checksum_is(tk_page_checksum((tk_str){bytes, page->size}), page->checksum)) {
         free(bytes);
         return tk_segment_corrupt(segment, page->offset, "a page", "wrong checksum", err);
     }
@@ -207,6 +207,25 @@ tk_column_is_text(const struct tk_schema_view *schema, uint32_t column)
     }
 }
 
+bool
+tk_column_texts_ok(const struct tk_schema_view *schema, uint32_t column, const tk_str *texts,
+                   uint32_t count)
+{
+    uint8_t type = schema->columns[column].type;
+    if (column == TK_COLUMN_OTHER || column == TK_COLUMN_EVENT_OTHER ||
+        column == TK_COLUMN_LINK_OTHER)
+        type = TK_VALUE_MAP;
+    else if (column < TK_COLUMN_FIXED || (type != TK_VALUE_ARRAY && type != TK_VALUE_MAP))
+        return true;
+    for (uint32_t i = 0; i < count; i++) {
+        struct tk_value nested = {.type = type, .len = (uint32_t)texts[i].len};
+        nested.ptr = texts[i].ptr;
+        if (!tk_value_is_whole(nested))
+            return false;
+    }
+    return true;
+}
+
 /* Fixed columns whose numbers are read as they are. */
 static bool
 is_raw(uint32_t column)
@@ -225,7 +244,9 @@ column_ok(const struct tk_schema_view *schema, uint32_t number)
         column->owner > TK_COLUMN_OF_LINK || (column->owner == TK_COLUMN_OF_ALL) != is_fixed)
         return false;
     if (column->kind == TK_COLUMN_DICTIONARY && is_fixed && is_raw(number))
-        return column->dictionary.size == 0;  /* it holds numbers */
+        return column->dictionary.size == 0; /* it holds numbers */
+    if (column->kind == TK_COLUMN_DICTIONARY && column->distinct > TK_DICTIONARY_MAX)
+        return false;
     if (column->kind == TK_COLUMN_DICTIONARY) /* names of events where no span has one: no text */
         return column->distinct > 0 ? column->dictionary.size > 0
                                     : column->dictionary.size == 0 && column->value_count == 0;
@@ -446,7 +467,9 @@ tk_segment_dictionary(struct tk_segment *segment, const struct tk_schema_view *s
         code = tk_column_is_text(schema, column) ? parse_texts(dictionary, text)
                                                  : parse_numbers(dictionary, text);
     free(bytes);
-    if (code == TK_OK && !is_in_order(dictionary))
+    if (code == TK_OK && (!is_in_order(dictionary) ||
+                          (dictionary->texts != NULL &&
+                           !tk_column_texts_ok(schema, column, dictionary->texts, of->distinct))))
         code = TK_ERR_CORRUPT;
     if (code != TK_OK) {
         if (dictionary != NULL)

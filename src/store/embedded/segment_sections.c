@@ -10,9 +10,9 @@ enum { SECTION_LEVEL = 3, COMPRESS_MIN = 64 };
 
 enum tk_err
 tk_file_writer_open(struct tk_file_writer *out, struct tk_env *env, const char *path,
-                    struct tk_error *err)
+                    bool compressed, struct tk_error *err)
 {
-    *out = (struct tk_file_writer){._env = env};
+    *out = (struct tk_file_writer){._level = compressed ? SECTION_LEVEL : 0, ._env = env};
     tk_buf_init(&out->_packed, SIZE_MAX / 2);
     tk_buf_init(&out->_texts, SIZE_MAX / 2);
     return env->open(env, path, TK_OPEN_CREATE, &out->_file, err);
@@ -51,9 +51,9 @@ tk_file_writer_part(struct tk_file_writer *out, struct tk_buf *raw, struct tk_pa
         *ret_part = (struct tk_part){0};
         return TK_OK;
     }
-    if (raw->len >= COMPRESS_MIN) {
+    if (out->_level > 0 && raw->len >= COMPRESS_MIN) {
         tk_buf_clear(&out->_packed);
-        tk_zstd_compress(bytes, SECTION_LEVEL, &out->_packed);
+        tk_zstd_compress(bytes, out->_level, &out->_packed);
         if (out->_packed.status != TK_OK)
             return tk_error_set(err, out->_packed.status, "cannot compress a section");
         if (out->_packed.len < raw->len)
@@ -77,7 +77,7 @@ tk_file_writer_messages(struct tk_file_writer *out, const tk_str *messages, uint
         uint32_t more = count - at < TK_RESOURCE_PAGE ? count - at : TK_RESOURCE_PAGE;
         struct tk_buf *texts = &out->_texts;
         tk_buf_clear(texts);
-        tk_texts_encode(messages + at, more, SECTION_LEVEL, texts);
+        tk_texts_encode(messages + at, more, out->_level, texts);
         if (texts->status != TK_OK || texts->len > UINT32_MAX) {
             code = tk_error_set(err, TK_ERR_MEMORY, "cannot make a page of resources");
             break;

@@ -9,13 +9,15 @@
 
 struct tk_file_writer {
     uint64_t offset; /* where the next bytes go */
+    int _level;      /* of zstd; 0: none */
     struct tk_env *_env;
     tk_file *_file;
     struct tk_buf _packed, _texts; /* scratch */
 };
 
+/* `compressed`: parts and pages may be zstd. */
 enum tk_err tk_file_writer_open(struct tk_file_writer *out, struct tk_env *env, const char *path,
-                                struct tk_error *err) TK_MUST_USE;
+                                bool compressed, struct tk_error *err) TK_MUST_USE;
 void tk_file_writer_release(struct tk_file_writer *out); /* closes it */
 enum tk_err tk_file_writer_bytes(struct tk_file_writer *out, tk_str bytes,
                                  struct tk_error *err) TK_MUST_USE;

@@ -20,8 +20,8 @@ enum {
     SPLIT_ROWS = TK_GROUP_ROWS / 4, /* a smaller trace does not begin in a group without room */
     MEAN_ROWS = TK_GROUP_ROWS / 2,  /* of groups, at least, whatever is copied */
     OPERATION_SLOTS = 4096,
-    NO_OPERATION = UINT32_MAX,
 };
+static const uint32_t NO_OPERATION = UINT32_MAX;
 
 /* What is known of a column over all groups. */
 struct column_state {
@@ -158,7 +158,7 @@ tk_segment_writer_open(struct tk_env *env, const char *path, struct tk_segment_n
     if (code != TK_OK)
         (void)failed(code, err);
     else
-        code = tk_file_writer_open(&writer->out, env, path, err);
+        code = tk_file_writer_open(&writer->out, env, path, level > 0, err);
     if (code != TK_OK)
         tk_segment_writer_abort(writer);
     else

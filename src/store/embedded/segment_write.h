@@ -31,6 +31,7 @@ struct tk_schema {
 };
 
 struct tk_segment_writer;
+/* `level` of zstd; 0: nothing is compressed with it, so the bytes are the same with any zstd. */
 enum tk_err tk_segment_writer_open(struct tk_env *env, const char *path,
                                    struct tk_segment_name name, const struct tk_schema *schema,
                                    int level, struct tk_segment_writer **ret_writer,
