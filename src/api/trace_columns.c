@@ -205,6 +205,7 @@ tk_trace_columns(const struct tk_batch *trace, const struct tk_columns_window *w
     struct tk_tree tree;
     struct tk_trace_services services;
     struct tk_rows rows = {0};
+    struct tk_rows_want want = {.offset = window->offset, .limit = window->limit};
     struct encoder *e = tk_arena_zalloc(arena, 1, sizeof *e);
     enum tk_err code;
     if (e == NULL)
@@ -213,12 +214,12 @@ tk_trace_columns(const struct tk_batch *trace, const struct tk_columns_window *w
         (code = tk_trace_services(trace, &tree, arena, &services)) != TK_OK)
         return code;
     if (!window->tree &&
-        (code = tk_rows_build(trace, &tree, &services, false, arena, &rows)) != TK_OK)
+        (code = tk_rows_build(trace, &tree, &services, &want, arena, &rows)) != TK_OK)
         return code;
     struct header head = {
         .version = TK_COLUMNS_VERSION,
         .span_count = tree.span_count,
-        .row_total = window->tree ? tree.span_count : rows.count,
+        .row_total = window->tree ? tree.span_count : rows.total,
         .start_nano = tree.start_nano,
         .duration_nano = tree.end_nano - tree.start_nano,
         .service_count = services.count,
@@ -234,8 +235,8 @@ tk_trace_columns(const struct tk_batch *trace, const struct tk_columns_window *w
     e->last_start_nano = tree.start_nano;
     tk_intern_init(&e->texts, UINT32_MAX / 4 - 1);
     code = reserve(e, window, head.row_count, arena);
-    for (uint32_t i = head.first_row; i < head.first_row + head.row_count && code == TK_OK; i++) {
-        struct tk_row row = window->tree ? tree_row(e, &services, i) : rows.row[i];
+    for (uint32_t i = 0; i < head.row_count && code == TK_OK; i++) {
+        struct tk_row row = window->tree ? tree_row(e, &services, head.first_row + i) : rows.row[i];
         code = put_row(e, &row);
     }
     if (code == TK_OK)

@@ -336,9 +336,10 @@ tk_trace_json(struct tk_json_writer *json, const struct tk_batch *trace, bool ga
 {
     struct picture picture;
     struct tk_rows rows;
+    struct tk_rows_want want = {.gaps = gaps};
     enum tk_err result;
     if ((result = draw(trace, arena, &picture)) != TK_OK ||
-        (result = tk_rows_build(trace, &picture.tree, &picture.services, gaps, arena, &rows)) !=
+        (result = tk_rows_build(trace, &picture.tree, &picture.services, &want, arena, &rows)) !=
             TK_OK)
         return result;
     tk_json_object(json);

@@ -27,17 +27,18 @@ struct builder {
     const struct tk_batch *trace;
     const struct tk_tree *tree;
     const struct tk_trace_services *services;
-    bool gaps;
+    struct tk_rows_want want;
     uint32_t *visit_of; /* by position */
     uint32_t *next;     /* by position: the visit's next span */
     uint32_t *depth;    /* by position: row depth within the visit */
-    uint32_t *size;     /* by position: spans of the subtree, for the gaps */
+    uint32_t *service;  /* by position */
+    uint32_t *size;     /* by position: spans of the subtree; with gaps only */
     struct visit *visit;
     uint32_t visit_count;
     uint32_t *order; /* visits by (caller, start, first span) */
     struct tk_row *row;
-    uint32_t row_count;
-    size_t row_capacity;
+    uint32_t row_count; /* made */
+    uint32_t row_total; /* met */
 };
 
 static uint64_t
@@ -52,18 +53,12 @@ end_of(const struct builder *b, uint32_t position)
     return b->trace->end_nano[b->tree->row[position]];
 }
 
-static uint32_t
-service_of(const struct builder *b, uint32_t position)
-{
-    return b->services->of_resource[b->trace->resource[b->tree->row[position]]];
-}
-
 /* ---- visits ---- */
 
 static void
 begin_visit(struct builder *b, uint32_t position, uint32_t caller)
 {
-    uint32_t service = service_of(b, position);
+    uint32_t service = b->service[position];
     tk_str name = b->trace->name[b->tree->row[position]];
     b->visit_of[position] = b->visit_count;
     b->visit[b->visit_count++] = (struct visit){
@@ -98,9 +93,10 @@ find_visits(struct builder *b)
     for (uint32_t i = 0; i < b->tree->span_count; i++) {
         uint32_t parent = b->tree->parent[i];
         b->next[i] = TK_NO_SPAN;
+        b->service[i] = b->services->of_resource[b->trace->resource[b->tree->row[i]]];
         if (parent == TK_NO_SPAN)
             begin_visit(b, i, TK_NO_SPAN);
-        else if (service_of(b, parent) != service_of(b, i))
+        else if (b->service[parent] != b->service[i])
             begin_visit(b, i, b->visit_of[parent]);
         else
             join_visit(b, i, parent);
@@ -142,26 +138,30 @@ sort_visits(struct builder *b)
 
 /* ---- rows ---- */
 
-static void
-add_row(struct builder *b, struct tk_row row)
+/* Room for the next row, or NULL: it is not wanted, only counted. */
+static struct tk_row *
+next_row(struct builder *b)
 {
-    TK_ASSERT(b->row_count < b->row_capacity);
-    b->row[b->row_count++] = row;
+    uint32_t number = b->row_total++;
+    if (number < b->want.offset || number - b->want.offset >= b->want.limit)
+        return NULL;
+    return &b->row[b->row_count++];
 }
 
 static void
 add_gap(struct builder *b, uint32_t span, uint64_t from, uint64_t to, const char *name)
 {
-    if (to > from)
-        add_row(b, (struct tk_row){
-                       .type = TK_ROW_GAP,
-                       .depth = b->depth[span] + 1,
-                       .service = service_of(b, span),
-                       .name = tk_str_from(name),
-                       .span = span,
-                       .start_nano = from,
-                       .duration_nano = to - from,
-                   });
+    struct tk_row *row = to > from ? next_row(b) : NULL;
+    if (row != NULL)
+        *row = (struct tk_row){
+            .type = TK_ROW_GAP,
+            .depth = b->depth[span] + 1,
+            .service = b->service[span],
+            .name = tk_str_from(name),
+            .span = span,
+            .start_nano = from,
+            .duration_nano = to - from,
+        };
 }
 
 /* At most two a child, and one. */
@@ -173,7 +173,7 @@ add_gaps(struct builder *b, uint32_t span)
     uint64_t end = end_of(b, span), covered_to = start_of(b, span);
     if (first == behind)
         return;
-    bool call = first + b->size[first] == behind && service_of(b, first) != service_of(b, span);
+    bool call = first + b->size[first] == behind && b->service[first] != b->service[span];
     for (uint32_t child = first; child < behind; child += b->size[child]) {
         uint64_t start = start_of(b, child);
         if (start >= end) {
@@ -189,28 +189,44 @@ add_gaps(struct builder *b, uint32_t span)
 }
 
 static void
+add_service_row(struct builder *b, const struct visit *visit)
+{
+    struct tk_row *row = next_row(b);
+    if (row != NULL)
+        *row = (struct tk_row){
+            .type = TK_ROW_SERVICE,
+            .service = visit->service,
+            .name = b->services->service[visit->service].name,
+            .span = visit->folded ? visit->first : TK_NO_SPAN,
+            .start_nano = visit->start_nano,
+            .duration_nano = visit->end_nano - visit->start_nano,
+        };
+}
+
+static void
+add_span_row(struct builder *b, uint32_t span)
+{
+    struct tk_row *row = next_row(b);
+    if (row != NULL)
+        *row = (struct tk_row){
+            .type = TK_ROW_SPAN,
+            .depth = b->depth[span],
+            .service = b->service[span],
+            .name = b->trace->name[b->tree->row[span]],
+            .span = span,
+            .start_nano = start_of(b, span),
+            .duration_nano = end_of(b, span) - start_of(b, span),
+        };
+}
+
+static void
 add_block(struct builder *b, const struct visit *visit)
 {
-    add_row(b, (struct tk_row){
-                   .type = TK_ROW_SERVICE,
-                   .service = visit->service,
-                   .name = b->services->service[visit->service].name,
-                   .span = visit->folded ? visit->first : TK_NO_SPAN,
-                   .start_nano = visit->start_nano,
-                   .duration_nano = visit->end_nano - visit->start_nano,
-               });
+    add_service_row(b, visit);
     for (uint32_t i = visit->first; i != TK_NO_SPAN; i = b->next[i]) {
         if (i != visit->first || !visit->folded)
-            add_row(b, (struct tk_row){
-                           .type = TK_ROW_SPAN,
-                           .depth = b->depth[i],
-                           .service = visit->service,
-                           .name = b->trace->name[b->tree->row[i]],
-                           .span = i,
-                           .start_nano = start_of(b, i),
-                           .duration_nano = end_of(b, i) - start_of(b, i),
-                       });
-        if (b->gaps)
+            add_span_row(b, i);
+        if (b->want.gaps)
             add_gaps(b, i);
     }
 }
@@ -248,28 +264,34 @@ measure_subtrees(struct builder *b)
 
 enum tk_err
 tk_rows_build(const struct tk_batch *trace, const struct tk_tree *tree,
-              const struct tk_trace_services *services, bool gaps, struct tk_arena *arena,
-              struct tk_rows *ret_rows)
+              const struct tk_trace_services *services, const struct tk_rows_want *want,
+              struct tk_arena *arena, struct tk_rows *ret_rows)
 {
     uint32_t count = tree->span_count;
-    struct builder b = {.trace = trace, .tree = tree, .services = services, .gaps = gaps};
+    struct builder b = {.trace = trace, .tree = tree, .services = services, .want = *want};
     enum tk_err result = TK_ERR_MEMORY;
-    uint32_t *columns = malloc(5 * (size_t)count * sizeof *columns);
+    uint32_t *columns = malloc(6 * (size_t)count * sizeof *columns);
     b.visit = malloc(count * sizeof *b.visit);
     if (columns == NULL || b.visit == NULL)
         goto out;
     b.visit_of = columns;
     b.next = columns + count;
     b.depth = columns + 2 * (size_t)count;
-    b.size = columns + 3 * (size_t)count;
+    b.service = columns + 3 * (size_t)count;
     b.order = columns + 4 * (size_t)count;
-    measure_subtrees(&b);
+    b.size = columns + 5 * (size_t)count;
+    if (want->gaps)
+        measure_subtrees(&b);
     find_visits(&b);
-    b.row_capacity = count + b.visit_count + (gaps ? 3 * (size_t)count : 0);
-    b.row = tk_arena_alloc(arena, b.row_capacity * sizeof *b.row);
+    size_t rows_max = count + b.visit_count + (want->gaps ? 3 * (size_t)count : 0);
+    if (want->limit == 0)
+        b.want.limit = UINT32_MAX;
+    b.row =
+        tk_arena_alloc(arena, (rows_max < b.want.limit ? rows_max : b.want.limit) * sizeof *b.row);
     if (b.row == NULL || (result = add_blocks(&b)) != TK_OK)
         goto out;
-    *ret_rows = (struct tk_rows){b.row, b.row_count};
+    TK_ASSERT(b.row_total <= rows_max);
+    *ret_rows = (struct tk_rows){b.row, b.row_count, b.row_total};
 out:
     free(b.visit);
     free(columns);

@@ -21,13 +21,20 @@ struct tk_row {
     uint64_t start_nano, duration_nano;
 };
 
+/* Which rows are wanted; all zero: all of them, without gaps. */
+struct tk_rows_want {
+    bool gaps;
+    uint32_t offset, limit; /* limit 0: all from `offset` on */
+};
+
 struct tk_rows {
     struct tk_row *row; /* in the arena */
     uint32_t count;
+    uint32_t total; /* of the whole waterfall */
 };
 
 enum tk_err tk_rows_build(const struct tk_batch *trace, const struct tk_tree *tree,
-                          const struct tk_trace_services *services, bool gaps,
+                          const struct tk_trace_services *services, const struct tk_rows_want *want,
                           struct tk_arena *arena, struct tk_rows *ret_rows) TK_MUST_USE;
 
 #endif

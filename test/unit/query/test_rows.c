@@ -18,7 +18,8 @@ expect_rows(const struct tk_batch *trace, bool gaps, const char *expected)
     static const char *const types[] = {"service", "span", "gap"};
     assert_int_equal(tk_tree_build(trace, &arena, &tree), TK_OK);
     assert_int_equal(tk_trace_services(trace, &tree, &arena, &services), TK_OK);
-    assert_int_equal(tk_rows_build(trace, &tree, &services, gaps, &arena, &rows), TK_OK);
+    struct tk_rows_want want = {.gaps = gaps};
+    assert_int_equal(tk_rows_build(trace, &tree, &services, &want, &arena, &rows), TK_OK);
     tk_buf_init(&text, 1 << 20);
     for (uint32_t i = 0; i < rows.count; i++) {
         const struct tk_row *row = &rows.row[i];
@@ -238,29 +239,68 @@ expect_called(struct model *m, uint32_t caller)
     }
 }
 
+static struct tk_batch *
+random_trace(unsigned seed)
+{
+    static const char *const names[] = {"a", "b", "c"};
+    struct tk_batch *trace = new_batch();
+    uint32_t resource[3];
+    srand(seed);
+    for (int i = 0; i < 3; i++)
+        resource[i] = add_service(trace, names[i]);
+    for (uint32_t i = 1, count = 1 + (uint32_t)rand() % 20; i <= count; i++)
+        add_span(trace, resource[rand() % 3], i, i == 1 ? 0 : (unsigned)rand() % i,
+                 names[rand() % 3], (uint64_t)(rand() % 10), (uint64_t)(rand() % 10));
+    return trace;
+}
+
 static void
 random_traces_have_the_rows_of_the_model(void **state)
 {
-    static const char *const names[] = {"a", "b", "c"};
+    static const struct tk_rows_want all = {0};
     (void)state;
     for (unsigned seed = 1; seed <= 500; seed++) {
-        struct tk_batch *trace = new_batch();
+        struct tk_batch *trace = random_trace(seed);
         struct tk_tree tree;
         struct tk_trace_services services;
         struct tk_rows rows;
-        uint32_t resource[3];
-        srand(seed);
-        for (int i = 0; i < 3; i++)
-            resource[i] = add_service(trace, names[i]);
-        for (uint32_t i = 1, count = 1 + (uint32_t)rand() % 20; i <= count; i++)
-            add_span(trace, resource[rand() % 3], i, i == 1 ? 0 : (unsigned)rand() % i,
-                     names[rand() % 3], (uint64_t)(rand() % 10), (uint64_t)(rand() % 10));
         assert_int_equal(tk_tree_build(trace, &arena, &tree), TK_OK);
         assert_int_equal(tk_trace_services(trace, &tree, &arena, &services), TK_OK);
-        assert_int_equal(tk_rows_build(trace, &tree, &services, false, &arena, &rows), TK_OK);
+        assert_int_equal(tk_rows_build(trace, &tree, &services, &all, &arena, &rows), TK_OK);
         struct model m = {.trace = trace, .tree = &tree, .row = rows.row};
         expect_called(&m, TK_NO_SPAN);
         assert_int_equal(m.row - rows.row, rows.count);
+        tk_batch_free(trace);
+        tk_arena_clear(&arena);
+    }
+}
+
+static void
+a_window_has_the_rows_that_all_rows_have_there(void **state)
+{
+    (void)state;
+    for (unsigned seed = 1; seed <= 100; seed++) {
+        struct tk_batch *trace = random_trace(seed);
+        struct tk_tree tree;
+        struct tk_trace_services services;
+        struct tk_rows all, rows;
+        struct tk_rows_want want = {.gaps = seed % 2 == 0};
+        assert_int_equal(tk_tree_build(trace, &arena, &tree), TK_OK);
+        assert_int_equal(tk_trace_services(trace, &tree, &arena, &services), TK_OK);
+        assert_int_equal(tk_rows_build(trace, &tree, &services, &want, &arena, &all), TK_OK);
+        assert_int_equal(all.count, all.total);
+        want.offset = (uint32_t)rand() % (all.total + 2);
+        want.limit = seed % 3 == 0 ? UINT32_MAX : 1 + (uint32_t)rand() % (all.total + 2);
+        uint32_t left = want.offset < all.total ? all.total - want.offset : 0;
+        assert_int_equal(tk_rows_build(trace, &tree, &services, &want, &arena, &rows), TK_OK);
+        assert_int_equal(rows.total, all.total);
+        assert_int_equal(rows.count, left < want.limit ? left : want.limit);
+        for (uint32_t i = 0; i < rows.count; i++) {
+            const struct tk_row *a = &rows.row[i], *b = &all.row[want.offset + i];
+            assert_true(a->type == b->type && a->depth == b->depth && a->service == b->service);
+            assert_true(a->span == b->span && a->start_nano == b->start_nano &&
+                        a->duration_nano == b->duration_nano && tk_str_eq(a->name, b->name));
+        }
         tk_batch_free(trace);
         tk_arena_clear(&arena);
     }
@@ -293,6 +333,8 @@ main(void)
         cmocka_unit_test_setup_teardown(every_visit_to_a_service_is_a_block_of_its_own, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(orphans_begin_blocks_of_their_own, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_window_has_the_rows_that_all_rows_have_there, setup,
+                                        teardown),
         cmocka_unit_test_setup_teardown(random_traces_have_the_rows_of_the_model, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
