@@ -1,11 +1,10 @@
 /*
  * segment_merge - see segment_merge.h.
  *
- * Every source lists its traces newest first; the newest of those at hand comes next.  Most traces
- * lie in one source.  Which do not is found out before, in two looks at all trace ids: they are
- * hashed into a bitmap, and where a bit is set already the hash is remembered; of what is
- * remembered the second look keeps those that are there twice: `repeated`.  Such a trace is looked
- * up in the other sources; it comes when that part of it does that starts first.
+ * Every source lists its traces newest first; the newest of those at hand comes next.  Which traces
+ * lie in several sources is found out before, in two looks at all trace ids: they are hashed into a
+ * bitmap, and where a bit is set already the hash is remembered; of what is remembered the second
+ * look notes where the parts are.  Such a trace comes when that part of it does that starts first.
  */
 #include "store/embedded/segment_merge.h"
 
@@ -19,9 +18,25 @@ enum {
     BITS_MIN = 1 << 12,
     BITS_MAX = 1 << 27,
     SLOTS_MIN = 1 << 10,
-    REPEATED_MAX = 4 << 20, /* hashes */
+    REPEATED_MAX = 1 << 20, /* hashes; and parts of traces that have them */
     ROWS_MAX = 1 << 20,     /* of a trace that is put together of several parts */
     STOP_EVERY = 1024,      /* traces */
+};
+static const uint32_t NO_PART = UINT32_MAX;
+
+/* Where a trace begins in a source. */
+struct part {
+    struct tk_trace_id id;
+    uint64_t start_nano;
+    uint32_t group;
+    uint16_t trace, source;
+    uint32_t next; /* with the same hash, of a newer source; or NO_PART */
+};
+
+/* A hash that was met twice in the bitmap. */
+struct slot {
+    uint64_t hash;        /* 0: free */
+    uint32_t first, last; /* parts */
 };
 
 /* The part of a trace that a source has next. */
@@ -46,9 +61,10 @@ struct merge {
     struct tk_merge_blocks blocks;
     uint64_t *bits;
     uint64_t bit_count; /* a power of two */
-    uint64_t *repeated; /* [slot_count]; hashes, open addressing; 0: free */
-    uint8_t *times;     /* [slot_count]; how often the second look met them, at most 2 */
-    uint32_t repeated_count, slot_count;
+    struct slot *slots; /* [slot_count]; open addressing */
+    uint32_t slot_count, repeated_count;
+    struct part *parts; /* [part_count] */
+    uint32_t part_count, part_capacity;
     struct row *rows;
     uint32_t row_count, row_capacity;
 };
@@ -76,43 +92,48 @@ hash_of(struct tk_trace_id id)
     return hash != 0 ? hash : 1;
 }
 
-static uint64_t *
+static struct slot *
 find_slot(const struct merge *merge, uint64_t hash)
 {
     uint32_t mask = merge->slot_count - 1, at = (uint32_t)hash & mask;
-    while (merge->repeated[at] != 0 && merge->repeated[at] != hash)
+    while (merge->slots[at].hash != 0 && merge->slots[at].hash != hash)
         at = (at + 1) & mask;
-    return &merge->repeated[at];
+    return &merge->slots[at];
 }
 
-static bool
-is_repeated(const struct merge *merge, struct tk_trace_id id)
+/* The first part of what has the hash of this trace, if there are several; else NULL. */
+static const struct part *
+find_parts(const struct merge *merge, struct tk_trace_id id)
 {
-    return merge->repeated_count > 0 && *find_slot(merge, hash_of(id)) != 0;
+    if (merge->part_count == 0)
+        return NULL;
+    const struct slot *slot = find_slot(merge, hash_of(id));
+    return slot->hash != 0 && slot->first != slot->last ? &merge->parts[slot->first] : NULL;
 }
 
 static enum tk_err
 grow_slots(struct merge *merge)
 {
-    uint64_t *old = merge->repeated;
+    struct slot *old = merge->slots;
     uint32_t old_count = merge->slot_count;
     uint32_t grown = old_count > 0 ? old_count * 2 : SLOTS_MIN;
-    uint64_t *slots = calloc(grown, sizeof *slots);
+    struct slot *slots = calloc(grown, sizeof *slots);
     if (slots == NULL)
         return TK_ERR_MEMORY;
-    merge->repeated = slots;
+    merge->slots = slots;
     merge->slot_count = grown;
     for (uint32_t i = 0; i < old_count; i++)
-        if (old[i] != 0)
-            *find_slot(merge, old[i]) = old[i];
+        if (old[i].hash != 0)
+            *find_slot(merge, old[i].hash) = old[i];
     free(old);
     return TK_OK;
 }
 
+/* The first look. */
 static enum tk_err
-note_trace(struct merge *merge, struct tk_trace_id id)
+note_hash(struct merge *merge, const struct part *part)
 {
-    uint64_t hash = hash_of(id), bit = hash & (merge->bit_count - 1);
+    uint64_t hash = hash_of(part->id), bit = hash & (merge->bit_count - 1);
     uint64_t *word = &merge->bits[bit / 64], mask = (uint64_t)1 << (bit % 64);
     bool was_set = (*word & mask) != 0;
     *word |= mask;
@@ -125,60 +146,67 @@ note_trace(struct merge *merge, struct tk_trace_id id)
         if (code != TK_OK)
             return code;
     }
-    uint64_t *slot = find_slot(merge, hash);
-    merge->repeated_count += *slot == 0;
-    *slot = hash;
+    struct slot *slot = find_slot(merge, hash);
+    merge->repeated_count += slot->hash == 0;
+    *slot = (struct slot){hash, NO_PART, NO_PART};
     return TK_OK;
 }
 
+/* The second one. */
 static enum tk_err
-count_trace(struct merge *merge, struct tk_trace_id id)
+note_part(struct merge *merge, const struct part *part)
 {
-    uint64_t *slot = find_slot(merge, hash_of(id));
-    uint8_t *times = &merge->times[slot - merge->repeated];
-    if (*slot != 0 && *times < 2)
-        ++*times;
-    return TK_OK;
-}
-
-/* Keeps what is there twice. */
-static enum tk_err
-keep_repeated(struct merge *merge)
-{
-    uint64_t *met = merge->repeated;
-    uint64_t *kept = calloc(merge->slot_count, sizeof *kept);
-    if (kept == NULL)
-        return TK_ERR_MEMORY;
-    merge->repeated = kept;
-    merge->repeated_count = 0;
-    for (uint32_t i = 0; i < merge->slot_count; i++) {
-        if (merge->times[i] < 2)
-            continue;
-        *find_slot(merge, met[i]) = met[i];
-        merge->repeated_count++;
+    struct slot *slot = find_slot(merge, hash_of(part->id));
+    if (slot->hash == 0)
+        return TK_OK;
+    if (merge->part_count == merge->part_capacity) {
+        uint32_t capacity = merge->part_capacity > 0 ? merge->part_capacity * 2 : SLOTS_MIN;
+        if (capacity > 2 * REPEATED_MAX)
+            return TK_ERR_LIMIT;
+        struct part *parts = realloc(merge->parts, capacity * sizeof *parts);
+        if (parts == NULL)
+            return TK_ERR_MEMORY;
+        merge->parts = parts;
+        merge->part_capacity = capacity;
     }
-    free(met);
+    uint32_t number = merge->part_count++;
+    merge->parts[number] = *part;
+    if (slot->first == NO_PART)
+        slot->first = number;
+    else
+        merge->parts[slot->last].next = number;
+    slot->last = number;
     return TK_OK;
 }
 
+typedef enum tk_err (*note_fn)(struct merge *merge, const struct part *part);
+
 static enum tk_err
-note_group(struct merge *merge, struct tk_segment *segment, uint32_t number,
-           enum tk_err (*note)(struct merge *merge, struct tk_trace_id id), struct tk_error *err)
+note_group(struct merge *merge, uint32_t source, uint32_t number, note_fn note,
+           struct tk_error *err)
 {
-    struct tk_values high, low, before;
+    struct tk_values high, low, start, before;
     struct tk_group *group;
-    enum tk_err code = tk_group_open(segment, number, false, &group, err);
+    enum tk_err code = tk_group_open(merge->what->segments[source], number, false, &group, err);
     if (code != TK_OK)
         return code;
     code = tk_group_values(group, TK_COLUMN_TRACE_HIGH, &high, err);
     if (code == TK_OK)
         code = tk_group_values(group, TK_COLUMN_TRACE_LOW, &low, err);
     if (code == TK_OK)
+        code = tk_group_values(group, TK_COLUMN_TRACE_START, &start, err);
+    if (code == TK_OK)
         code = tk_group_values(group, TK_COLUMN_TRACE_BEFORE, &before, err);
     for (uint32_t i = 0; code == TK_OK && i < high.count; i++) {
         if (before.number[i] > 0)
             continue;
-        code = note(merge, (struct tk_trace_id){high.number[i], low.number[i]});
+        struct part part = {.id = {high.number[i], low.number[i]},
+                            .start_nano = start.number[i],
+                            .group = number,
+                            .trace = (uint16_t)i,
+                            .source = (uint16_t)source,
+                            .next = NO_PART};
+        code = note(merge, &part);
         if (code != TK_OK)
             code = tk_error_set(err, code, "too many traces lie in several segments");
     }
@@ -188,15 +216,12 @@ note_group(struct merge *merge, struct tk_segment *segment, uint32_t number,
 
 /* One look at all trace ids. */
 static enum tk_err
-note_all(struct merge *merge, enum tk_err (*note)(struct merge *merge, struct tk_trace_id id),
-         struct tk_error *err)
+note_all(struct merge *merge, note_fn note, struct tk_error *err)
 {
     enum tk_err code = TK_OK;
-    for (uint32_t s = 0; s < merge->what->count && code == TK_OK; s++) {
-        struct tk_segment *segment = merge->what->segments[s];
-        for (uint32_t g = 0; g < segment->group_count && code == TK_OK; g++)
-            code = note_group(merge, segment, g, note, err);
-    }
+    for (uint32_t s = 0; s < merge->what->count && code == TK_OK; s++)
+        for (uint32_t g = 0; g < merge->what->segments[s]->group_count && code == TK_OK; g++)
+            code = note_group(merge, s, g, note, err);
     return code;
 }
 
@@ -214,16 +239,10 @@ find_repeated(struct merge *merge, struct tk_error *err)
     merge->bits = calloc(merge->bit_count / 64, sizeof *merge->bits);
     if (merge->bits == NULL || grow_slots(merge) != TK_OK)
         return no_memory(err);
-    enum tk_err code = note_all(merge, note_trace, err);
+    enum tk_err code = note_all(merge, note_hash, err);
     free(merge->bits);
     merge->bits = NULL;
-    if (code != TK_OK || merge->repeated_count == 0)
-        return code;
-    merge->times = calloc(merge->slot_count, sizeof *merge->times);
-    code = merge->times != NULL ? note_all(merge, count_trace, err) : no_memory(err);
-    if (code == TK_OK && keep_repeated(merge) != TK_OK)
-        code = no_memory(err);
-    return code;
+    return code == TK_OK && merge->repeated_count > 0 ? note_all(merge, note_part, err) : code;
 }
 
 /* ---- copying ---------------------------------------------------------------------------------*/
@@ -369,26 +388,39 @@ settle_rows(struct merge *merge)
     merge->row_count = kept;
 }
 
+/* All that is told of a part. */
 static enum tk_err
-copy_parts(struct merge *merge, const struct tk_trace_entry *parts, struct tk_error *err)
+read_part(struct merge *merge, const struct part *part, struct tk_trace_entry *ret_trace,
+          struct tk_error *err)
 {
-    struct tk_trace_entry trace = {.start_nano = UINT64_MAX};
-    enum tk_err code = TK_OK;
-    merge->row_count = 0;
-    for (uint32_t s = 0; s < merge->what->count && code == TK_OK; s++) {
-        if (parts[s].row_count == 0)
-            continue;
-        trace.id = parts[s].id;
-        if (parts[s].start_nano < trace.start_nano)
-            trace.start_nano = parts[s].start_nano;
-        if (parts[s].end_nano > trace.end_nano)
-            trace.end_nano = parts[s].end_nano;
-        code = each_row(merge, s, &parts[s], gather_row, err);
-    }
+    struct tk_merge_block *block;
+    enum tk_err code = get_block(merge, part->source, part->group, &block, err);
     if (code != TK_OK)
         return code;
-    settle_rows(merge);
-    code = begin_trace(merge, &trace, merge->row_count, err);
+    return tk_segment_trace(merge->what->segments[part->source], block->group, part->group,
+                            part->trace, ret_trace, err);
+}
+
+/* The next one of the same trace from here on; NULL: none. */
+static const struct part *
+same_trace(const struct merge *merge, const struct part *part, struct tk_trace_id id)
+{
+    while (part != NULL && !tk_trace_id_eq(part->id, id))
+        part = part->next != NO_PART ? &merge->parts[part->next] : NULL;
+    return part;
+}
+
+static const struct part *
+next_part(const struct merge *merge, const struct part *part)
+{
+    const struct part *next = part->next != NO_PART ? &merge->parts[part->next] : NULL;
+    return same_trace(merge, next, part->id);
+}
+
+static enum tk_err
+copy_gathered(struct merge *merge, const struct tk_trace_entry *trace, struct tk_error *err)
+{
+    enum tk_err code = begin_trace(merge, trace, merge->row_count, err);
     for (uint32_t i = 0; i < merge->row_count && code == TK_OK; i++) {
         const struct row *row = &merge->rows[i];
         struct tk_merge_block *block;
@@ -401,32 +433,42 @@ copy_parts(struct merge *merge, const struct tk_trace_entry *parts, struct tk_er
     return code;
 }
 
+/* A trace of several parts, of which `first` is the one of the oldest source. */
+static enum tk_err
+copy_parts(struct merge *merge, const struct part *first, struct tk_error *err)
+{
+    struct tk_trace_entry all = {.id = first->id, .start_nano = UINT64_MAX};
+    enum tk_err code = TK_OK;
+    merge->row_count = 0;
+    for (const struct part *part = first; part != NULL && code == TK_OK;
+         part = next_part(merge, part)) {
+        struct tk_trace_entry trace;
+        code = read_part(merge, part, &trace, err);
+        if (code != TK_OK)
+            break;
+        all.start_nano = trace.start_nano < all.start_nano ? trace.start_nano : all.start_nano;
+        all.end_nano = trace.end_nano > all.end_nano ? trace.end_nano : all.end_nano;
+        code = each_row(merge, part->source, &trace, gather_row, err);
+    }
+    if (code != TK_OK)
+        return code;
+    settle_rows(merge);
+    return copy_gathered(merge, &all, err);
+}
+
 /* A trace that other sources may have too, at its part in `source`: comes now if it is this one
    that starts first; of equal starts that of the oldest source. */
 static enum tk_err
-copy_repeated(struct merge *merge, uint32_t source, struct tk_trace_entry *parts,
-              struct tk_error *err)
+copy_repeated(struct merge *merge, uint32_t source, const struct part *first, struct tk_error *err)
 {
     const struct tk_trace_entry *here = &merge->cursors[source].at;
-    uint32_t count = merge->what->count, found = 1;
-    for (uint32_t s = 0; s < count; s++) {
-        parts[s] = (struct tk_trace_entry){.row_count = 0};
-        enum tk_err code = TK_ERR_NOT_FOUND;
-        if (s != source)
-            code = tk_segment_find(merge->what->segments[s], here->id, &parts[s], err);
-        if (code == TK_ERR_NOT_FOUND)
-            continue;
-        if (code != TK_OK)
-            return code;
-        found++;
-        if (parts[s].start_nano < here->start_nano ||
-            (parts[s].start_nano == here->start_nano && s < source))
-            return TK_OK;
-    }
-    if (found == 1)
-        return copy_trace(merge, source, here, err);
-    parts[source] = *here;
-    return copy_parts(merge, parts, err);
+    first = same_trace(merge, first, here->id);
+    if (first == NULL || next_part(merge, first) == NULL)
+        return copy_trace(merge, source, here, err); /* only a hash is the same */
+    const struct part *comes = first;
+    for (const struct part *part = first; part != NULL; part = next_part(merge, part))
+        comes = part->start_nano < comes->start_nano ? part : comes;
+    return comes->source == source ? copy_parts(merge, first, err) : TK_OK;
 }
 
 /* ---- the order of traces ---------------------------------------------------------------------*/
@@ -490,8 +532,8 @@ comes_whole(const struct merge *merge, uint32_t source, const struct tk_merge_bl
         if (s != source && !merge->cursors[s].at_end && !comes_before(&end, &merge->cursors[s].at))
             return false;
     for (uint32_t i = 0; i <= last; i++)
-        if (is_repeated(merge, (struct tk_trace_id){fixed[TK_COLUMN_TRACE_HIGH].number[i],
-                                                    fixed[TK_COLUMN_TRACE_LOW].number[i]}))
+        if (find_parts(merge, (struct tk_trace_id){fixed[TK_COLUMN_TRACE_HIGH].number[i],
+                                                   fixed[TK_COLUMN_TRACE_LOW].number[i]}) != NULL)
             return false;
     return true;
 }
@@ -518,13 +560,14 @@ try_group(struct merge *merge, uint32_t source, bool *ret_done, struct tk_error 
 
 /* Copies the trace at the cursor. */
 static enum tk_err
-copy_next(struct merge *merge, uint32_t source, struct tk_trace_entry *parts, struct tk_error *err)
+copy_next(struct merge *merge, uint32_t source, struct tk_error *err)
 {
     bool done;
     enum tk_err code = try_group(merge, source, &done, err);
     if (code != TK_OK || done)
         return code;
-    if (is_repeated(merge, merge->cursors[source].at.id))
+    const struct part *parts = find_parts(merge, merge->cursors[source].at.id);
+    if (parts != NULL)
         code = copy_repeated(merge, source, parts, err);
     else
         code = copy_trace(merge, source, &merge->cursors[source].at, err);
@@ -535,8 +578,7 @@ static enum tk_err
 copy_all(struct merge *merge, struct tk_error *err)
 {
     const struct tk_segment_merge *what = merge->what;
-    struct tk_trace_entry *parts = calloc(what->count, sizeof *parts);
-    enum tk_err code = parts != NULL ? TK_OK : no_memory(err);
+    enum tk_err code = TK_OK;
     for (uint32_t s = 0; s < what->count && code == TK_OK; s++)
         code = load_cursor(merge, s, err);
     for (uint32_t done = 0; code == TK_OK; done++) {
@@ -546,12 +588,11 @@ copy_all(struct merge *merge, struct tk_error *err)
         if (done % STOP_EVERY == 0 && what->stop != NULL && atomic_load(what->stop))
             code = tk_error_set(err, TK_ERR_BUSY, "stopped");
         else
-            code = copy_next(merge, source, parts, err);
+            code = copy_next(merge, source, err);
         merge->cursors[source].trace++;
         if (code == TK_OK)
             code = load_cursor(merge, source, err);
     }
-    free(parts);
     return code;
 }
 
@@ -640,8 +681,8 @@ tk_segment_merge(const struct tk_segment_merge *what, const struct tk_schema_mer
     tk_merge_blocks_release(&merge.blocks);
     free(merge.cursors);
     free(merge.bits);
-    free(merge.repeated);
-    free(merge.times);
+    free(merge.slots);
+    free(merge.parts);
     free(merge.rows);
     return code;
 }
