@@ -1,11 +1,13 @@
 /*
  * compact - the compaction thread: many small neighbouring segments become one (internal.h).
  *
- * Size-tiered: a segment of level L has up to BASE_ROWS * FAN^L rows; FAN neighbours of level L or
- * less become one.  So a span is rewritten once per level, and a project has at most FAN - 1
- * segments per level but the last.  Neighbours in the order of log files, so that the new one
+ * Size-tiered, in three levels: what came in drops, what was sealed under load, what is large.  As
+ * soon as a level has so many neighbours that it is worth it they become one, so a span is
+ * rewritten at most once per level.  Neighbours in the order of log files, so that the new one
  * covers a range without holes; and of one day, so that age can be kept by dropping whole segments.
- * What is left of a day that is over becomes one even if it is fewer.
+ * What is left of a day that is over becomes one even if it is fewer; and when no segment came for
+ * a while, what is there becomes one as long as no segment is rewritten for less than there is in
+ * it.
  *
  * When there is nothing to merge, the oldest segment that is due is thinned (thinner.c): rewritten
  * under its own name.
@@ -24,69 +26,89 @@
 #include <time.h>
 
 enum {
-    FAN = 8,
-    BASE_ROWS = 16 << 10,
     ROWS_MAX = 16 << 20, /* of a segment; half of that is not compacted any more */
-    LEVELS = 5,
-    LEVEL_DONE = 99,
+    FAN = 16,            /* so many of a level become one */
+    RUN_MAX = 2 * FAN,   /* with smaller ones between them */
     SEGMENTS_MANY = 512, /* of a project: then days do not matter (clocks may be wrong) */
     RETENTION_SECONDS = 60,
-    ZSTD_LEVEL = 3,
+    QUIET_WAITS = 6, /* for so long, when no segment comes: longer than it takes to seal by age */
+    ZSTD_LEVEL = 1,  /* 3 takes a tenth more CPU and saves nothing */
 };
 static const uint64_t DAY_NANO = UINT64_C(86400) * 1000000000;
+
+/* Segments of at most so many rows; and how many of them become one. */
+static const struct {
+    uint64_t rows_max;
+    uint32_t fan;
+} levels[] = {{16 << 10, 8}, {256 << 10, FAN}, {ROWS_MAX / 2, FAN}};
+enum { LEVELS = sizeof levels / sizeof *levels };
 
 static unsigned
 level_of(const struct tk_segment *segment)
 {
     unsigned level = 0;
-    if (segment->row_count >= ROWS_MAX / 2 || segment->alone)
-        return LEVEL_DONE;
-    for (uint64_t rows = BASE_ROWS; rows < segment->row_count; rows *= FAN)
+    if (segment->alone)
+        return LEVELS;
+    while (level < LEVELS && segment->row_count > levels[level].rows_max)
         level++;
     return level;
 }
 
 struct run {
-    uint32_t begin, count; /* of a project's segments */
+    uint32_t begin, count;   /* of a project's segments */
+    uint32_t level_count;    /* of those, of the very level that was asked for */
+    uint64_t rows, rows_max; /* of all; of the largest */
+    bool is_over;            /* the next one is of another day */
+    bool is_full;            /* or would be too much */
 };
 
-/* The neighbours of this level or less from `begin` on that may become one; *ret_over: the day of
-   the last one is over. */
+/* The neighbours of this level or less from `begin` on that may become one. */
 static struct run
-run_from(const struct tk_project *project, uint32_t begin, unsigned level, bool *ret_over)
+run_from(const struct tk_project *project, uint32_t begin, unsigned level)
 {
-    struct run run = {begin, 0};
-    uint64_t rows = 0, day = project->segments[begin]->start_max / DAY_NANO;
-    *ret_over = false;
+    struct run run = {.begin = begin};
+    uint64_t day = project->segments[begin]->start_max / DAY_NANO;
     for (uint32_t i = begin; i < project->count; i++) {
         const struct tk_segment *segment = project->segments[i];
-        bool same = segment->start_max / DAY_NANO == day || project->count > SEGMENTS_MANY;
-        *ret_over = !same;
-        if (!same || level_of(segment) > level || rows + segment->row_count > ROWS_MAX)
+        unsigned its_level = level_of(segment);
+        run.is_over = segment->start_max / DAY_NANO != day && project->count <= SEGMENTS_MANY;
+        run.is_full = its_level <= level && run.rows + segment->row_count > ROWS_MAX;
+        if (run.is_over || run.is_full || its_level > level || run.count == RUN_MAX ||
+            run.level_count == FAN)
             return run;
         run.count++;
-        rows += segment->row_count;
+        run.level_count += its_level == level;
+        run.rows += segment->row_count;
+        run.rows_max = segment->row_count > run.rows_max ? segment->row_count : run.rows_max;
     }
     return run;
 }
 
+/* Is this run worth its price?  `quiet`: no segment came for a while. */
+static bool
+is_worth_it(const struct run *run, unsigned level, bool quiet)
+{
+    if (run->count < 2)
+        return false;
+    return run->level_count >= levels[level].fan || run->count == RUN_MAX || run->is_over ||
+           run->is_full || (quiet && run->rows_max <= run->rows - run->rows_max);
+}
+
 /* The oldest run of this level or less that is worth it; count 0: none. */
 static struct run
-find_run(const struct tk_project *project, unsigned level)
+find_run(const struct tk_project *project, unsigned level, bool quiet)
 {
-    for (uint32_t begin = 0; begin < project->count;) {
-        bool over;
-        struct run run = run_from(project, begin, level, &over);
-        if (run.count >= FAN || (over && run.count > 1))
+    for (uint32_t begin = 0; begin < project->count; begin++) {
+        struct run run = run_from(project, begin, level);
+        if (is_worth_it(&run, level, quiet))
             return run;
-        begin += run.count > 0 ? run.count : 1;
     }
-    return (struct run){0, 0};
+    return (struct run){.count = 0};
 }
 
 /* The run to be compacted next, as sources; none: sources->count is 0.  Under `lock`. */
 static enum tk_err
-pick(struct tk_embedded *store, struct tk_sources *sources)
+pick(struct tk_embedded *store, bool quiet, struct tk_sources *sources)
 {
     enum tk_err code = TK_OK;
     for (uint32_t p = 0; p < store->project_count; p++) {
@@ -94,7 +116,7 @@ pick(struct tk_embedded *store, struct tk_sources *sources)
         if (project->damaged)
             continue;
         for (unsigned level = 0; level < LEVELS; level++) {
-            struct run run = find_run(project, level);
+            struct run run = find_run(project, level, quiet);
             for (uint32_t i = 0; i < run.count && code == TK_OK; i++)
                 code = tk_sources_add_segment(sources, project->segments[run.begin + i]);
             if (run.count > 0)
@@ -294,9 +316,9 @@ thin(struct tk_embedded *store, bool *ret_idle, struct tk_error *err)
     return code;
 }
 
-/* Waits until a segment came behind the change `seen`, or until it is time to look at the ages
-   again. */
-static void
+/* Waits until a segment came behind the change `seen`: true; or until it is time to look at the
+   ages again. */
+static bool
 wait_for_growth(struct tk_embedded *store, uint64_t seen)
 {
     struct timespec until;
@@ -305,7 +327,9 @@ wait_for_growth(struct tk_embedded *store, uint64_t seen)
     pthread_mutex_lock(&store->lock);
     if (!atomic_load(&store->stop_compact) && store->changes == seen)
         (void)pthread_cond_timedwait(&store->grown, &store->lock, &until);
+    bool grown = store->changes != seen;
     pthread_mutex_unlock(&store->lock);
+    return grown;
 }
 
 void *
@@ -314,6 +338,7 @@ tk_compact_run(void *arg)
     struct tk_embedded *store = arg;
     struct tk_sources sources;
     struct tk_error err = {0};
+    uint32_t quiet = 0; /* waits in a row without a new segment */
     (void)pthread_setname_np(pthread_self(), "tk-compact");
     (void)setpriority(PRIO_PROCESS, 0, 19); /* Linux: of this thread; ingest comes first */
     while (!atomic_load(&store->stop_compact)) {
@@ -322,7 +347,7 @@ tk_compact_run(void *arg)
         tk_sources_init(&sources);
         pthread_mutex_lock(&store->lock);
         uint64_t seen = store->changes;
-        enum tk_err code = pick(store, &sources);
+        enum tk_err code = pick(store, quiet >= QUIET_WAITS, &sources);
         pthread_mutex_unlock(&store->lock);
         bool idle = sources.count == 0 || !reserve(store, &sources);
         if (code == TK_OK && !idle)
@@ -334,7 +359,7 @@ tk_compact_run(void *arg)
         if (code != TK_OK && code != TK_ERR_BUSY)
             tk_log(TK_LOG_WARNING, "store", "cannot compact: %s", err.message);
         if (idle || code != TK_OK)
-            wait_for_growth(store, seen);
+            quiet = wait_for_growth(store, seen) ? 0 : quiet + 1;
     }
     return NULL;
 }

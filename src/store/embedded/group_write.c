@@ -12,6 +12,7 @@ enum {
     PARENT_NONE = 0,
     PARENT_FAR = 1,
     PARENT_NEAR = 2,
+    WITHOUT_ZSTD = 7, /* groups */
 };
 
 static bool
@@ -282,6 +283,21 @@ is_left_out(const struct tk_schema *schema, const struct tk_group_column *from, 
     return true;
 }
 
+/* What zstd does for a column is alike from group to group: where it was of no use it is tried
+   again only now and then. */
+static void
+encode_numbers(struct tk_group_column *column, int level, struct tk_buf *out)
+{
+    size_t at = out->len;
+    if (column->without_zstd > 0) {
+        column->without_zstd--;
+        level = 0;
+    }
+    tk_numbers_encode(column->number, column->count, level, out);
+    if (level != 0 && !tk_numbers_is_zstd((tk_str){out->ptr + at, out->len - at}))
+        column->without_zstd = WITHOUT_ZSTD;
+}
+
 void
 tk_group_writer_encode(struct tk_group_writer *group, int level, struct tk_buf *out)
 {
@@ -294,7 +310,7 @@ tk_group_writer_encode(struct tk_group_writer *group, int level, struct tk_buf *
         return;
     out->len += head_size;
     for (uint32_t c = 0; c < group->schema->column_count; c++) {
-        const struct tk_group_column *from = &group->columns[c];
+        struct tk_group_column *from = &group->columns[c];
         size_t at = out->len;
         if (is_left_out(group->schema, from, c))
             continue;
@@ -303,7 +319,7 @@ tk_group_writer_encode(struct tk_group_writer *group, int level, struct tk_buf *
         else if (is_plain(group->schema, c))
             tk_texts_encode(from->text, from->count, level, out);
         else
-            tk_numbers_encode(from->number, from->count, level, out);
+            encode_numbers(from, level, out);
         if (out->status != TK_OK)
             return;
         tk_str chunk = {out->ptr + at, out->len - at};

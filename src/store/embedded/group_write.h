@@ -17,7 +17,8 @@ struct tk_group_column {
        besides are only looked through. */
     tk_str chunk;
     uint64_t chunk_checksum;
-    uint32_t chunk_count; /* values in it */
+    uint32_t chunk_count;  /* values in it */
+    uint32_t without_zstd; /* groups for which zstd is not tried, as it did not help before */
 };
 
 struct tk_group_writer {

@@ -28,12 +28,13 @@ check_values(struct tk_merge_block *block, uint32_t column, const struct tk_valu
     const struct tk_column *of = &block->map->schema->columns[column];
     if (of->value_count == 0 && values->count > 0)
         return corrupt(block, "it has values of an empty column", err);
-    uint32_t limit = column == TK_COLUMN_RESOURCE ? block->map->resource_count
-                     : column == TK_COLUMN_SCOPE  ? block->map->scope_count
-                                                  : of->distinct;
-    bool codes = of->kind == TK_COLUMN_DICTIONARY || column == TK_COLUMN_RESOURCE ||
-                 column == TK_COLUMN_SCOPE;
-    for (uint32_t i = 0; codes && i < values->count; i++)
+    const uint32_t *codes = block->map->columns[column].codes;
+    uint32_t limit = column == TK_COLUMN_RESOURCE  ? block->map->resource_count
+                     : column == TK_COLUMN_SCOPE   ? block->map->scope_count
+                     : codes == block->map->shapes ? block->map->schema->shape_count
+                                                   : of->distinct;
+    bool limited = of->kind == TK_COLUMN_DICTIONARY || codes != NULL;
+    for (uint32_t i = 0; limited && i < values->count; i++)
         if (values->number[i] >= limit)
             return corrupt(block, "a code stands for nothing", err);
     return TK_OK;
@@ -138,16 +139,16 @@ tk_merge_block_prepare(struct tk_merge_block *block, struct tk_error *err)
 }
 
 enum tk_err
-tk_merge_blocks_init(struct tk_merge_blocks *blocks)
+tk_merge_blocks_init(struct tk_merge_blocks *blocks, uint32_t count)
 {
-    *blocks = (struct tk_merge_blocks){calloc(TK_MERGE_BLOCKS, sizeof *blocks->block), 0};
+    *blocks = (struct tk_merge_blocks){calloc(count, sizeof *blocks->block), count, 0};
     return blocks->block != NULL ? TK_OK : TK_ERR_MEMORY;
 }
 
 void
 tk_merge_blocks_release(struct tk_merge_blocks *blocks)
 {
-    for (uint32_t i = 0; blocks->block != NULL && i < TK_MERGE_BLOCKS; i++)
+    for (uint32_t i = 0; blocks->block != NULL && i < blocks->block_count; i++)
         close_block(&blocks->block[i]);
     free(blocks->block);
 }
@@ -158,7 +159,7 @@ tk_merge_blocks_get(struct tk_merge_blocks *blocks, struct tk_segment *segment,
                     struct tk_merge_block **ret_block, struct tk_error *err)
 {
     struct tk_merge_block *oldest = &blocks->block[0];
-    for (uint32_t i = 0; i < TK_MERGE_BLOCKS; i++) {
+    for (uint32_t i = 0; i < blocks->block_count; i++) {
         struct tk_merge_block *block = &blocks->block[i];
         if (block->segment == segment && block->number == number) {
             block->used = ++blocks->_clock;
@@ -390,7 +391,7 @@ copy_chunk(struct tk_merge_block *block, uint32_t column, struct tk_segment_writ
         code = tk_group_values(block->group, column, &values, err);
     else if (code == TK_OK)
         values.count = count_of(block, column);
-    if (code == TK_OK)
+    if (code == TK_OK && (values.number != NULL || values.text != NULL))
         code = check_values(block, column, &values, err);
     if (code != TK_OK || values.count == 0)
         return code;
@@ -411,7 +412,8 @@ tk_merge_block_copy_all(struct tk_merge_block *block, struct tk_segment_writer *
     enum tk_err code = TK_OK;
     for (uint32_t c = 0; c < schema->column_count && code == TK_OK; c++) {
         const struct tk_column_map *map = &block->map->columns[c];
-        bool codes = map->codes != NULL || map->texts != NULL || map->numbers != NULL;
+        bool codes =
+            (map->codes != NULL && !map->same) || map->texts != NULL || map->numbers != NULL;
         code = codes ? copy_codes(block, c, writer, err) : copy_chunk(block, c, writer, err);
     }
     for (uint32_t i = 0; i < starts->count; i++) {

@@ -6,8 +6,6 @@
  */
 #include "store/embedded/schema_merge.h"
 
-enum { TK_MERGE_BLOCKS = 24 };
-
 struct tk_merge_block {
     struct tk_segment *segment;
     const struct tk_source_map *map;
@@ -29,12 +27,13 @@ struct tk_merge_block {
 
 /* The blocks used last. */
 struct tk_merge_blocks {
-    struct tk_merge_block *block; /* [TK_MERGE_BLOCKS] */
+    struct tk_merge_block *block; /* [block_count] */
+    uint32_t block_count;
     uint64_t _clock;
 };
-enum tk_err tk_merge_blocks_init(struct tk_merge_blocks *blocks) TK_MUST_USE;
+enum tk_err tk_merge_blocks_init(struct tk_merge_blocks *blocks, uint32_t count) TK_MUST_USE;
 void tk_merge_blocks_release(struct tk_merge_blocks *blocks);
-/* Good until TK_MERGE_BLOCKS - 1 others were asked for. */
+/* Good until `count` - 1 others were asked for. */
 enum tk_err tk_merge_blocks_get(struct tk_merge_blocks *blocks, struct tk_segment *segment,
                                 const struct tk_source_map *map, uint32_t number,
                                 struct tk_merge_block **ret_block,

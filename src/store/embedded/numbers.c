@@ -417,6 +417,19 @@ get_any(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
     }
 }
 
+bool
+tk_numbers_is_zstd(tk_str numbers)
+{
+    size_t at = 0;
+    while (at < numbers.len && (numbers.ptr[at] == SPLIT || numbers.ptr[at] == DELTA)) {
+        if (numbers.ptr[at++] == SPLIT)
+            continue; /* the classes */
+        while (at < numbers.len && (numbers.ptr[at++] & 0x80) != 0)
+            ; /* the first number */
+    }
+    return at < numbers.len && numbers.ptr[at] == ZSTD;
+}
+
 enum tk_err
 tk_numbers_decode(tk_str *in, uint32_t count, uint64_t *numbers)
 {

@@ -12,6 +12,8 @@
 
 /* level 0: no zstd (sealing of short-lived segments may use 1); else the level of zstd. */
 void tk_numbers_encode(const uint64_t *numbers, uint32_t count, int level, struct tk_buf *out);
+/* Did zstd come of use in what tk_numbers_encode wrote? */
+bool tk_numbers_is_zstd(tk_str numbers);
 enum tk_err tk_numbers_decode(tk_str *in, uint32_t count, uint64_t *numbers) TK_MUST_USE;
 
 void tk_texts_encode(const tk_str *texts, uint32_t count, int level, struct tk_buf *out);

@@ -385,6 +385,22 @@ map_source(struct tk_schema_merge *merge, struct tk_segment *segment, struct tk_
     return code;
 }
 
+/* Where all codes stay what they are, they need not be read. */
+static void
+find_same(struct tk_source_map *source)
+{
+    for (uint32_t c = 0; c < source->schema->column_count; c++) {
+        struct tk_column_map *map = &source->columns[c];
+        uint32_t count = map->codes == source->resources ? source->resource_count
+                         : map->codes == source->scopes  ? source->scope_count
+                         : map->codes == source->shapes  ? source->schema->shape_count
+                                                         : source->schema->columns[c].distinct;
+        map->same = map->codes != NULL;
+        for (uint32_t i = 0; i < count && map->same; i++)
+            map->same = map->codes[i] == i;
+    }
+}
+
 enum tk_err
 tk_schema_merge_init(struct tk_schema_merge *merge, struct tk_segment *const *segments,
                      uint32_t count, struct tk_error *err)
@@ -405,6 +421,8 @@ tk_schema_merge_init(struct tk_schema_merge *merge, struct tk_segment *const *se
         code = map_source(merge, segments[s], &merge->sources[s], err);
     if (code == TK_OK)
         code = merge_columns(merge, segments, err);
+    for (uint32_t s = 0; s < count && code == TK_OK; s++)
+        find_same(&merge->sources[s]);
     if (code == TK_OK && list_shapes(merge) != TK_OK)
         code = too_large(err);
     struct tk_schema *schema = &merge->schema;

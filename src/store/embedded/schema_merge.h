@@ -13,6 +13,7 @@
 struct tk_column_map {
     uint32_t to;           /* column of the new segment */
     const uint32_t *codes; /* code -> code; or NULL */
+    bool same;             /* each to itself */
     /* A dictionary that is none any more: code -> value. */
     const tk_str *texts;
     const uint64_t *numbers;

@@ -21,6 +21,7 @@ enum {
     REPEATED_MAX = 1 << 20, /* hashes; and parts of traces that have them */
     ROWS_MAX = 1 << 20,     /* of a trace that is put together of several parts */
     STOP_EVERY = 1024,      /* traces */
+    MORE_BLOCKS = 8,        /* open, besides one of each source */
 };
 static const uint32_t NO_PART = UINT32_MAX;
 
@@ -669,7 +670,7 @@ tk_segment_merge(const struct tk_segment_merge *what, const struct tk_schema_mer
 {
     struct merge merge = {.what = what, .schema = schema, .writer = writer};
     merge.cursors = calloc(what->count, sizeof *merge.cursors);
-    enum tk_err code = tk_merge_blocks_init(&merge.blocks);
+    enum tk_err code = tk_merge_blocks_init(&merge.blocks, what->count + MORE_BLOCKS);
     if (code != TK_OK || merge.cursors == NULL)
         code = no_memory(err);
     if (code == TK_OK)
