@@ -235,6 +235,22 @@ tk_counts_read(tk_str section, uint32_t code_count, struct tk_counts *ret_counts
     return code;
 }
 
+/* The buckets between first and last, which is about the memory that it takes. */
+static uint64_t
+extent(const struct tk_histogram *h)
+{
+    return h->end - h->begin;
+}
+
+size_t
+tk_counts_memory(const struct tk_counts *counts)
+{
+    size_t memory = sizeof *counts + counts->code_count * 3 * sizeof *counts->span_count;
+    for (uint32_t i = 0; counts->durations != NULL && i < counts->code_count; i++)
+        memory += sizeof *counts->durations + extent(&counts->durations[i]) * sizeof(uint64_t);
+    return memory;
+}
+
 /* ---- operations ---- */
 
 struct tk_operations {
@@ -345,13 +361,6 @@ tk_operations_intern(struct tk_operations *operations, tk_str service, tk_str na
     give_up(operations);
     *ret_number = UINT32_MAX;
     return TK_OK;
-}
-
-/* The buckets between first and last, which is about the memory that it takes. */
-static uint64_t
-extent(const struct tk_histogram *h)
-{
-    return h->end - h->begin;
 }
 
 enum tk_err
@@ -471,6 +480,13 @@ tk_operations_read(tk_str section, struct tk_operations **ret_operations)
     else
         tk_operations_free(operations);
     return code;
+}
+
+size_t
+tk_operations_memory(const struct tk_operations *operations)
+{
+    return tk_counts_memory(&operations->counts) + operations->text_bytes +
+           operations->counts.code_count * 2 * sizeof(tk_str); /* names, and where they are */
 }
 
 enum tk_err

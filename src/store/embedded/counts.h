@@ -26,6 +26,7 @@ enum tk_err tk_counts_merge(struct tk_counts *to, const struct tk_counts *from,
 void tk_counts_write(const struct tk_counts *counts, struct tk_buf *out);
 enum tk_err tk_counts_read(tk_str section, uint32_t code_count,
                            struct tk_counts *ret_counts) TK_MUST_USE;
+size_t tk_counts_memory(const struct tk_counts *counts); /* bytes, about */
 
 struct tk_operations; /* (service, name, kind) -> counts */
 struct tk_operations *tk_operations_new(void) TK_MUST_USE;
@@ -41,6 +42,7 @@ enum tk_err tk_operations_merge(struct tk_operations *to,
 /* Nothing when there were too many. */
 void tk_operations_write(const struct tk_operations *operations, struct tk_buf *out);
 enum tk_err tk_operations_read(tk_str section, struct tk_operations **ret_operations) TK_MUST_USE;
+size_t tk_operations_memory(const struct tk_operations *operations); /* bytes, about */
 enum tk_err tk_operations_each(const struct tk_operations *operations,
                                enum tk_err (*each)(void *arg, tk_str service, tk_str name,
                                                    int32_t kind,

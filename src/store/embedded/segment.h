@@ -105,8 +105,15 @@ bool tk_column_is_text(const struct tk_schema_view *schema, uint32_t column);
 bool tk_column_texts_ok(const struct tk_schema_view *schema, uint32_t column, const tk_str *texts,
                         uint32_t count);
 
-/* Other sections as they are before compression: item->value is a tk_str (zones, index, counts of
-   a column, operations).  Empty: the section is absent. */
+/* What was counted (counts.h).  TK_ERR_NOT_FOUND: it was not. */
+enum tk_err tk_segment_counts(struct tk_segment *segment, const struct tk_schema_view *schema,
+                              uint32_t column, struct tk_cache_item **ret_item,
+                              struct tk_error *err) TK_MUST_USE; /* value: struct tk_counts */
+enum tk_err tk_segment_operations(struct tk_segment *segment, struct tk_cache_item **ret_item,
+                                  struct tk_error *err) TK_MUST_USE; /* struct tk_operations */
+
+/* Other sections as they are before compression: item->value is a tk_str (zones, index).  Empty:
+ * the section is absent. */
 enum tk_err tk_segment_section(struct tk_segment *segment, const struct tk_part *part,
                                struct tk_cache_item **ret_item, struct tk_error *err) TK_MUST_USE;
 /* The same of a page. */
@@ -161,6 +168,8 @@ enum tk_segment_part_type {
     TK_SEGMENT_MESSAGES,
     TK_SEGMENT_DECODED,
     TK_SEGMENT_GROUP,
+    TK_SEGMENT_COUNTS,
+    TK_SEGMENT_OPERATIONS,
 };
 #define TK_SEGMENT_KEY(what, which) ((uint64_t)(what) << 60 | (uint64_t)(which))
 

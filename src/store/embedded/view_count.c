@@ -153,24 +153,13 @@ static enum tk_err
 tell_operations(struct tk_segment *segment, each_operation *each, void *arg, bool *ret_done,
                 struct tk_error *err)
 {
-    struct tk_operations *operations = NULL;
     struct tk_cache_item *item;
-    *ret_done = false;
-    if (segment->operations.size == 0)
-        return TK_OK;
-    enum tk_err code = tk_segment_section(segment, &segment->operations, &item, err);
+    enum tk_err code = tk_segment_operations(segment, &item, err);
+    *ret_done = code == TK_OK;
     if (code != TK_OK)
-        return skip_damage(code);
-    code = tk_operations_read(*(const tk_str *)item->value, &operations);
+        return code == TK_ERR_NOT_FOUND ? TK_OK : skip_damage(code);
+    code = tk_operations_each(item->value, each, arg);
     tk_cache_release(item);
-    if (code == TK_ERR_CORRUPT)
-        code = tk_segment_corrupt(segment, segment->operations.offset, "operations",
-                                  "they make no sense", err);
-    if (code != TK_OK)
-        return skip_damage(code);
-    code = tk_operations_each(operations, each, arg);
-    tk_operations_free(operations);
-    *ret_done = true;
     return code;
 }
 
@@ -420,38 +409,21 @@ tell_dictionary(struct value_teller *teller, const struct tk_column *column,
 }
 
 static enum tk_err
-read_counts(struct tk_segment *segment, const struct tk_part *part, uint32_t code_count,
-            struct tk_counts *ret_counts, struct tk_error *err)
-{
-    struct tk_cache_item *item;
-    enum tk_err code = tk_segment_section(segment, part, &item, err);
-    if (code != TK_OK)
-        return code;
-    code = tk_counts_read(*(const tk_str *)item->value, code_count, ret_counts);
-    tk_cache_release(item);
-    if (code == TK_ERR_CORRUPT)
-        return tk_segment_corrupt(segment, part->offset, "counts", "they make no sense", err);
-    return code == TK_OK ? TK_OK : no_memory(err);
-}
-
-static enum tk_err
 tell_column(struct value_teller *teller, const struct tk_schema_view *schema, uint32_t number,
             struct tk_error *err)
 {
     const struct tk_column *column = &schema->columns[number];
-    struct tk_cache_item *item;
-    struct tk_counts counts;
-    enum tk_err code =
-        read_counts(teller->segment, &column->counts, column->distinct, &counts, err);
+    struct tk_cache_item *counts, *item;
+    enum tk_err code = tk_segment_counts(teller->segment, schema, number, &counts, err);
     if (code != TK_OK)
         return code;
     code = tk_segment_dictionary(teller->segment, schema, number, &item, err);
     if (code == TK_OK) {
-        teller->counts = &counts;
+        teller->counts = counts->value;
         code = tell_dictionary(teller, column, item->value);
         tk_cache_release(item);
     }
-    tk_counts_release(&counts);
+    tk_cache_release(counts);
     return code;
 }
 
@@ -487,14 +459,13 @@ tell_messages(struct value_teller *teller, const struct tk_schema_view *schema,
               enum tk_message what, struct tk_error *err)
 {
     uint32_t column = what == TK_MESSAGE_RESOURCE ? TK_COLUMN_RESOURCE : TK_COLUMN_SCOPE;
-    struct tk_counts counts;
-    enum tk_err code = read_counts(teller->segment, &schema->columns[column].counts,
-                                   schema->columns[column].distinct, &counts, err);
+    struct tk_cache_item *counts;
+    enum tk_err code = tk_segment_counts(teller->segment, schema, column, &counts, err);
     if (code != TK_OK)
         return code;
-    teller->counts = &counts;
+    teller->counts = counts->value;
     code = each_page(teller->segment, what, tell_page, teller, err);
-    tk_counts_release(&counts);
+    tk_cache_release(counts);
     return code;
 }
 
