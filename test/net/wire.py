@@ -46,7 +46,7 @@ class Reader:
     """Reads answers off a socket, one after the other."""
 
     def __init__(self, plug):
-        self.plug, self.rest = plug, b""
+        self.plug, self.rest = plug, bytearray()
 
     def _more(self):
         piece = self.plug.recv(65536)
@@ -57,13 +57,15 @@ class Reader:
     def line(self):
         while b"\r\n" not in self.rest:
             self._more()
-        line, self.rest = self.rest.split(b"\r\n", 1)
+        line = bytes(self.rest[: self.rest.index(b"\r\n")])
+        del self.rest[: len(line) + 2]
         return line
 
     def exactly(self, size):
         while len(self.rest) < size:
             self._more()
-        piece, self.rest = self.rest[:size], self.rest[size:]
+        piece = bytes(self.rest[:size])
+        del self.rest[:size]
         return piece
 
     def answer(self, head_only=False):
@@ -84,7 +86,7 @@ class Reader:
         elif b"content-length" in headers:
             body = self.exactly(int(headers[b"content-length"]))
         else:
-            body, self.rest = self.rest + drain(self.plug), b""
+            body, self.rest = bytes(self.rest) + drain(self.plug), bytearray()
         return Answer(int(status), headers, body)
 
 
