@@ -79,8 +79,9 @@ CHECKS = {
 def main():
     assert shutil.which("git"), "needs git"
     passed = failed = 0
-    for name, check in CHECKS.items():
-        ok, text = check()
+    with ThreadPoolExecutor(os.cpu_count()) as pool:  # most of them use one core
+        results = list(pool.map(lambda check: check(), CHECKS.values()))
+    for name, (ok, text) in zip(CHECKS, results):
         print(f"{name}: {'ok' if ok else 'FAILED'}", flush=True)
         if ok:
             passed += 1
