@@ -1,16 +1,19 @@
 """Every test that fits CI, in one run; `./dev test` calls it.
 
-A suite is a list of commands, run one after the other from the root of the tree, and a way to read how many tests
-passed, failed and were skipped from what they print. Output goes to build/test/<suite>.log; only what failed or
-was skipped is shown. The last line is `N passed, N failed, N skipped`.
+A suite is a list of commands, run one after the other from the root of the tree (those that are `together`: one on
+each core), and a way to read how many tests passed, failed and were skipped from what they print. Output goes to
+build/test/<suite>.log; only what failed or was skipped is shown, and the seconds that a suite took: of the clock, and
+of all cores. The last line is `N passed, N failed, N skipped`.
 """
 
 import argparse
 import os
 import re
+import resource
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -88,6 +91,11 @@ class Suite:
     env: dict = field(default_factory=dict)
 
 
+def together(*commands):
+    """Commands that use one core each, and do not need each other."""
+    return commands
+
+
 def build(preset, target="all"):
     return [["cmake", "--preset", preset, "-Wno-dev"], ["cmake", "--build", f"build/{preset}", "--target", target]]
 
@@ -112,21 +120,21 @@ SUITES = [
     Suite("release", "the C tests and black-box tests on what users run", read_ctest,
           build("release") + [ctest("release")]),
     Suite("debug", "the same under ASan and UBSan", read_ctest,
-          build("debug") + [ctest("debug", "-LE", "crash")]),
+          build("debug") + [ctest("debug", "-LE", "crash|bench")]),
     Suite("tsan", "the same under TSan", read_ctest,
-          build("tsan") + [TSAN + ctest("tsan", "-LE", "crash")]),
+          build("tsan") + [TSAN + ctest("tsan", "-LE", "crash|bench")]),
     Suite("sim", "the store on a simulated disk, scheduler and clock, from thousands of seeds", read_plain,
-          build("release", "sim") + [[sim("release"), "--seeds", "4000"], [sim("release"), "--oom"],
-                              [sim("release"), "--oom-answers"]] +
-          build("debug", "sim") + [[sim("debug"), "--from", "1000000", "--seeds", "150"], [sim("debug"), "--oom", "--step", "9"],
-                            [sim("debug"), "--oom-answers", "--step", "3"]],
+          build("release", "sim") + build("debug", "sim") +
+          [together([sim("release"), "--oom"], [sim("release"), "--seeds", "4000"],
+                    [sim("debug"), "--oom", "--step", "9"], [sim("debug"), "--from", "1000000", "--seeds", "150"],
+                    [sim("debug"), "--oom-answers", "--step", "3"], [sim("release"), "--oom-answers"])],
           env={"ASAN_OPTIONS": "detect_leaks=0"}),
     Suite("lint", "formatters, linters and type checkers of every language", read_plain,
           build("release") + [["node", "sdk/js/build.mjs"], [PYTHON, "tools/lint.py"]]),
     Suite("page", "the page, in a real browser", read_node, [["npm", "test", "-w", "ui"]]),
     Suite("js", "the browser, React and Node SDKs", read_node,
-          [["node", "sdk/js/build.mjs"]] +
-          [["npm", "test", "-w", f"sdk/{name}"] for name in ("browser", "react", "node")]),
+          [["node", "sdk/js/build.mjs"],
+           together(*(["npm", "test", "--ignore-scripts", "-w", f"sdk/{name}"] for name in ("node", "browser", "react")))]),
     Suite("go", "the Go SDK; the document's Go blocks and a real SQLite", read_go,
           [["go", "test", "-v", "-race", "./..."],
            ["go", "test", "-v", "-tags", "tracekit_nolabels", "./tracekit"],
@@ -134,32 +142,45 @@ SUITES = [
     Suite("e2e", "the three-service example in a browser; OpenTelemetry's SDKs as clients and as a hop",
           read_node, [["node", "sdk/js/build.mjs"], ["npm", "test", "-w", "test/e2e"]]),
     Suite("fuzz", "every reader's fuzz target, 50 seconds each", read_plain,
-          build("fuzz") + [[PYTHON, "tools/fuzz.py", "--seconds", "50", "--seed", "1"]], minutes=25),
+          build("fuzz", "fuzz_targets") + [[PYTHON, "tools/fuzz.py", "--seconds", "50", "--seed", "1"]], minutes=25),
 ]
 
 
-def run(suite):
-    """Runs a suite's commands; what they print goes to its log."""
-    log_path = LOGS / f"{suite.name}.log"
-    deadline = time.monotonic() + suite.minutes * 60
-    broken = None
+def run_command(suite, command, log_path, deadline):
+    """Writes what a command of the suite prints; returns what is wrong with how it ended, None when nothing is."""
+    begin = time.monotonic()
     with open(log_path, "wb") as log:
-        for command in suite.commands:
-            log.write(f"$ {' '.join(command)}\n".encode())
-            log.flush()
-            try:
-                left = max(deadline - time.monotonic(), 1)
-                status = subprocess.run(command, cwd=ROOT / suite.folder, stdout=log, stderr=subprocess.STDOUT,
-                                        stdin=subprocess.DEVNULL, timeout=left,
-                                        env={**os.environ, **suite.env}).returncode
-            except subprocess.TimeoutExpired:
-                status = f"no end after {suite.minutes} minutes"
-            except OSError as error:
-                status = str(error)
-            if status != 0:
-                broken = f"`{' '.join(command)}`: {status}"
-                break
-    text = log_path.read_text(errors="replace")
+        log.write(f"$ {' '.join(command)}\n".encode())
+        log.flush()
+        try:
+            status = subprocess.run(command, cwd=ROOT / suite.folder, stdout=log, stderr=subprocess.STDOUT,
+                                    stdin=subprocess.DEVNULL, timeout=max(deadline - begin, 1),
+                                    env={**os.environ, **suite.env}).returncode
+        except subprocess.TimeoutExpired:
+            status = f"no end after {suite.minutes} minutes"
+        except OSError as error:
+            status = str(error)
+    with open(log_path, "ab") as log:
+        log.write(f"$ took {time.monotonic() - begin:.0f} s\n".encode())
+    return None if status == 0 else f"`{' '.join(command)}`: {status}"
+
+
+def run(suite):
+    """Runs a suite's commands until one is wrong; what they print goes to its log."""
+    deadline = time.monotonic() + suite.minutes * 60
+    text, broken = "", None
+    for step in suite.commands:
+        commands = step if isinstance(step, tuple) else (step,)
+        paths = [LOGS / f"{suite.name}.{number}.log" for number in range(len(commands))]
+        with ThreadPoolExecutor(os.cpu_count()) as pool:
+            wrong = list(pool.map(lambda command, path: run_command(suite, command, path, deadline), commands, paths))
+        text += "".join(path.read_text(errors="replace") for path in paths)
+        (LOGS / f"{suite.name}.log").write_text(text)
+        for path in paths:
+            path.unlink()
+        broken = next(filter(None, wrong), None)
+        if broken:
+            break
     count = suite.read(text)
     if broken and count.failed == 0:
         count.failed = 1  # did not build, crashed, hung: the runner had no chance to count it
@@ -175,9 +196,15 @@ def replay(seed):
     return subprocess.run([sim("release"), "--seed", str(seed)], cwd=ROOT).returncode
 
 
-def show(suite, count, broken, text, seconds):
+def cpu_seconds():
+    """Of all processes that came to an end."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+def show(suite, count, broken, text, seconds, cpu):
     print(f"{suite.name:8} {count.passed:5} passed {count.failed:3} failed {count.skipped:3} skipped "
-          f"{seconds:6.0f} s   {suite.about}", flush=True)
+          f"{seconds:5.0f} s, CPU {cpu:5.0f} s   {suite.about}", flush=True)
     if count.skipped:
         for line in text.splitlines():
             if re.search(r"skip", line, re.I) and not re.search(r"(skipped 0|0 skipped)", line):
@@ -209,9 +236,9 @@ def main():
     for suite in SUITES:
         if options.suites and suite.name not in options.suites:
             continue
-        begin = time.monotonic()
+        begin, cpu = time.monotonic(), cpu_seconds()
         count, broken, text = run(suite)
-        show(suite, count, broken, text, time.monotonic() - begin)
+        show(suite, count, broken, text, time.monotonic() - begin, cpu_seconds() - cpu)
         total.add(count)
     print(f"{total.passed} passed, {total.failed} failed, {total.skipped} skipped")
     return 1 if total.failed else 0

@@ -57,7 +57,7 @@ def main():
     parser.add_argument("--seed", type=int, default=0, help="where chance begins; 0: by the clock [0]")
     options = parser.parse_args()
     subprocess.run(["cmake", "--preset", "fuzz", "-Wno-dev"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
-    subprocess.run(["cmake", "--build", "build/fuzz"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
+    subprocess.run(["cmake", "--build", "build/fuzz", "--target", "fuzz_targets"], cwd=ROOT, check=True, stdout=subprocess.DEVNULL)
     binaries = [path for path in sorted((BUILD / "test").glob("fuzz_*")) if os.access(path, os.X_OK) and path.is_file()]
     if options.targets:
         binaries = [path for path in binaries if path.name.removeprefix("fuzz_") in options.targets]
