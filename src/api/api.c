@@ -7,6 +7,7 @@
  * until somebody replies.
  */
 #include "api/private.h"
+#include "api/tail.h"
 
 #include <stdlib.h>
 
@@ -17,13 +18,25 @@ tk_api_new(const struct tk_api_options *options, struct tk_api **ret_api, struct
     if (api == NULL)
         return tk_error_set(err, TK_ERR_MEMORY, "out of memory");
     api->options = *options;
+    enum tk_err result = tk_tails_new(options->store, options->env, &api->tails, err);
+    if (result != TK_OK) {
+        free(api);
+        return result;
+    }
     *ret_api = api;
     return TK_OK;
 }
 
 void
+tk_api_stop(struct tk_api *api)
+{
+    tk_tails_stop(api->tails);
+}
+
+void
 tk_api_free(struct tk_api *api)
 {
+    tk_tails_free(api->tails);
     free(api);
 }
 

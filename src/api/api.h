@@ -26,6 +26,8 @@ struct tk_api_options {
 
 enum tk_err tk_api_new(const struct tk_api_options *options, struct tk_api **ret_api,
                        struct tk_error *err) TK_MUST_USE;
+/* Ends the answers that would not end by themselves; before the server is stopped. */
+void tk_api_stop(struct tk_api *api);
 void tk_api_free(struct tk_api *api); /* after the server has stopped */
 struct tk_server_handler tk_api_handler(struct tk_api *api);
 /* For /metrics; called once the server has started. */

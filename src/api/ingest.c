@@ -11,6 +11,7 @@
  * least that long, and we the compressed block.
  */
 #include "api/private.h"
+#include "api/tail.h"
 
 #include "base/log.h"
 #include "wire/otlp.h"
@@ -30,6 +31,7 @@ struct ingest {
     void *block; /* body's memory while it is ours */
     struct tk_rejected rejected;
     uint32_t span_count;
+    struct tk_arrivals_note arrivals; /* for those who tail */
 };
 
 static bool
@@ -133,6 +135,9 @@ stored(void *arg, enum tk_err result, const struct tk_error *err)
     free(ingest->block);
     ingest->block = NULL;
     if (result == TK_OK)
+        tk_tails_arrived(ingest->call->api->tails, ingest->call->identity.project_id,
+                         &ingest->arrivals);
+    if (result == TK_OK)
         accept(ingest);
     else
         refuse_store(ingest, result, err != NULL ? err : &(struct tk_error){0});
@@ -153,6 +158,7 @@ store(struct ingest *ingest, struct tk_batch *batch)
         .arg = ingest,
     };
     ingest->span_count = batch->span_count;
+    tk_tails_note(call->api->tails, batch, &call->request->arena, &ingest->arrivals);
     enum tk_err result = tk_store_append(call->api->options.store, &append, &err);
     if (result == TK_OK)
         return; /* `stored` goes on, and may be done already */

@@ -14,8 +14,11 @@ enum {
     TK_RETRY_AFTER_S = 1, /* for 429 and 503 */
 };
 
+struct tk_tails;
+
 struct tk_api {
     struct tk_api_options options;
+    struct tk_tails *tails;
     const struct tk_server *_Atomic server;
     struct tk_limit browser_limit;
     _Atomic uint64_t spans_accepted, spans_rejected; /* acknowledged; named in partial_success */
@@ -43,6 +46,8 @@ void tk_cors_preflight(struct tk_call *call, tk_str methods);
 /* reply.c */
 void tk_reply_static(struct tk_call *call, int status, tk_str content_type, tk_str body);
 void tk_reply_empty(struct tk_call *call, int status);
+/* Begins a long answer: tk_response_write and tk_response_end go on. */
+void tk_reply_start(struct tk_call *call, tk_str content_type);
 bool tk_accepts_gzip(const struct tk_request *request);
 /* The same as tk_reply, gzipped for a client that takes it. */
 void tk_reply_packed(struct tk_call *call, int status, tk_str content_type, struct tk_buf *body);
@@ -72,6 +77,7 @@ void tk_route_healthz(struct tk_call *call);        /* health.c */
 void tk_route_readyz(struct tk_call *call);         /* health.c */
 void tk_route_metrics(struct tk_call *call);        /* metrics.c */
 void tk_route_openapi(struct tk_call *call);        /* openapi.c */
+void tk_route_tail(struct tk_call *call);           /* tail.c */
 
 /* ingest.c: the format that the request's content type names; false: another type. */
 bool tk_ingest_format(struct tk_request *request, enum tk_format *ret_format);

@@ -47,6 +47,17 @@ respond(struct tk_call *call, struct tk_response *response)
 }
 
 void
+tk_reply_start(struct tk_call *call, tk_str content_type)
+{
+    struct tk_response response = {.status = 200, .content_type = content_type};
+    add_headers(call, response.status);
+    tk_reply_header(call, TK_STR("cache-control"), TK_STR("no-store"));
+    response.headers = call->headers;
+    response.header_count = call->header_count;
+    tk_response_start(call->request, &response);
+}
+
+void
 tk_reply(struct tk_call *call, int status, tk_str content_type, struct tk_buf *body)
 {
     struct tk_response response = {.status = status, .content_type = content_type};

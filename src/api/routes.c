@@ -36,6 +36,10 @@ const struct tk_route tk_routes[] = {
      "view rows_offset rows_limit ids project", NULL, "200 Columns"},
     {"GET", "/api/v1/traces/{traceId}/spans/{spanId}", READ, tk_route_trace_span, NULL,
      "One span with its resource and scope", "project", NULL, "200 SingleSpan"},
+    {"GET", "/api/v1/tail", READ, tk_route_tail, NULL,
+     "Server-sent events: a Summary whenever spans of a trace that the query selects arrive; says "
+     "how many were dropped for who reads too slowly",
+     "q project", NULL, "200 EventStream"},
     {"GET", "/api/v1/metrics", READ, tk_route_metrics_query, NULL,
      "Numbers over time of the spans that a query selects: rate, errors, latencies, or what its "
      "function says",

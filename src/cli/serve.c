@@ -272,6 +272,8 @@ wait_for_stop(struct server *server, const sigset_t *signals)
 static void
 close_parts(struct server *server)
 {
+    if (server->api != NULL)
+        tk_api_stop(server->api);
     if (server->net != NULL)
         tk_server_stop(server->net, STOP_GRACE_MS);
     tk_keeper_stop(server->keeper);

@@ -449,3 +449,13 @@ tk_response_end(struct tk_request *request)
     exchange->end_mail.run = receive_end;
     tk_mailbox_post(&exchange->loop->mailbox, &exchange->end_mail);
 }
+
+size_t
+tk_response_waiting(struct tk_request *request)
+{
+    struct tk_exchange *exchange = tk_exchange_of(request);
+    uv_mutex_lock(&exchange->stream.lock);
+    size_t waiting = exchange->stream.gone ? SIZE_MAX : exchange->stream.pending;
+    uv_mutex_unlock(&exchange->stream.lock);
+    return waiting;
+}

@@ -83,6 +83,9 @@ void tk_request_respond(struct tk_request *request, const struct tk_response *re
 void tk_response_start(struct tk_request *request, const struct tk_response *head);
 enum tk_err tk_response_write(struct tk_request *request, tk_str bytes) TK_MUST_USE;
 void tk_response_end(struct tk_request *request);
+/* Bytes written and not yet sent, SIZE_MAX once the peer is gone: who must never wait looks at it
+   before it writes. */
+size_t tk_response_waiting(struct tk_request *request);
 
 /* Runs `work(request, arg)` on a worker thread; it must respond. When the worker queue is full
    (TK_ERR_BUSY) nothing runs and the caller responds. */
