@@ -172,6 +172,8 @@ media_types(const struct tk_route *route)
         return TK_STR("application/vnd.tracekit.columns");
     if (tk_str_eq(path, TK_STR("/metrics")))
         return TK_STR("text/plain");
+    if (tk_str_ends_with(path, TK_STR("/tail")))
+        return TK_STR("text/event-stream");
     return TK_STR("application/json");
 }
 
