@@ -24,6 +24,7 @@ enum {
     ARENA_MAX = 64 << 20,  /* TEXT_MAX with heads, and what decoding needs */
     ARENA_CHUNK = 4096,
     FIRST_CAPACITY = 64,
+    AT_ONCE = 32, /* spans whose memory is asked for together */
 };
 
 /* ---- counts ---- */
@@ -83,17 +84,40 @@ tk_counts_release(struct tk_counts *counts)
     *counts = (struct tk_counts){0};
 }
 
-enum tk_err
-tk_counts_add(struct tk_counts *counts, uint32_t code, bool is_error, uint64_t end_nano,
-              uint32_t bucket)
+/* What adding these will want. */
+static void
+prefetch(const struct tk_counts *counts, const struct tk_counted_span *spans, uint32_t count)
 {
-    TK_ASSERT(code < counts->code_count);
-    counts->span_count[code]++;
-    counts->error_count[code] += is_error;
-    if (end_nano > counts->last_nano[code])
-        counts->last_nano[code] = end_nano;
-    return counts->durations != NULL ? tk_histogram_add(&counts->durations[code], bucket, 1)
-                                     : TK_OK;
+    for (uint32_t i = 0; i < count; i++) {
+        TK_ASSERT(spans[i].code < counts->code_count);
+        if (counts->durations != NULL)
+            tk_histogram_prefetch(&counts->durations[spans[i].code], spans[i].bucket);
+    }
+}
+
+static inline enum tk_err
+add_span(struct tk_counts *counts, const struct tk_counted_span *span)
+{
+    counts->span_count[span->code]++;
+    counts->error_count[span->code] += span->is_error;
+    if (span->end_nano > counts->last_nano[span->code])
+        counts->last_nano[span->code] = span->end_nano;
+    return counts->durations != NULL
+               ? tk_histogram_add(&counts->durations[span->code], span->bucket, 1)
+               : TK_OK;
+}
+
+enum tk_err
+tk_counts_add(struct tk_counts *counts, const struct tk_counted_span *spans, uint32_t count)
+{
+    enum tk_err code = TK_OK;
+    for (uint32_t at = 0, end; at < count && code == TK_OK; at = end) {
+        end = count - at < AT_ONCE ? count : at + AT_ONCE;
+        prefetch(counts, spans + at, end - at);
+        for (uint32_t i = at; i < end && code == TK_OK; i++)
+            code = add_span(counts, &spans[i]);
+    }
+    return code;
 }
 
 static enum tk_err
@@ -364,17 +388,24 @@ tk_operations_intern(struct tk_operations *operations, tk_str service, tk_str na
 }
 
 enum tk_err
-tk_operations_add(struct tk_operations *operations, uint32_t number, bool is_error,
-                  uint64_t end_nano, uint32_t bucket)
+tk_operations_add(struct tk_operations *operations, const struct tk_counted_span *spans,
+                  uint32_t count)
 {
-    if (operations->too_many)
-        return TK_OK;
-    struct tk_histogram *h = &operations->counts.durations[number];
-    uint64_t before = extent(h);
-    enum tk_err code = tk_counts_add(&operations->counts, number, is_error, end_nano, bucket);
-    operations->buckets += extent(h) - before;
-    if (operations->buckets > BUCKETS_MAX)
-        give_up(operations);
+    enum tk_err code = TK_OK;
+    for (uint32_t at = 0, end; at < count && code == TK_OK; at = end) {
+        end = count - at < AT_ONCE ? count : at + AT_ONCE;
+        if (operations->too_many)
+            break;
+        prefetch(&operations->counts, spans + at, end - at);
+        for (uint32_t i = at; i < end && code == TK_OK; i++) {
+            const struct tk_histogram *h = &operations->counts.durations[spans[i].code];
+            uint64_t before = extent(h);
+            code = add_span(&operations->counts, &spans[i]);
+            operations->buckets += extent(h) - before;
+        }
+        if (operations->buckets > BUCKETS_MAX)
+            give_up(operations);
+    }
     return code;
 }
 

@@ -17,9 +17,16 @@ struct tk_counts { /* of one column */
 };
 enum tk_err tk_counts_init(struct tk_counts *counts, uint32_t code_count) TK_MUST_USE;
 void tk_counts_release(struct tk_counts *counts);
-/* One span.  `bucket` = tk_histogram_bucket(duration). */
-enum tk_err tk_counts_add(struct tk_counts *counts, uint32_t code, bool is_error, uint64_t end_nano,
-                          uint32_t bucket) TK_MUST_USE;
+/* Spans are added many at once: their histograms, which are all over the memory, are asked for
+   together. */
+struct tk_counted_span {
+    uint32_t code;   /* or number of the operation */
+    uint16_t bucket; /* tk_histogram_bucket(duration) */
+    bool is_error;
+    uint64_t end_nano;
+};
+enum tk_err tk_counts_add(struct tk_counts *counts, const struct tk_counted_span *spans,
+                          uint32_t count) TK_MUST_USE;
 /* `from`'s code i is code map[i] of `to`. */
 enum tk_err tk_counts_merge(struct tk_counts *to, const struct tk_counts *from,
                             const uint32_t *map) TK_MUST_USE;
@@ -34,8 +41,8 @@ void tk_operations_free(struct tk_operations *operations);
 /* The number of an operation, for tk_operations_add; UINT32_MAX once there are too many. */
 enum tk_err tk_operations_intern(struct tk_operations *operations, tk_str service, tk_str name,
                                  int32_t kind, uint32_t *ret_number) TK_MUST_USE;
-enum tk_err tk_operations_add(struct tk_operations *operations, uint32_t number, bool is_error,
-                              uint64_t end_nano, uint32_t bucket) TK_MUST_USE;
+enum tk_err tk_operations_add(struct tk_operations *operations, const struct tk_counted_span *spans,
+                              uint32_t count) TK_MUST_USE;
 /* `from` NULL: there were too many, and so there are in `to`. */
 enum tk_err tk_operations_merge(struct tk_operations *to,
                                 const struct tk_operations *from) TK_MUST_USE;

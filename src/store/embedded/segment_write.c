@@ -19,7 +19,8 @@ enum {
     PAIRS_MAX = 1 << 20,            /* of all value indexes together */
     SPLIT_ROWS = TK_GROUP_ROWS / 4, /* a smaller trace does not begin in a group without room */
     MEAN_ROWS = TK_GROUP_ROWS / 2,  /* of groups, at least, whatever is copied */
-    OPERATION_SLOTS = 4096,
+    OPERATION_SLOTS = 1 << 12,
+    COUNTED_AT_ONCE = 128, /* spans */
 };
 static const uint32_t NO_OPERATION = UINT32_MAX;
 
@@ -35,9 +36,8 @@ struct column_state {
 
 /* The operation of a (resource, name, kind), as last looked up. */
 struct operation_slot {
-    uint64_t resource, name, kind;
-    uint32_t number;
-    bool used;
+    uint32_t resource, name, kind; /* as their columns have them */
+    uint32_t next;                 /* number + 1; 0: free */
 };
 
 struct tk_segment_writer {
@@ -274,13 +274,6 @@ add_traces_to_index(struct tk_segment_writer *writer)
     return code;
 }
 
-/* A row of the group for counts. */
-struct counted_row {
-    uint64_t end_nano;
-    uint32_t bucket;
-    bool counted, is_error;
-};
-
 /* What a fixed column of numbers, or of codes of numbers, says. */
 static uint64_t
 fixed_number(const struct tk_segment_writer *writer, uint32_t column, uint32_t row)
@@ -292,22 +285,29 @@ fixed_number(const struct tk_segment_writer *writer, uint32_t column, uint32_t r
 
 static enum tk_err
 count_column(const struct tk_segment_writer *writer, uint32_t column,
-             const struct counted_row *rows)
+             const struct tk_counted_span *rows)
 {
     const struct tk_group_column *values = &writer->group.columns[column];
     struct tk_counts *counts = &writer->columns[column].counts;
     bool events = writer->schema->columns[column].column.owner > TK_COLUMN_OF_SPAN;
+    struct tk_counted_span spans[COUNTED_AT_ONCE];
+    uint32_t count = 0;
     enum tk_err code = TK_OK;
     for (uint32_t i = 0; i < values->count && code == TK_OK; i++) {
         uint32_t row = values->row != NULL ? values->row[i] : i;
         bool again = false; /* of a row: values of its events and links, few */
         for (uint32_t k = i; events && !again && k > 0 && values->row[k - 1] == row; k--)
             again = values->number[k - 1] == values->number[i];
-        if (rows[row].counted && !again)
-            code = tk_counts_add(counts, (uint32_t)values->number[i], rows[row].is_error,
-                                 rows[row].end_nano, rows[row].bucket);
+        if (!writer->group.counted[row] || again)
+            continue;
+        spans[count] = rows[row];
+        spans[count++].code = (uint32_t)values->number[i];
+        if (count == COUNTED_AT_ONCE) {
+            code = tk_counts_add(counts, spans, count);
+            count = 0;
+        }
     }
-    return code;
+    return code == TK_OK ? tk_counts_add(counts, spans, count) : code;
 }
 
 /* service.name of a resource, as tk_batch_service says it. */
@@ -343,45 +343,53 @@ operation_of(struct tk_segment_writer *writer, uint32_t row, uint32_t *ret_numbe
     const struct tk_group_column *columns = writer->group.columns;
     const struct tk_schema_column *names = &writer->schema->columns[TK_COLUMN_NAME];
     uint64_t resource = columns[TK_COLUMN_RESOURCE].number[row];
-    uint64_t kind = fixed_number(writer, TK_COLUMN_KIND, row);
     if (names->column.kind == TK_COLUMN_PLAIN)
-        return intern_operation(writer, resource, columns[TK_COLUMN_NAME].text[row], kind,
-                                ret_number);
+        return intern_operation(writer, resource, columns[TK_COLUMN_NAME].text[row],
+                                fixed_number(writer, TK_COLUMN_KIND, row), ret_number);
     uint64_t name = columns[TK_COLUMN_NAME].number[row];
-    uint64_t hash = (resource * 31 + name * 8 + kind) * 0x9E3779B97F4A7C15u;
+    struct operation_slot wanted = {(uint32_t)resource, (uint32_t)name,
+                                    (uint32_t)columns[TK_COLUMN_KIND].number[row], 0};
+    uint64_t hash = (wanted.resource * 31u + wanted.name * 8u + wanted.kind) * 0x9E3779B97F4A7C15u;
     struct operation_slot *slot = &writer->operation_slots[hash >> 52];
-    if (!slot->used || slot->resource != resource || slot->name != name || slot->kind != kind) {
-        *slot = (struct operation_slot){resource, name, kind, NO_OPERATION, false};
-        enum tk_err code =
-            intern_operation(writer, resource, names->texts[name], kind, &slot->number);
+    wanted.next = slot->next;
+    if (slot->next == 0 || memcmp(slot, &wanted, sizeof wanted) != 0) {
+        uint32_t number;
+        enum tk_err code = intern_operation(writer, resource, names->texts[name],
+                                            fixed_number(writer, TK_COLUMN_KIND, row), &number);
         if (code != TK_OK)
             return code;
-        slot->used = true;
+        wanted.next = number + 1; /* 0 if there are too many of them */
+        *slot = wanted;
     }
-    *ret_number = slot->number;
+    *ret_number = slot->next - 1;
     return TK_OK;
 }
 
 static enum tk_err
 count_group(struct tk_segment_writer *writer)
 {
-    struct counted_row rows[TK_GROUP_ROWS];
+    struct tk_counted_span rows[TK_GROUP_ROWS], spans[COUNTED_AT_ONCE];
     const struct tk_group_writer *group = &writer->group;
+    uint32_t count = 0;
     enum tk_err code = TK_OK;
     for (uint32_t i = 0; i < group->entry.row_count && code == TK_OK; i++) {
-        uint32_t operation = NO_OPERATION;
-        rows[i] = (struct counted_row){
-            .end_nano = group->end_nano[i],
-            .bucket = tk_histogram_bucket(group->columns[TK_COLUMN_DURATION].number[i]),
-            .counted = group->counted[i],
-            .is_error = fixed_number(writer, TK_COLUMN_STATUS, i) == tk_zigzag(TK_STATUS_ERROR),
-        };
-        if (rows[i].counted)
-            code = operation_of(writer, i, &operation);
-        if (code == TK_OK && operation != NO_OPERATION)
-            code = tk_operations_add(writer->operations, operation, rows[i].is_error,
-                                     rows[i].end_nano, rows[i].bucket);
+        uint64_t duration = group->columns[TK_COLUMN_DURATION].number[i];
+        rows[i].bucket = (uint16_t)tk_histogram_bucket(duration);
+        rows[i].is_error = fixed_number(writer, TK_COLUMN_STATUS, i) == tk_zigzag(TK_STATUS_ERROR);
+        rows[i].end_nano = group->end_nano[i];
+        rows[i].code = NO_OPERATION;
+        if (group->counted[i])
+            code = operation_of(writer, i, &rows[i].code);
+        if (code != TK_OK || rows[i].code == NO_OPERATION)
+            continue;
+        spans[count++] = rows[i];
+        if (count == COUNTED_AT_ONCE) {
+            code = tk_operations_add(writer->operations, spans, count);
+            count = 0;
+        }
     }
+    if (code == TK_OK)
+        code = tk_operations_add(writer->operations, spans, count);
     for (uint32_t c = 0; c < writer->schema->column_count && code == TK_OK; c++)
         if (writer->columns[c].has_counts)
             code = count_column(writer, c, rows);

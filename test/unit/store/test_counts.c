@@ -7,8 +7,9 @@
 static void
 add(struct tk_counts *counts, uint32_t code, bool is_error, uint64_t end_nano, uint64_t duration)
 {
-    assert_int_equal(tk_counts_add(counts, code, is_error, end_nano, tk_histogram_bucket(duration)),
-                     TK_OK);
+    struct tk_counted_span span = {code, (uint16_t)tk_histogram_bucket(duration), is_error,
+                                   end_nano};
+    assert_int_equal(tk_counts_add(counts, &span, 1), TK_OK);
 }
 
 static struct tk_counts
@@ -139,9 +140,9 @@ static void
 count(struct tk_operations *operations, uint32_t number, bool is_error, uint64_t end_nano,
       uint64_t duration)
 {
-    assert_int_equal(
-        tk_operations_add(operations, number, is_error, end_nano, tk_histogram_bucket(duration)),
-        TK_OK);
+    struct tk_counted_span span = {number, (uint16_t)tk_histogram_bucket(duration), is_error,
+                                   end_nano};
+    assert_int_equal(tk_operations_add(operations, &span, 1), TK_OK);
 }
 
 static enum tk_err
