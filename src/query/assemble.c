@@ -22,6 +22,7 @@ struct builder {
     uint32_t *parent;      /* by rank; TK_NO_SPAN */
     uint32_t *first_child; /* by rank, [count + 2]; index into child */
     uint32_t *child;       /* ranks, children of one parent together */
+    uint64_t *self_nano;   /* by rank */
     bool *orphan;          /* by rank */
 };
 
@@ -76,6 +77,15 @@ sort_by_start(const struct tk_batch *t, uint32_t *row, uint32_t count)
     return TK_OK;
 }
 
+static bool
+is_sorted_by_start(const struct tk_batch *t) /* as one segment has them */
+{
+    for (uint32_t row = 1; row < t->span_count; row++)
+        if (t->start_nano[row] < t->start_nano[row - 1])
+            return false;
+    return true;
+}
+
 static enum tk_err
 rank_rows(struct builder *b)
 {
@@ -87,7 +97,7 @@ rank_rows(struct builder *b)
         return TK_ERR_MEMORY;
     for (uint32_t i = 0; i < b->count; i++)
         b->row[i] = i;
-    if (b->count >= MANY)
+    if (b->count >= MANY && !is_sorted_by_start(t))
         result = sort_by_start(t, b->row, b->count);
     for (uint32_t i = 0, end; i < b->count && result == TK_OK; i = end) {
         for (end = i + 1; end < b->count; end++)
@@ -107,40 +117,46 @@ slot_of(tk_span_id id, uint32_t mask)
     return (uint32_t)((id * 0x9e3779b97f4a7c15u) >> 32) & mask;
 }
 
+/* Where the id is, or would be. */
+static uint32_t *
+find_slot(const struct builder *b, uint32_t *slots, uint32_t mask, tk_span_id id)
+{
+    uint32_t slot = slot_of(id, mask);
+    while (slots[slot] != 0 && b->trace->span_id[b->row[slots[slot] - 1]] != id)
+        slot = (slot + 1) & mask;
+    return &slots[slot];
+}
+
 static enum tk_err
 find_parents(struct builder *b)
 {
+    enum { AHEAD = 16 }; /* many spans miss every cache: slots are asked for a little ahead */
     const struct tk_batch *t = b->trace;
     uint32_t slot_count = 4;
     while (slot_count / 2 < b->count)
         slot_count *= 2;
-    uint32_t *slots = malloc(slot_count * sizeof *slots); /* rank + 1; gone when the tree stands */
+    uint32_t mask = slot_count - 1;
+    uint32_t *slots = calloc(slot_count, sizeof *slots); /* rank + 1; gone when the tree stands */
     b->parent = tk_arena_alloc(b->arena, b->count * sizeof *b->parent);
     b->orphan = tk_arena_zalloc(b->arena, b->count, sizeof *b->orphan);
     if (slots == NULL || b->parent == NULL || b->orphan == NULL) {
         free(slots);
         return TK_ERR_MEMORY;
     }
-    memset(slots, 0, slot_count * sizeof *slots);
     for (uint32_t rank = 0; rank < b->count; rank++) {
-        tk_span_id id = t->span_id[b->row[rank]];
-        uint32_t slot = slot_of(id, slot_count - 1);
-        while (slots[slot] != 0 && t->span_id[b->row[slots[slot] - 1]] != id)
-            slot = (slot + 1) & (slot_count - 1);
-        if (slots[slot] == 0)
-            slots[slot] = rank + 1;
+        if (rank + AHEAD < b->count)
+            __builtin_prefetch(&slots[slot_of(t->span_id[b->row[rank + AHEAD]], mask)]);
+        uint32_t *slot = find_slot(b, slots, mask, t->span_id[b->row[rank]]);
+        if (*slot == 0)
+            *slot = rank + 1;
     }
     for (uint32_t rank = 0; rank < b->count; rank++) {
+        if (rank + AHEAD < b->count)
+            __builtin_prefetch(&slots[slot_of(t->parent_id[b->row[rank + AHEAD]], mask)]);
         tk_span_id id = t->parent_id[b->row[rank]];
-        b->parent[rank] = TK_NO_SPAN;
-        if (id == 0)
-            continue;
-        uint32_t slot = slot_of(id, slot_count - 1);
-        while (slots[slot] != 0 && t->span_id[b->row[slots[slot] - 1]] != id)
-            slot = (slot + 1) & (slot_count - 1);
-        if (slots[slot] != 0)
-            b->parent[rank] = slots[slot] - 1;
-        b->orphan[rank] = slots[slot] == 0;
+        uint32_t found = id != 0 ? *find_slot(b, slots, mask, id) : 0;
+        b->parent[rank] = found != 0 ? found - 1 : TK_NO_SPAN;
+        b->orphan[rank] = id != 0 && found == 0;
     }
     free(slots);
     return TK_OK;
@@ -198,24 +214,39 @@ sort_children(struct builder *b)
     return TK_OK;
 }
 
-/* Children come by start, so that their union is one pass. */
-static uint64_t
-self_time(const struct builder *b, uint32_t rank)
+/*
+ * Ranks come by start, so the union of each parent's children grows at its end: what a child adds
+ * to it is taken from the parent's own time.
+ */
+static enum tk_err
+measure_self(struct builder *b)
 {
     const struct tk_batch *t = b->trace;
-    uint64_t begin = t->start_nano[b->row[rank]], end = t->end_nano[b->row[rank]];
-    uint64_t covered_to = begin, covered = 0;
-    for (uint32_t i = b->first_child[rank]; i < b->first_child[rank + 1]; i++) {
-        uint64_t from = t->start_nano[b->row[b->child[i]]];
-        uint64_t to = t->end_nano[b->row[b->child[i]]];
-        from = from > covered_to ? from : covered_to;
+    uint64_t *covered_to = malloc(b->count * sizeof *covered_to); /* by rank */
+    b->self_nano = tk_arena_alloc(b->arena, b->count * sizeof *b->self_nano);
+    if (covered_to == NULL || b->self_nano == NULL) {
+        free(covered_to);
+        return TK_ERR_MEMORY;
+    }
+    for (uint32_t rank = 0; rank < b->count; rank++) {
+        covered_to[rank] = t->start_nano[b->row[rank]];
+        b->self_nano[rank] = t->end_nano[b->row[rank]] - covered_to[rank];
+    }
+    for (uint32_t rank = 0; rank < b->count; rank++) {
+        uint32_t parent = b->parent[rank];
+        if (parent == TK_NO_SPAN)
+            continue;
+        uint64_t from = t->start_nano[b->row[rank]], to = t->end_nano[b->row[rank]];
+        uint64_t end = t->end_nano[b->row[parent]];
+        from = from > covered_to[parent] ? from : covered_to[parent];
         to = to < end ? to : end;
         if (to > from) {
-            covered += to - from;
-            covered_to = to;
+            b->self_nano[parent] -= to - from;
+            covered_to[parent] = to;
         }
     }
-    return end - begin - covered;
+    free(covered_to);
+    return TK_OK;
 }
 
 static enum tk_err
@@ -238,7 +269,7 @@ walk(struct builder *b, struct tk_tree *tree)
         tree->row[shown] = b->row[rank];
         tree->parent[shown] = parent == TK_NO_SPAN ? TK_NO_SPAN : position[parent];
         tree->depth[shown] = parent == TK_NO_SPAN ? 0 : tree->depth[position[parent]] + 1;
-        tree->self_nano[shown] = self_time(b, rank);
+        tree->self_nano[shown] = b->self_nano[rank];
         tree->orphan[shown] = b->orphan[rank];
         shown++;
         for (uint32_t i = b->first_child[rank + 1]; i > b->first_child[rank]; i--)
@@ -281,7 +312,7 @@ tk_tree_build(const struct tk_batch *trace, struct tk_arena *arena, struct tk_tr
         return TK_ERR_MEMORY;
     if ((result = rank_rows(&b)) != TK_OK || (result = find_parents(&b)) != TK_OK ||
         (result = cut_cycles(&b)) != TK_OK || (result = sort_children(&b)) != TK_OK ||
-        (result = walk(&b, &tree)) != TK_OK)
+        (result = measure_self(&b)) != TK_OK || (result = walk(&b, &tree)) != TK_OK)
         return result;
     tk_trace_times(trace, &tree.start_nano, &tree.end_nano);
     find_root(trace, &tree);

@@ -81,10 +81,10 @@ tk_pieces_add_group(struct tk_pieces *pieces, struct tk_segment *segment,
     return code;
 }
 
-/* What dedup looks at, of all rows of one group. */
+/* What decides between two copies of a span, of all rows of one group. */
 struct told {
     const struct tk_group *group;
-    struct tk_values span_id, duration, events, links, shape, other;
+    struct tk_values duration, events, links;
     struct tk_group_attrs attrs;
     const uint64_t *start;
     const struct tk_schema_view *schema;
@@ -96,8 +96,7 @@ tell(struct told *told, struct tk_group *group, struct tk_error *err)
     struct {
         uint32_t column;
         struct tk_values *values;
-    } wanted[] = {{TK_COLUMN_SPAN_ID, &told->span_id},
-                  {TK_COLUMN_DURATION, &told->duration},
+    } wanted[] = {{TK_COLUMN_DURATION, &told->duration},
                   {TK_COLUMN_EVENTS, &told->events},
                   {TK_COLUMN_LINKS, &told->links}};
     const void *start;
@@ -120,9 +119,7 @@ tell(struct told *told, struct tk_group *group, struct tk_error *err)
     return TK_OK;
 }
 
-/* What decides between two copies of a span. */
 struct weight {
-    tk_span_id id;
     uint64_t size, end_nano;
 };
 
@@ -133,8 +130,7 @@ weigh(const struct tk_piece *piece, struct told *told, struct weight *ret_weight
     uint32_t row = piece->row;
     const struct tk_batch *batch = piece->batch;
     if (batch != NULL) {
-        *ret_weight = (struct weight){batch->span_id[row],
-                                      (uint64_t)batch->attrs[row].count + batch->events[row].count +
+        *ret_weight = (struct weight){(uint64_t)batch->attrs[row].count + batch->events[row].count +
                                           batch->links[row].count,
                                       batch->end_nano[row]};
         return TK_OK;
@@ -146,17 +142,52 @@ weigh(const struct tk_piece *piece, struct told *told, struct weight *ret_weight
     if (shape == 0)
         code = tk_row_copy_count(piece->segment, piece->group,
                                  told->attrs.at[told->attrs.begin[row]], &attr_count, err);
-    *ret_weight = (struct weight){told->span_id.number[row],
-                                  attr_count + told->events.number[row] + told->links.number[row],
+    *ret_weight = (struct weight){attr_count + told->events.number[row] + told->links.number[row],
                                   told->start[row] + told->duration.number[row]};
     return code;
 }
 
-/* Is `b`, which arrived later, to be kept rather than `a`? */
-static bool
-is_fuller(const struct weight *a, const struct weight *b)
+/* Is `b`, which arrived later, to be kept rather than `a`?  Damage was reported already: what can
+   be read is fuller. */
+static enum tk_err
+is_fuller(const struct tk_piece *a, const struct tk_piece *b, struct told told[2], bool *ret_fuller,
+          struct tk_error *err)
 {
-    return a->size != b->size ? b->size > a->size : b->end_nano >= a->end_nano;
+    struct weight of_a, of_b;
+    enum tk_err code = weigh(a, &told[0], &of_a, err);
+    *ret_fuller = code == TK_ERR_CORRUPT;
+    if (code == TK_OK) {
+        code = weigh(b, &told[1], &of_b, err);
+        if (code == TK_OK)
+            *ret_fuller =
+                of_a.size != of_b.size ? of_b.size > of_a.size : of_b.end_nano >= of_a.end_nano;
+    }
+    return code == TK_ERR_CORRUPT ? TK_OK : code;
+}
+
+/* The span id of each piece; pieces of a group whose ids cannot be read go. */
+static enum tk_err
+list_ids(struct tk_pieces *pieces, tk_span_id *id, struct tk_error *err)
+{
+    const struct tk_group *group = NULL;
+    struct tk_values ids;
+    enum tk_err code = TK_OK;
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < pieces->count; i++) {
+        struct tk_piece piece = pieces->piece[i];
+        if (piece.batch == NULL && piece.group != group) {
+            code = tk_group_values(piece.group, TK_COLUMN_SPAN_ID, &ids, err);
+            if (code != TK_OK && code != TK_ERR_CORRUPT)
+                return code;
+            group = piece.group;
+        }
+        if (piece.batch == NULL && code == TK_ERR_CORRUPT)
+            continue; /* was reported; the rest is served */
+        id[kept] = piece.batch != NULL ? piece.batch->span_id[piece.row] : ids.number[piece.row];
+        pieces->piece[kept++] = piece;
+    }
+    pieces->count = kept;
+    return TK_OK;
 }
 
 /* Empty slots for twice as many pieces. */
@@ -178,40 +209,54 @@ make_slots(struct tk_pieces *pieces, uint32_t *ret_count)
     return TK_OK;
 }
 
-enum tk_err
-tk_pieces_dedup(struct tk_pieces *pieces, struct tk_error *err)
+/* A trace of a million spans misses every cache: slots are asked for a little ahead. */
+enum { AHEAD = 16 };
+
+static uint32_t
+slot_of(tk_span_id id)
 {
-    struct told told = {0};
-    uint32_t slot_count, kept = 0;
-    struct weight *weights = malloc(((size_t)pieces->count + 1) * sizeof *weights);
-    enum tk_err code = weights != NULL ? make_slots(pieces, &slot_count) : TK_ERR_MEMORY;
-    if (code != TK_OK)
-        (void)tk_error_set(err, code, "out of memory for a trace");
+    return (uint32_t)tk_hash((tk_str){(const char *)&id, sizeof id});
+}
+
+static enum tk_err
+keep_fuller(struct tk_pieces *pieces, tk_span_id *id, struct tk_error *err)
+{
+    struct told told[2] = {{0}, {0}};
+    uint32_t slot_count = 0, kept = 0;
+    bool fuller;
+    enum tk_err code = make_slots(pieces, &slot_count);
     for (uint32_t i = 0; i < pieces->count && code == TK_OK; i++) {
         struct tk_piece piece = pieces->piece[i];
-        struct weight weight;
-        code = weigh(&piece, &told, &weight, err);
-        if (code == TK_ERR_CORRUPT) { /* was reported; the rest is served */
-            code = TK_OK;
+        tk_span_id mine = id[i];
+        if (i + AHEAD < pieces->count)
+            __builtin_prefetch(&pieces->_slots[slot_of(id[i + AHEAD]) & (slot_count - 1)]);
+        uint32_t at = slot_of(mine), *slot = &pieces->_slots[at & (slot_count - 1)];
+        while (*slot != 0 && id[*slot - 1] != mine)
+            slot = &pieces->_slots[++at & (slot_count - 1)];
+        if (*slot == 0) {
+            pieces->piece[kept] = piece;
+            id[kept] = mine;
+            *slot = ++kept;
             continue;
         }
-        if (code != TK_OK)
-            break;
-        uint32_t at = (uint32_t)tk_hash((tk_str){(const char *)&weight.id, sizeof weight.id});
-        uint32_t *slot = &pieces->_slots[at & (slot_count - 1)];
-        while (*slot != 0 && weights[*slot - 1].id != weight.id)
-            slot = &pieces->_slots[++at & (slot_count - 1)];
-        if (*slot == 0)
-            *slot = ++kept;
-        else if (!is_fuller(&weights[*slot - 1], &weight))
-            continue;
-        pieces->piece[*slot - 1] = piece;
-        weights[*slot - 1] = weight;
+        code = is_fuller(&pieces->piece[*slot - 1], &piece, told, &fuller, err);
+        if (code == TK_OK && fuller)
+            pieces->piece[*slot - 1] = piece;
     }
-    free(weights);
     if (code == TK_OK)
         pieces->count = kept;
     return code;
+}
+
+enum tk_err
+tk_pieces_dedup(struct tk_pieces *pieces, struct tk_error *err)
+{
+    tk_span_id *id = malloc(((size_t)pieces->count + 1) * sizeof *id);
+    enum tk_err code = id != NULL ? list_ids(pieces, id, err) : TK_ERR_MEMORY;
+    if (code == TK_OK)
+        code = keep_fuller(pieces, id, err);
+    free(id);
+    return code == TK_ERR_MEMORY ? tk_error_set(err, code, "out of memory for a trace") : code;
 }
 
 /* How many pieces from `begin` on are neighbours in one group. */
@@ -248,6 +293,8 @@ tk_pieces_copy(struct tk_pieces *pieces, struct tk_trace_id id, const struct tk_
     pieces->_copy.to = to;
     pieces->_copy.want = want;
     pieces->_copy.deep = deep;
+    if (tk_batch_reserve(to, pieces->count, 0) != TK_OK)
+        return tk_error_set(err, TK_ERR_MEMORY, "out of memory for spans");
     for (uint32_t at = 0; at < pieces->count && code == TK_OK;) {
         const struct tk_piece *piece = &pieces->piece[at];
         if (piece->batch != NULL) {

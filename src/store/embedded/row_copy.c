@@ -166,6 +166,12 @@ is_wanted(const struct tk_row_copy *copy, tk_str key)
     return false;
 }
 
+static bool
+wants_attrs(const struct tk_row_copy *copy) /* of spans */
+{
+    return copy->want == NULL || !copy->want->lean || copy->want->key_count > 0;
+}
+
 /* Columns. */
 
 static struct tk_row_view
@@ -467,7 +473,8 @@ put_rows(struct run *run, struct tk_trace_id id, uint32_t begin, uint32_t count)
     open_fixed(run, &fixed, TK_COLUMN_SPAN_ID, TK_COLUMN_TRACE_STATE);
     open_fixed(run, &fixed, TK_COLUMN_STATUS, TK_COLUMN_EVENTS);
     if (run->code != TK_OK ||
-        failed(run, tk_group_attrs(run->group, TK_COLUMN_OF_SPAN, &attrs, run->err)) ||
+        (wants_attrs(run->copy) &&
+         failed(run, tk_group_attrs(run->group, TK_COLUMN_OF_SPAN, &attrs, run->err))) ||
         failed(run, tk_group_array(run->group, TK_GROUP_STARTS, &starts, run->err)))
         return;
     uint32_t parents = count_parents(run, &fixed, begin);
@@ -476,8 +483,10 @@ put_rows(struct run *run, struct tk_trace_id id, uint32_t begin, uint32_t count)
             return;
         to->trace_id[row] = id;
         put_row(run, &fixed, starts, from, &parents);
-        struct tk_range range = put_attrs(run, &attrs, TK_COLUMN_OTHER, from);
-        to->attrs[row] = range;
+        if (wants_attrs(run->copy)) {
+            struct tk_range range = put_attrs(run, &attrs, TK_COLUMN_OTHER, from);
+            to->attrs[row] = range;
+        }
     }
 }
 
