@@ -93,6 +93,33 @@ tk_cli_width(void)
     return 100;
 }
 
+unsigned
+tk_cli_columns(tk_str text)
+{
+    unsigned count = 0;
+    for (size_t i = 0; i < text.len; i++)
+        count += ((unsigned char)text.ptr[i] & 0xC0) != 0x80;
+    return count;
+}
+
+unsigned
+tk_cli_print(tk_str name, unsigned width)
+{
+    bool cut = tk_cli_columns(name) > width;
+    unsigned shown = 0, room = cut ? width - 1 : width;
+    for (size_t i = 0; i < name.len; i++) {
+        unsigned char c = (unsigned char)name.ptr[i];
+        bool starts = (c & 0xC0) != 0x80;
+        if (starts && shown == room)
+            break;
+        (void)putchar(c < 0x20 || c == 0x7F ? '?' : c);
+        shown += starts;
+    }
+    if (cut)
+        (void)fputs("\xE2\x80\xA6", stdout);
+    return shown + cut;
+}
+
 void
 tk_cli_duration(uint64_t nano, char text[24])
 {

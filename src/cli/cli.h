@@ -60,6 +60,12 @@ bool tk_cli_parse(const struct tk_cli_usage *usage, struct tk_options *options, 
 bool tk_cli_colour(void);
 unsigned tk_cli_width(void); /* columns of the terminal, 100 when there is none */
 
+/* Columns of the text on a terminal: one per UTF-8 character, near enough for names. */
+unsigned tk_cli_columns(tk_str text);
+/* Prints, cut to `width` columns, control characters made harmless: names come from anywhere.
+   Returns the columns it took. */
+unsigned tk_cli_print(tk_str name, unsigned width);
+
 /* "420ms", "1.25s", "180us", "3m20s": at most three significant digits, like the page. */
 void tk_cli_duration(uint64_t nano, char text[24]);
 

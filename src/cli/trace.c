@@ -27,35 +27,6 @@ service_colour(tk_str service)
     return colours[hash % (sizeof colours / sizeof *colours)];
 }
 
-/* Columns of the text on a terminal: one per UTF-8 character, near enough for names. */
-static unsigned
-columns(tk_str text)
-{
-    unsigned count = 0;
-    for (size_t i = 0; i < text.len; i++)
-        count += ((unsigned char)text.ptr[i] & 0xC0) != 0x80;
-    return count;
-}
-
-/* Cuts to `width` columns and makes control characters harmless: names come from anywhere. */
-static unsigned
-print_name(tk_str name, unsigned width)
-{
-    bool cut = columns(name) > width;
-    unsigned shown = 0, room = cut ? width - 1 : width;
-    for (size_t i = 0; i < name.len; i++) {
-        unsigned char c = (unsigned char)name.ptr[i];
-        bool starts = (c & 0xC0) != 0x80;
-        if (starts && shown == room)
-            break;
-        (void)putchar(c < 0x20 || c == 0x7F ? '?' : c);
-        shown += starts;
-    }
-    if (cut)
-        (void)fputs("\xE2\x80\xA6", stdout);
-    return shown + cut;
-}
-
 static void
 print_bar(const struct canvas *canvas, uint64_t offset, uint64_t duration)
 {
@@ -102,7 +73,7 @@ print_row(const struct canvas *canvas, const struct tk_json_node *row,
     (void)printf("%*s", (int)indent, "");
     if (canvas->colour)
         (void)printf("\033[%s%um", is_service ? "1;" : "", service_colour(service));
-    unsigned shown = print_name(tk_json_get_str(row, "name"), canvas->name_width - indent);
+    unsigned shown = tk_cli_print(tk_json_get_str(row, "name"), canvas->name_width - indent);
     if (canvas->colour)
         (void)fputs("\033[0m", stdout);
     (void)printf("%*s ", (int)(canvas->name_width - indent - shown), "");
@@ -126,8 +97,8 @@ name_width(const struct tk_json_node *rows)
 {
     unsigned widest = NAME_WIDTH_MIN;
     for (const struct tk_json_node *row = rows->child; row != NULL; row = row->next) {
-        unsigned width =
-            columns(tk_json_get_str(row, "name")) + (unsigned)tk_json_get_u64(row, "depth") * 2;
+        unsigned width = tk_cli_columns(tk_json_get_str(row, "name")) +
+                         (unsigned)tk_json_get_u64(row, "depth") * 2;
         widest = width > widest ? width : widest;
     }
     return widest < NAME_WIDTH_MAX ? widest : NAME_WIDTH_MAX;

@@ -328,6 +328,30 @@ class Reading(unittest.TestCase):
         found = json.loads(run("search", "order.id=42", "--json", env=self.env).stdout)
         self.assertEqual([t["traceId"] for t in found["traces"]], [TRACE])
 
+    def test_the_groups_of_a_pipeline_stand_below_their_trace(self):
+        done = run("search", "{} | by(resource.service.name) | count() > 0 | select(name)", env=self.env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        lines = done.stdout.splitlines()
+        self.assertIn(TRACE, lines[1])
+        self.assertRegex(lines[2], r"^  \d+ spans?  resource\.service\.name=shop  count\(\)=\d+$")
+        self.assertRegex(lines[3], r"^ +\S+s  shop: .*  name=")
+
+    def test_numbers_over_time_are_a_line_for_each_series(self):
+        times = ["--start", "1970-01-01T00:00:01Z", "--end", "2100-01-01T00:00:00Z", "--step", "9000d"]
+        done = run("search", "{} | count_over_time() by (resource.service.name)", *times, env=self.env)
+        self.assertEqual(done.returncode, 0, done.stderr)
+        self.assertRegex(done.stdout, r"(?m)^count_over_time by resource\.service\.name +OVER TIME +MIN +MEAN +MAX +LAST$")
+        self.assertRegex(done.stdout, r"(?m)^shop .* 2 +\S+$")
+        filtered = run("search", "service:shop", "--by", "name", *times, env=self.env).stdout
+        for series in ("rate", "errors", "p50", "p95", "p99", "histogram"):
+            self.assertRegex(filtered, rf"(?m)^{series}  ")
+        found = json.loads(run("search", "{} | rate()", "--json", *times, env=self.env).stdout)
+        self.assertEqual(found["series"][0]["name"], "rate")
+
+    def test_numbers_that_are_not_there_or_not_right_are_exit_status_1_and_2(self):
+        self.assertEqual(run("search", "{ false } | rate()", env=self.env).returncode, 1)
+        self.assertEqual(run("search", "{} | rate() by (1)", env=self.env).returncode, 2)
+
     def test_an_unknown_trace_and_an_empty_search_are_exit_status_1(self):
         self.assertEqual(run("trace", "0" * 31 + "1", env=self.env).returncode, 1)
         self.assertEqual(run("search", "order.id=43", env=self.env).returncode, 1)
