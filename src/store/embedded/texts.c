@@ -6,6 +6,7 @@
  */
 #include "store/embedded/numbers.h"
 
+#include "base/assert.h"
 #include "store/embedded/zstd.h"
 
 #include <stdlib.h>
@@ -18,16 +19,10 @@ enum {
     ZSTD_BYTES_MIN = 32, /* in all */
 };
 
-static const char DIGITS[] = "0123456789abcdef";
+#define ONES 0x0101010101010101u
+#define HIGHS (128 * ONES)
 
-/* 16: not a digit. */
-static unsigned
-digit_value(unsigned char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    return c >= 'a' && c <= 'f' ? c - 'a' + 10u : 16;
-}
+static const char DIGITS[] = "0123456789abcdef";
 
 /* ---- writing ----------------------------------------------------------------------------------
  */
@@ -51,61 +46,141 @@ count_repeats(const tk_str *texts, uint32_t count)
     return repeats;
 }
 
-/* Marks in `is_digit` the places of digits; false: there is no template.  A place where all texts
-   have the same is a literal, which costs nothing for each. */
-static bool
-find_template(const tk_str *texts, uint32_t count, bool is_digit[TEMPLATE_MAX])
+/* Bytes in words of 8, first one lowest. */
+static inline uint64_t
+load(const char *from, size_t len)
 {
-    size_t len = texts[0].len;
-    unsigned char differs[TEMPLATE_MAX] = {0}, foreign[TEMPLATE_MAX] = {0};
-    if (len > TEMPLATE_MAX || count < TEMPLATE_COUNT)
+    uint64_t word = 0;
+    memcpy(&word, from, len < sizeof word ? len : sizeof word);
+    return word;
+}
+
+/* Each byte `n` or more?  Then its high bit is set; all are below 128. */
+static inline uint64_t
+not_below(uint64_t word, unsigned n)
+{
+    return (word + (128 - n) * ONES) & HIGHS;
+}
+
+/* Eight digits to eight times four bits, first one lowest; false: they are not all digits. */
+static inline bool
+pack_digits(uint64_t word, uint64_t *ret_bits)
+{
+    uint64_t digits = not_below(word, '0') & ~not_below(word, '9' + 1);
+    uint64_t letters = not_below(word, 'a') & ~not_below(word, 'f' + 1);
+    if ((word & HIGHS) != 0 || (digits | letters) != HIGHS)
         return false;
-    for (uint32_t i = 0; i < count; i++) {
-        const unsigned char *text = (const unsigned char *)texts[i].ptr;
-        if (texts[i].len != len)
-            return false;
-        unsigned char bad = 0;
-        for (size_t k = 0; k < len; k++) {
-            differs[k] |= text[k] ^ (unsigned char)texts[0].ptr[k];
-            foreign[k] |= (unsigned char)(text[k] - '0') > 9 && (unsigned char)(text[k] - 'a') > 5;
-            bad |= differs[k] != 0 && foreign[k] != 0;
-        }
-        if (bad)
-            return false;
-    }
-    for (size_t k = 0; k < len; k++)
-        is_digit[k] = differs[k] != 0;
+    word = (word & 15 * ONES) + (letters >> 7) * 9;
+    word = (word | word >> 4) & 0x00FF00FF00FF00FF;
+    word = (word | word >> 8) & 0x0000FFFF0000FFFF;
+    *ret_bits = (word | word >> 16) & UINT32_MAX;
     return true;
 }
 
-static void
-put_template(const tk_str *texts, uint32_t count, const bool is_digit[TEMPLATE_MAX],
-             struct tk_buf *out)
+/* Marks in `is_digit` the places of digits; false: there is no template.  A place where all texts
+   have the same is a literal, which costs nothing for each. */
+static bool
+find_places(const tk_str *texts, uint32_t count, bool is_digit[TEMPLATE_MAX])
 {
-    size_t len = texts[0].len, digit_count = 0;
-    uint32_t places[TEMPLATE_MAX];
+    size_t len = texts[0].len;
+    uint64_t first[TEMPLATE_MAX / 8], differs[TEMPLATE_MAX / 8] = {0};
+    if (len > TEMPLATE_MAX || count < TEMPLATE_COUNT)
+        return false;
+    for (size_t at = 0; at < len; at += 8)
+        first[at / 8] = load(texts[0].ptr + at, len - at);
+    for (uint32_t i = 1; i < count; i++) {
+        if (texts[i].len != len)
+            return false;
+        for (size_t at = 0; at < len; at += 8)
+            differs[at / 8] |= load(texts[i].ptr + at, len - at) ^ first[at / 8];
+    }
+    for (size_t k = 0; k < len; k++)
+        is_digit[k] = (differs[k / 8] >> k % 8 * 8 & 255) != 0;
+    return true;
+}
+
+/* Runs of places of digits. */
+struct runs {
+    uint32_t count, digit_count;
+    struct {
+        uint32_t begin, count;
+    } run[TEMPLATE_MAX / 2];
+};
+
+static void
+find_runs(const bool is_digit[TEMPLATE_MAX], size_t len, struct runs *runs)
+{
+    runs->count = runs->digit_count = 0;
+    for (uint32_t k = 0; k < len; k++) {
+        if (!is_digit[k])
+            continue;
+        if (k == 0 || !is_digit[k - 1]) {
+            runs->run[runs->count].begin = k;
+            runs->run[runs->count++].count = 0;
+        }
+        runs->run[runs->count - 1].count++;
+        runs->digit_count++;
+    }
+}
+
+/* The digits of all texts, four bits each; false: not all are. */
+static bool
+put_digits(const tk_str *texts, uint32_t count, const struct runs *runs, char *to, size_t size)
+{
+    char digits[TEMPLATE_MAX + 8];
+    uint64_t bits = 0, packed;
+    unsigned bit_count = 0;
+    char *end = to + size;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t at = 0;
+        for (uint32_t r = 0; r < runs->count; at += runs->run[r++].count)
+            memcpy(digits + at, texts[i].ptr + runs->run[r].begin, runs->run[r].count);
+        memset(digits + at, '0', 8); /* what the last word has too many */
+        for (size_t k = 0; k < runs->digit_count; k += 8) {
+            size_t left = runs->digit_count - k;
+            if (!pack_digits(load(digits + k, 8), &packed))
+                return false;
+            bits |= packed << bit_count; /* fewer than 8 wait */
+            bit_count += 4 * (unsigned)(left < 8 ? left : 8);
+            for (; bit_count >= 8; bit_count -= 8, bits >>= 8)
+                *to++ = (char)bits;
+        }
+    }
+    if (bit_count > 0)
+        *to++ = (char)bits;
+    TK_ASSERT(to == end);
+    return true;
+}
+
+/* False, and nothing put: there is no template. */
+static bool
+put_template(const tk_str *texts, uint32_t count, struct tk_buf *out)
+{
+    bool is_digit[TEMPLATE_MAX];
+    struct runs runs;
+    if (!find_places(texts, count, is_digit))
+        return false;
+    size_t len = texts[0].len, begin = out->len;
     unsigned char marks[TEMPLATE_MAX / 8] = {0};
+    find_runs(is_digit, len, &runs);
     tk_buf_append_char(out, TEMPLATE);
     tk_put_varint(out, len);
     for (size_t k = 0; k < len; k++)
-        if (is_digit[k]) {
-            marks[k / 8] |= (unsigned char)(1 << k % 8);
-            places[digit_count++] = (uint32_t)k;
-        }
+        marks[k / 8] |= (unsigned char)(is_digit[k] << k % 8);
     tk_put_bytes(out, marks, (len + 7) / 8);
     for (size_t k = 0; k < len; k++)
         if (!is_digit[k])
             tk_buf_append_char(out, texts[0].ptr[k]);
-    size_t size = (count * digit_count + 1) / 2, at = 0;
+    size_t size = ((size_t)count * runs.digit_count + 1) / 2;
     char *to = tk_buf_reserve(out, size);
     if (to == NULL)
-        return;
-    memset(to, 0, size);
-    for (uint32_t i = 0; i < count; i++)
-        for (size_t k = 0; k < digit_count; k++, at++)
-            to[at / 2] |=
-                (char)(digit_value((unsigned char)texts[i].ptr[places[k]]) << (at % 2 * 4));
+        return true; /* out of memory is in `out` */
+    if (!put_digits(texts, count, &runs, to, size)) {
+        out->len = begin;
+        return false;
+    }
     out->len += size;
+    return true;
 }
 
 /* The codec, the lengths, and a buffer of the bytes if zstd is to be tried. */
@@ -155,7 +230,6 @@ put_plain_or_zstd(const tk_str *texts, uint32_t count, int level, struct tk_buf 
 void
 tk_texts_encode(const tk_str *texts, uint32_t count, int level, struct tk_buf *out)
 {
-    bool is_digit[TEMPLATE_MAX];
     size_t begin = out->len;
     if (count == 0 || are_equal(texts, count)) {
         tk_buf_append_char(out, CONSTANT);
@@ -164,11 +238,10 @@ tk_texts_encode(const tk_str *texts, uint32_t count, int level, struct tk_buf *o
             tk_buf_append(out, texts[0]);
         return;
     }
-    if (!find_template(texts, count, is_digit)) {
+    if (!put_template(texts, count, out)) {
         put_plain_or_zstd(texts, count, level, out);
         return;
     }
-    put_template(texts, count, is_digit, out);
     if (level == 0 || count_repeats(texts, count) < count / 4 || out->status != TK_OK)
         return;
     struct tk_buf other; /* an id on many spans in a row: zstd may be shorter */
