@@ -6,7 +6,7 @@
  * repeat: it is tried on the numbers packed to whole bytes, and taken when it is shorter.
  *
  * Codecs nest (a delta is numbers again), but never deeper than what an encoder makes:
- * delta, split, zstd, packed.
+ * steps, delta, split, zstd, packed.
  */
 #include "store/embedded/numbers.h"
 
@@ -16,10 +16,10 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum codec { ZERO, CONSTANT, PACKED, SPLIT, DELTA, ZSTD };
+enum codec { ZERO, CONSTANT, PACKED, SPLIT, DELTA, ZSTD, STEPS };
 
 enum {
-    DEPTH_MAX = 4,
+    DEPTH_MAX = 5,
     NARROW = 8, /* bits; below it nothing beats packing but zstd */
     ZSTD_COUNT_MIN = 32,
     CLASSES = 65,       /* bit lengths of numbers */
@@ -257,6 +257,41 @@ encode_wide(const uint64_t *numbers, uint32_t count, struct survey *survey, int 
                       level, out);
 }
 
+/* The greatest number of which all are multiples, from `least` on: clocks tell micro- or
+   milliseconds, flags are a few high bits.  Soon 1 if there is none. */
+static uint64_t
+step_of(const uint64_t *numbers, uint32_t count, uint64_t least)
+{
+    uint64_t step = 0;
+    for (uint32_t i = 0; i < count && step != 1; i++) {
+        uint64_t rest = step > 0 ? (numbers[i] - least) % step : numbers[i] - least;
+        while (rest != 0) {
+            uint64_t next = step % rest;
+            step = rest;
+            rest = next;
+        }
+    }
+    return step;
+}
+
+static void
+encode_steps(const uint64_t *numbers, uint32_t count, uint64_t least, uint64_t step, int level,
+             bool deltas, struct tk_buf *out)
+{
+    uint64_t *steps = malloc(count * sizeof *steps);
+    if (steps == NULL) {
+        out->status = TK_ERR_MEMORY;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        steps[i] = (numbers[i] - least) / step;
+    tk_buf_append_char(out, STEPS);
+    tk_put_varint(out, least);
+    tk_put_varint(out, step);
+    encode_any(steps, count, level, deltas, out); /* these have none */
+    free(steps);
+}
+
 static void
 encode_any(const uint64_t *numbers, uint32_t count, int level, bool deltas, struct tk_buf *out)
 {
@@ -270,7 +305,10 @@ encode_any(const uint64_t *numbers, uint32_t count, int level, bool deltas, stru
         tk_put_varint(out, survey.least);
     } else {
         unsigned width = bit_length(survey.greatest - survey.least);
-        if (width <= NARROW)
+        uint64_t step = width > NARROW && deltas ? step_of(numbers, count, survey.least) : 1;
+        if (step > 1)
+            encode_steps(numbers, count, survey.least, step, level, deltas, out);
+        else if (width <= NARROW)
             encode_packed(numbers, count, survey.least, width, level, out);
         else
             encode_wide(numbers, count, &survey, level, deltas, out);
@@ -369,6 +407,16 @@ get_delta(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *number
 }
 
 static enum tk_err
+get_steps(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
+{
+    uint64_t least = tk_get_varint(in), step = tk_get_varint(in);
+    enum tk_err code = in->ok ? get_any(in, count, depth, numbers) : TK_ERR_CORRUPT;
+    for (uint32_t i = 0; i < count && code == TK_OK; i++)
+        numbers[i] = least + numbers[i] * step;
+    return code;
+}
+
+static enum tk_err
 get_zstd(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
 {
     uint64_t raw_size = tk_get_varint(in), size = tk_get_varint(in);
@@ -412,6 +460,8 @@ get_any(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
         return get_delta(in, count, depth + 1, numbers);
     case ZSTD:
         return get_zstd(in, count, depth + 1, numbers);
+    case STEPS:
+        return get_steps(in, count, depth + 1, numbers);
     default:
         return TK_ERR_CORRUPT;
     }

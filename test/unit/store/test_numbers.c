@@ -98,6 +98,24 @@ numbers_that_grow_take_the_bytes_of_their_differences(void **state)
 }
 
 static void
+numbers_of_a_coarse_clock_take_the_bytes_of_its_steps(void **state)
+{
+    (void)state;
+    static uint64_t numbers[MANY];
+    for (uint32_t i = 0; i < MANY; i++)
+        numbers[i] = 1700000000000000123 + 1000 * (next_random() & 0xFFF);
+    assert_true(round_trip(numbers, MANY, 0) < MANY * 12 / 8 + 32);
+    for (uint32_t i = 0; i < MANY; i++) /* flags */
+        numbers[i] = next_random() % 2 > 0 ? 0x101 : 0x301;
+    assert_true(round_trip(numbers, MANY, 0) < MANY / 8 + 16);
+    for (uint32_t i = 0; i < MANY; i++) /* as far as they go */
+        numbers[i] = 7 + (next_random() % 2 << 63);
+    assert_true(round_trip(numbers, MANY, 0) < MANY / 8 + 32);
+    numbers[MANY / 2]++; /* one does not fit */
+    (void)round_trip(numbers, MANY, 0);
+}
+
+static void
 equal_numbers_take_no_room(void **state)
 {
     (void)state;
@@ -145,7 +163,7 @@ foreign_bytes_are_damage_not_a_crash(void **state)
         for (size_t i = 0; i < size; i++)
             bytes[i] = (unsigned char)next_random();
         if (size > 0)
-            bytes[0] %= 6;
+            bytes[0] %= 7;
         char *exact = malloc(size + 1);
         memcpy(exact, bytes, size);
         tk_str in = {exact, size};
@@ -158,11 +176,12 @@ foreign_bytes_are_damage_not_a_crash(void **state)
         tk_str bytes;
     } wrong[] = {
         {"nothing", {"", 0}},
-        {"no such codec", {"\x06\0\0\0\0", 5}},
+        {"no such codec", {"\x07\0\0\0\0", 5}},
         {"width 0", {"\x02\0\0\0\0", 5}},
         {"width 65", {"\x02\x41\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 27}},
         {"a class beyond 64", {"\x03\x01\x41\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 23}},
         {"deltas in deltas without end", {"\x04\0\x04\0\x04\0\x04\0\x04\0\0", 11}},
+        {"steps in steps without end", {"\x06\0\1\x06\0\1\x06\0\1\x06\0\1\x06\0\1\0", 16}},
         {"a frame that is none",
          {"\x05\x04\x04"
           "abcd",
@@ -186,6 +205,7 @@ main(void)
         cmocka_unit_test(numbers_of_every_width_and_count_come_back),
         cmocka_unit_test(numbers_of_very_different_size_come_back),
         cmocka_unit_test(numbers_that_grow_take_the_bytes_of_their_differences),
+        cmocka_unit_test(numbers_of_a_coarse_clock_take_the_bytes_of_its_steps),
         cmocka_unit_test(equal_numbers_take_no_room),
         cmocka_unit_test(numbers_that_repeat_are_compressed_unless_the_level_is_0),
         cmocka_unit_test(what_stands_behind_is_left),
