@@ -22,6 +22,7 @@ enum {
     ROWS_MAX = 1 << 20,     /* of a trace that is put together of several parts */
     STOP_EVERY = 1024,      /* traces */
     MORE_BLOCKS = 8,        /* open, besides one of each source */
+    ROWS_FEW = 32,          /* of a trace: sorted by moving them */
 };
 static const uint32_t NO_PART = UINT32_MAX;
 
@@ -374,12 +375,46 @@ compare_rows(const void *a, const void *b)
     return (x->span_id > y->span_id) - (x->span_id < y->span_id);
 }
 
+/* Most traces are short, and made of parts that are in order. */
+static void
+sort_rows(struct row *rows, uint32_t count, int (*compare)(const void *a, const void *b))
+{
+    if (count > ROWS_FEW) {
+        qsort(rows, count, sizeof *rows, compare);
+        return;
+    }
+    for (uint32_t i = 1; i < count; i++) {
+        struct row row = rows[i];
+        uint32_t at = i;
+        for (; at > 0 && compare(&rows[at - 1], &row) > 0; at--)
+            rows[at] = rows[at - 1];
+        rows[at] = row;
+    }
+}
+
+/* Is a span there twice? */
+static bool
+has_copies(const struct row *rows, uint32_t count)
+{
+    if (count > ROWS_FEW)
+        return true; /* who knows */
+    for (uint32_t i = 1; i < count; i++)
+        for (uint32_t k = 0; k < i; k++)
+            if (rows[i].span_id == rows[k].span_id)
+                return true;
+    return false;
+}
+
 /* Puts the gathered rows in order, each span once. */
 static void
 settle_rows(struct merge *merge)
 {
     struct row *rows = merge->rows;
     uint32_t kept = 0;
+    if (!has_copies(rows, merge->row_count)) {
+        sort_rows(rows, merge->row_count, compare_rows);
+        return;
+    }
     qsort(rows, merge->row_count, sizeof *rows, compare_copies);
     for (uint32_t i = 0; i < merge->row_count; i++) {
         rows[i].gone = i > 0 && rows[i].span_id == rows[i - 1].span_id;

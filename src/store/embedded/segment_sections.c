@@ -7,6 +7,9 @@
 static const char MAGIC[8] = {'T', 'K', 'S', 'E', 'G', '\r', '\n', 0x1A};
 
 enum { SECTION_LEVEL = 3, COMPRESS_MIN = 64 };
+/* A large file is synced as it grows: all of it at the end would keep the log waiting for the disk.
+ */
+static const uint64_t SYNC_BYTES = 8 << 20;
 
 enum tk_err
 tk_file_writer_open(struct tk_file_writer *out, struct tk_env *env, const char *path,
@@ -37,6 +40,10 @@ tk_file_writer_bytes(struct tk_file_writer *out, tk_str bytes, struct tk_error *
         out->_env->write_at(out->_env, out->_file, bytes.ptr, bytes.len, out->offset, err);
     if (code == TK_OK)
         out->offset += bytes.len;
+    if (code == TK_OK && out->offset - out->_synced >= SYNC_BYTES) {
+        code = out->_env->sync(out->_env, out->_file, err);
+        out->_synced = out->offset;
+    }
     return code;
 }
 

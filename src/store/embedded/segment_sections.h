@@ -8,8 +8,9 @@
 #include "store/embedded/segment_write.h"
 
 struct tk_file_writer {
-    uint64_t offset; /* where the next bytes go */
-    int _level;      /* of zstd; 0: none */
+    uint64_t offset;  /* where the next bytes go */
+    uint64_t _synced; /* up to there */
+    int _level;       /* of zstd; 0: none */
     struct tk_env *_env;
     tk_file *_file;
     struct tk_buf _packed, _texts; /* scratch */
