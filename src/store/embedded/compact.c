@@ -58,13 +58,14 @@ struct run {
     uint32_t begin, count;   /* of a project's segments */
     uint32_t level_count;    /* of those, of the very level that was asked for */
     uint64_t rows, rows_max; /* of all; of the largest */
-    bool is_over;            /* the next one is of another day */
-    bool is_full;            /* or would be too much */
+    uint64_t bytes;
+    bool is_over; /* the next one is of another day */
+    bool is_full; /* or would be too much */
 };
 
 /* The neighbours of this level or less from `begin` on that may become one. */
 static struct run
-run_from(const struct tk_project *project, uint32_t begin, unsigned level)
+run_from(const struct tk_project *project, uint32_t begin, unsigned level, uint64_t bytes_max)
 {
     struct run run = {.begin = begin};
     uint64_t day = project->segments[begin]->start_max / DAY_NANO;
@@ -72,13 +73,15 @@ run_from(const struct tk_project *project, uint32_t begin, unsigned level)
         const struct tk_segment *segment = project->segments[i];
         unsigned its_level = level_of(segment);
         run.is_over = segment->start_max / DAY_NANO != day && project->count <= SEGMENTS_MANY;
-        run.is_full = its_level <= level && run.rows + segment->row_count > ROWS_MAX;
+        run.is_full = its_level <= level && (run.rows + segment->row_count > ROWS_MAX ||
+                                             run.bytes + segment->size > bytes_max);
         if (run.is_over || run.is_full || its_level > level || run.count == RUN_MAX ||
             run.level_count == FAN)
             return run;
         run.count++;
         run.level_count += its_level == level;
         run.rows += segment->row_count;
+        run.bytes += segment->size;
         run.rows_max = segment->row_count > run.rows_max ? segment->row_count : run.rows_max;
     }
     return run;
@@ -88,18 +91,19 @@ run_from(const struct tk_project *project, uint32_t begin, unsigned level)
 static bool
 is_worth_it(const struct run *run, unsigned level, bool quiet)
 {
+    bool is_even = run->rows_max <= run->rows - run->rows_max;
     if (run->count < 2)
         return false;
     return run->level_count >= levels[level].fan || run->count == RUN_MAX || run->is_over ||
-           run->is_full || (quiet && run->rows_max <= run->rows - run->rows_max);
+           ((run->is_full || quiet) && is_even);
 }
 
 /* The oldest run of this level or less that is worth it; count 0: none. */
 static struct run
-find_run(const struct tk_project *project, unsigned level, bool quiet)
+find_run(const struct tk_project *project, unsigned level, bool quiet, uint64_t bytes_max)
 {
     for (uint32_t begin = 0; begin < project->count; begin++) {
-        struct run run = run_from(project, begin, level);
+        struct run run = run_from(project, begin, level, bytes_max);
         if (is_worth_it(&run, level, quiet))
             return run;
     }
@@ -111,12 +115,13 @@ static enum tk_err
 pick(struct tk_embedded *store, bool quiet, struct tk_sources *sources)
 {
     enum tk_err code = TK_OK;
+    uint64_t bytes_max = tk_retention_reserve_max(store);
     for (uint32_t p = 0; p < store->project_count; p++) {
         const struct tk_project *project = &store->projects[p];
         if (project->damaged)
             continue;
         for (unsigned level = 0; level < LEVELS; level++) {
-            struct run run = find_run(project, level, quiet);
+            struct run run = find_run(project, level, quiet, bytes_max);
             for (uint32_t i = 0; i < run.count && code == TK_OK; i++)
                 code = tk_sources_add_segment(sources, project->segments[run.begin + i]);
             if (run.count > 0)

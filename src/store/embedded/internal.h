@@ -198,6 +198,8 @@ enum tk_err tk_retention_run(struct tk_embedded *store, struct tk_error *err) TK
 /* Keeps room under the cap for this much that a compaction is about to write; 0 when it is over.
    False: it is too much for so small a cap. */
 bool tk_retention_reserve(struct tk_embedded *store, uint64_t bytes);
+/* The most that fits.  Under `lock`. */
+uint64_t tk_retention_reserve_max(const struct tk_embedded *store);
 enum tk_err tk_retention_set_limits(struct tk_store *store, uint32_t project,
                                     const struct tk_store_limits *limits,
                                     struct tk_error *err) TK_MUST_USE;

@@ -132,13 +132,19 @@ tk_retention_run(struct tk_embedded *store, struct tk_error *err)
     return code;
 }
 
+uint64_t
+tk_retention_reserve_max(const struct tk_embedded *store)
+{
+    uint64_t cap = store->limits.disk_bytes;
+    return cap == 0 ? UINT64_MAX : cap / RESERVE_SHARE;
+}
+
 bool
 tk_retention_reserve(struct tk_embedded *store, uint64_t bytes)
 {
     struct tk_error err;
     pthread_mutex_lock(&store->lock);
-    uint64_t cap = store->limits.disk_bytes;
-    bool fits = cap == 0 || bytes <= cap / RESERVE_SHARE;
+    bool fits = bytes <= tk_retention_reserve_max(store);
     store->compacting_bytes = fits ? bytes : 0;
     pthread_mutex_unlock(&store->lock);
     return fits && (bytes == 0 || tk_retention_run(store, &err) == TK_OK);
