@@ -5,14 +5,20 @@
 
 #include <stdio.h>
 
+enum { QUERIES_MAX = 16 };
+
 static struct tk_arena arena;
+static struct tk_query *queries[QUERIES_MAX]; /* of the running test */
+static size_t query_count;
 
 static struct tk_catalog
 catalog(const char *q)
 {
     struct tk_catalog catalog = {.view = &memory_store.view, .arena = &arena};
     struct tk_query_error error;
+    assert_true(query_count < QUERIES_MAX);
     assert_int_equal(tk_query_parse(tk_str_from(q), &arena, &catalog.query, &error), TK_OK);
+    queries[query_count++] = catalog.query;
     return catalog;
 }
 
@@ -48,6 +54,8 @@ teardown(void **state)
 {
     (void)state;
     memory_store_end();
+    while (query_count > 0)
+        tk_query_release(queries[--query_count]);
     tk_arena_release(&arena);
     return 0;
 }
