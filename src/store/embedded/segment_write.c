@@ -19,7 +19,7 @@ enum {
     PAIRS_MAX = 1 << 20,            /* of all value indexes together */
     SPLIT_ROWS = TK_GROUP_ROWS / 4, /* a smaller trace does not begin in a group without room */
     MEAN_ROWS = TK_GROUP_ROWS / 2,  /* of groups, at least, whatever is copied */
-    OPERATION_SLOTS = 1 << 12,
+    OPERATION_SLOT_BITS = 12,
     COUNTED_AT_ONCE = 128, /* spans */
 };
 static const uint32_t NO_OPERATION = UINT32_MAX;
@@ -34,10 +34,11 @@ struct column_state {
     bool has_counts, is_indexed;
 };
 
-/* The operation of a (resource, name, kind), as last looked up. */
+/* The operation of a (service, name, kind), as last looked up. */
 struct operation_slot {
-    uint32_t resource, name, kind; /* as their columns have them */
-    uint32_t next;                 /* number + 1; 0: free */
+    uint32_t service, name; /* the name's code */
+    int32_t kind;
+    uint32_t next; /* number + 1; 0: free */
 };
 
 struct tk_segment_writer {
@@ -53,7 +54,8 @@ struct tk_segment_writer {
     uint32_t group_count, group_capacity;
 
     struct tk_arena arena;
-    tk_str *services; /* [resource_count] */
+    struct tk_intern service_names;
+    uint32_t *services; /* [resource_count]; number of its name + 1, 0: not looked at yet */
     struct tk_operations *operations;
     struct operation_slot *operation_slots;
 
@@ -126,8 +128,9 @@ init(struct tk_segment_writer *writer)
     const struct tk_schema *schema = writer->schema;
     tk_buf_init(&writer->bytes, SIZE_MAX / 2);
     tk_arena_init(&writer->arena, 4096, SIZE_MAX / 2);
+    tk_intern_init(&writer->service_names, schema->resource_count + 1);
     writer->columns = calloc(schema->column_count, sizeof *writer->columns);
-    writer->operation_slots = calloc(OPERATION_SLOTS, sizeof *writer->operation_slots);
+    writer->operation_slots = calloc(1 << OPERATION_SLOT_BITS, sizeof *writer->operation_slots);
     writer->operations = tk_operations_new();
     writer->services = calloc((size_t)schema->resource_count + 1, sizeof *writer->services);
     if (writer->columns == NULL || writer->operation_slots == NULL || writer->operations == NULL ||
@@ -190,6 +193,7 @@ tk_segment_writer_abort(struct tk_segment_writer *writer)
     free(writer->codes_met);
     free(writer->groups);
     free(writer->services);
+    tk_intern_release(&writer->service_names);
     free(writer->operation_slots);
     free(writer);
 }
@@ -310,31 +314,23 @@ count_column(const struct tk_segment_writer *writer, uint32_t column,
     return code == TK_OK ? tk_counts_add(counts, spans, count) : code;
 }
 
-/* service.name of a resource, as tk_batch_service says it. */
+/* The number of a resource's service.name, which is as tk_batch_service says it. */
 static enum tk_err
-service_of(struct tk_segment_writer *writer, uint64_t resource, tk_str *ret_service)
+service_of(struct tk_segment_writer *writer, uint64_t resource, uint32_t *ret_service)
 {
-    tk_str *service = &writer->services[resource];
-    if (service->ptr == NULL) {
+    if (writer->services[resource] == 0) {
+        tk_str name;
+        uint32_t number;
         enum tk_err code =
-            tk_message_service(writer->schema->resources[resource], &writer->arena, service);
+            tk_message_service(writer->schema->resources[resource], &writer->arena, &name);
+        if (code == TK_OK)
+            code = tk_intern_add(&writer->service_names, name, &number);
         if (code != TK_OK)
             return code;
+        writer->services[resource] = number + 1;
     }
-    *ret_service = *service;
+    *ret_service = writer->services[resource] - 1;
     return TK_OK;
-}
-
-static enum tk_err
-intern_operation(struct tk_segment_writer *writer, uint64_t resource, tk_str name, uint64_t kind,
-                 uint32_t *ret_number)
-{
-    tk_str service;
-    enum tk_err code = service_of(writer, resource, &service);
-    if (code == TK_OK)
-        code = tk_operations_intern(writer->operations, service, name, (int32_t)tk_unzigzag(kind),
-                                    ret_number);
-    return code;
 }
 
 static enum tk_err
@@ -342,24 +338,25 @@ operation_of(struct tk_segment_writer *writer, uint32_t row, uint32_t *ret_numbe
 {
     const struct tk_group_column *columns = writer->group.columns;
     const struct tk_schema_column *names = &writer->schema->columns[TK_COLUMN_NAME];
-    uint64_t resource = columns[TK_COLUMN_RESOURCE].number[row];
+    int32_t kind = (int32_t)tk_unzigzag(fixed_number(writer, TK_COLUMN_KIND, row));
+    uint32_t service, number;
+    enum tk_err code = service_of(writer, columns[TK_COLUMN_RESOURCE].number[row], &service);
+    if (code != TK_OK)
+        return code;
+    tk_str service_name = writer->service_names.strings[service];
     if (names->column.kind == TK_COLUMN_PLAIN)
-        return intern_operation(writer, resource, columns[TK_COLUMN_NAME].text[row],
-                                fixed_number(writer, TK_COLUMN_KIND, row), ret_number);
-    uint64_t name = columns[TK_COLUMN_NAME].number[row];
-    struct operation_slot wanted = {(uint32_t)resource, (uint32_t)name,
-                                    (uint32_t)columns[TK_COLUMN_KIND].number[row], 0};
-    uint64_t hash = (wanted.resource * 31u + wanted.name * 8u + wanted.kind) * 0x9E3779B97F4A7C15u;
-    struct operation_slot *slot = &writer->operation_slots[hash >> 52];
-    wanted.next = slot->next;
-    if (slot->next == 0 || memcmp(slot, &wanted, sizeof wanted) != 0) {
-        uint32_t number;
-        enum tk_err code = intern_operation(writer, resource, names->texts[name],
-                                            fixed_number(writer, TK_COLUMN_KIND, row), &number);
+        return tk_operations_intern(writer->operations, service_name,
+                                    columns[TK_COLUMN_NAME].text[row], kind, ret_number);
+    uint32_t name = (uint32_t)columns[TK_COLUMN_NAME].number[row];
+    uint64_t hash = ((uint64_t)service << 32 ^ name << 3 ^ (uint32_t)kind) * 0x9E3779B97F4A7C15u;
+    struct operation_slot *slot = &writer->operation_slots[hash >> (64 - OPERATION_SLOT_BITS)];
+    if (slot->next == 0 || slot->service != service || slot->name != name || slot->kind != kind) {
+        code = tk_operations_intern(writer->operations, service_name, names->texts[name], kind,
+                                    &number);
         if (code != TK_OK)
             return code;
-        wanted.next = number + 1; /* 0 if there are too many of them */
-        *slot = wanted;
+        /* too many of them: number + 1 is 0, and the slot stays free */
+        *slot = (struct operation_slot){service, name, kind, number + 1};
     }
     *ret_number = slot->next - 1;
     return TK_OK;
