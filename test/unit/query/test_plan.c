@@ -1,6 +1,7 @@
 /* Planning: what a query asks of the store, and that no plan excludes what the query selects. */
 #include "query/filters.h"
 #include "query/plan.h"
+#include "query/random.h"
 
 static struct tk_arena arena;
 
@@ -233,185 +234,6 @@ as_much_of_the_spans_is_wanted_as_deciding_needs(void **state)
 
 /* ---- at random ---- */
 
-static uint64_t seed;
-
-static uint32_t
-below(uint32_t count)
-{
-    seed ^= seed << 13;
-    seed ^= seed >> 7;
-    seed ^= seed << 17;
-    return (uint32_t)(seed >> 32) % count;
-}
-
-#define PICK(array) array[below(sizeof array / sizeof *array)]
-
-static const char *const random_fields[] = {
-    ".a",
-    "span.a",
-    "resource.a",
-    "span.b",
-    "event.a",
-    "link.a",
-    "instrumentation.a",
-    "span.http.method",
-    ".service.name",
-    "resource.service.name",
-    "name",
-    "status",
-    "kind",
-    "duration",
-    "statusMessage",
-    "rootName",
-    "rootServiceName",
-    "traceDuration",
-    "event:name",
-    "instrumentation:name",
-    "parent.a",
-    "parent.name",
-    "parent.event.a",
-    "parent.kind",
-    "childCount",
-    "span.a + 1",
-    "-span.b",
-    "2 * .a - span.b",
-    "event.a * 2",
-};
-static const char *const random_values[] = {
-    "1",     "2",    "1.5",   "1.0", "2ms",   "\"x\"",  "\"y\"",
-    "\"\"",  "true", "false", "nil", "error", "server", "\"unknown_service\"",
-    "\"1\"",
-};
-static const char *const random_ops[] = {"=", "!=", "<", "<=", ">", ">=", "=~", "!~"};
-
-static const char *const random_joints[] = {
-    " && ",
-    " && ",
-    " || ",
-    " || ",
-    " > ",
-    " >> ",
-    " !< ",
-    " &~ ",
-    " !>> ",
-    " ~ ",
-    " | ",
-    " | count() > 1 | ",
-    " | by(name) | ",
-    " | max(duration) < 2ms | by(.a) | ",
-};
-
-static void
-random_condition(struct tk_buf *out, unsigned depth)
-{
-    uint32_t what = below(depth > 3 ? 5 : 10);
-    if (what == 9)
-        tk_buf_append(out, TK_STR("!"));
-    if (what > 6) {
-        tk_buf_append(out, TK_STR("("));
-        random_condition(out, depth + 1);
-        while (below(2) == 0) {
-            tk_buf_append(out, below(2) == 0 ? TK_STR(" && ") : TK_STR(" || "));
-            random_condition(out, depth + 1);
-        }
-        tk_buf_append(out, TK_STR(")"));
-    } else if (what == 0) {
-        tk_buf_printf(out, "%s %s %s", PICK(random_fields), PICK(random_ops), PICK(random_fields));
-    } else if (what == 1) {
-        tk_buf_printf(out, "%s %s %s", PICK(random_values), PICK(random_ops), PICK(random_fields));
-    } else if (what == 2) {
-        tk_buf_printf(out, "%s%s", below(2) == 0 ? "!" : "", PICK(random_fields));
-    } else {
-        tk_buf_printf(out, "%s %s %s", PICK(random_fields), PICK(random_ops), PICK(random_values));
-    }
-}
-
-static void
-random_spansets(struct tk_buf *out, unsigned depth)
-{
-    if (depth < 2 && below(3) == 0) {
-        tk_buf_append(out, TK_STR("("));
-        random_spansets(out, depth + 1);
-        tk_buf_append(out, tk_str_from(PICK(random_joints)));
-        random_spansets(out, depth + 1);
-        tk_buf_append(out, TK_STR(")"));
-        return;
-    }
-    tk_buf_append(out, TK_STR("{ "));
-    random_condition(out, 0);
-    tk_buf_append(out, TK_STR(" }"));
-}
-
-static struct tk_value
-random_value(void)
-{
-    /* ArrayValue { values { string_value: "x" } values { int_value: 1 } } */
-    static const char list[] = "\x0a\x03\x0a\x01x\x0a\x02\x18\x01";
-    switch (below(8)) {
-    case 0:
-        return int_attr(below(3));
-    case 1:
-        return double_attr(below(4) / 2.0);
-    case 2:
-        return bool_attr(below(2) == 0);
-    case 3:
-        return (struct tk_value){.type = TK_VALUE_ARRAY, .len = sizeof list - 1, .ptr = list};
-    case 4:
-        return (struct tk_value){.type = TK_VALUE_EMPTY};
-    case 5:
-        return string_attr("unknown_service");
-    default:
-        return string_attr(below(2) == 0 ? "x" : "y");
-    }
-}
-
-static struct tk_range
-random_attrs(struct tk_batch *t)
-{
-    static const char *const keys[] = {"a", "b", "http.request.method", "http.method",
-                                       "service.name"};
-    struct tk_range range = {.begin = t->attr_count};
-    while (below(2) == 0)
-        assert_int_equal(tk_batch_add_attr(t, tk_str_from(PICK(keys)), random_value()), TK_OK);
-    range.count = t->attr_count - range.begin;
-    return range;
-}
-
-static struct tk_batch *
-random_trace(void)
-{
-    static const char *const texts[] = {"x", "y", ""};
-    struct tk_batch *t = new_batch();
-    uint32_t resources = 1 + below(2), spans = 1 + below(4), at;
-    for (uint32_t i = 0; i < resources; i++) {
-        assert_int_equal(tk_batch_add_resource(t, &at), TK_OK);
-        t->resources[at].attrs = random_attrs(t);
-    }
-    assert_int_equal(tk_batch_add_scope(t, &at), TK_OK);
-    t->scopes[at].attrs = random_attrs(t);
-    t->scopes[at].name = tk_str_from(PICK(texts));
-    for (uint32_t i = 0; i < spans; i++) {
-        uint32_t row = add_span(t, below(resources), i + 1, i, PICK(texts), i, below(4));
-        t->attrs[row] = random_attrs(t);
-        t->status[row] = (int32_t)below(3);
-        t->kind[row] = (int32_t)below(4);
-        t->status_message[row] = tk_str_from(PICK(texts));
-        if (below(2) == 0) {
-            assert_int_equal(tk_batch_add_event(t, &at), TK_OK);
-            t->event[at].name = tk_str_from(PICK(texts));
-            t->event[at].time_nano = t->start_nano[row];
-            t->event[at].attrs = random_attrs(t);
-            t->events[row] = (struct tk_range){at, 1};
-        }
-        if (below(2) == 0) {
-            assert_int_equal(tk_batch_add_link(t, &at), TK_OK);
-            t->link[at].attrs = random_attrs(t);
-            t->links[row] = (struct tk_range){at, 1};
-        }
-    }
-    return t;
-}
-
 static void
 no_plan_excludes_a_trace_that_the_query_selects(void **state)
 {
@@ -420,7 +242,7 @@ no_plan_excludes_a_trace_that_the_query_selects(void **state)
     struct tk_buf text;
     uint64_t selected = 0, excluded = 0, asked = 0;
     (void)state;
-    seed = 88172645463325252u;
+    random_seed = 88172645463325252u;
     tk_buf_init(&text, 1 << 20);
     for (size_t i = 0; i < TRACES; i++)
         traces[i] = random_trace();
