@@ -83,6 +83,8 @@ def rows(record):
     yield ("first rows of a trace of 1,000,000 spans, the first time, ms",
            record.get("giant: first rows, the first time: p50 ms"), "< 500")
     yield "the same again: p50 / p99 ms", record.pair("giant: first rows"), None
+    yield "its peak RSS MiB, while it is loaded", record.get("giant: peak RSS MiB, loading"), None
+    yield "its peak RSS MiB, when it is opened whole", record.get("giant: peak RSS MiB, asked"), None
     yield "start on an empty directory, ms", record.get("start to ready ms, empty directory"), None
     yield "the load alone, against a sink: spans/s", record.get("load alone: spans/s sent"), None
 
