@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+import tempfile
 import unittest
 from pathlib import Path
 
@@ -24,8 +25,13 @@ class Bench(unittest.TestCase):
             for what in ("spans/s acknowledged", "CPU us/span, stored, sealed and compacted", "bytes/span on disk"):
                 self.assertGreater(float(figures[f"5K {way}: {what}"]), 0)
 
-    def test_questions_are_answered_and_right(self):
-        figures = self.measure("queries", "--spans", "20K")
+    def test_questions_are_answered_and_right_of_a_kept_store_too(self):
+        holder = tempfile.TemporaryDirectory(prefix="tracekit-bench-")
+        self.addCleanup(holder.cleanup)
+        asked = ("queries", "--spans", "20K", "--store", holder.name + "/store")
+        self.assertIn("20K store: spans/s while filling", self.measure(*asked))
+        figures = self.measure(*asked)
+        self.assertNotIn("20K store: spans/s while filling", figures)
         for question in ("trace by id", "trace by id, cold", "absent id", "search, absent value",
                          "search, rare value (12 traces)", "search, unique value", "search, common value, newest 20"):
             self.assertGreater(float(figures[f"20K store: {question}: p99 ms"]), 0)
