@@ -1,11 +1,15 @@
 /*
- * Any text as a query: it is refused with a position within it, or it runs on a small trace.  What
- * is taken is said again as TraceQL, and that must be taken too.
+ * Any text as a query: it is refused with a position within it, or it runs on a small trace, in
+ * memory of any size.  Its plan must let through what it selects.  What is taken is said again as
+ * TraceQL, and that must be taken too.
  */
 #include "query/plan.h"
 #include "query/traceql.h"
+#include "store/embedded/match.h"
 
 #include "base/assert.h"
+
+enum { SPANS = 3 };
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -33,7 +37,7 @@ make_trace(void)
     TK_ASSERT(batch != NULL);
     must(tk_batch_add_resource(batch, &resource));
     must(tk_batch_add_scope(batch, &scope));
-    for (uint64_t i = 1; i <= 3; i++) {
+    for (uint64_t i = 1; i <= SPANS; i++) {
         must(tk_batch_add_span(batch, &row));
         batch->trace_id[row] = (struct tk_trace_id){1, 2};
         batch->span_id[row] = i;
@@ -67,10 +71,36 @@ characters(tk_str text)
     return count;
 }
 
+/* Nothing that the query selects is excluded by its plan. */
 static void
-run(struct tk_query *query, const struct tk_batch *trace)
+check_plan(struct tk_query *query, const struct tk_batch *trace, bool matches)
 {
-    bool matches, again, selected[3];
+    struct tk_plan plan;
+    must(tk_plan_make(query, &plan));
+    for (size_t i = 0; i < plan.filter_count; i++) {
+        bool passes = false;
+        for (uint32_t row = 0; row < SPANS && !passes; row++)
+            passes = tk_match_row(plan.filters[i], trace, row);
+        TK_ASSERT(passes || !matches);
+    }
+    TK_ASSERT(!plan.one_trace || !matches || tk_trace_id_eq(plan.trace_id, trace->trace_id[0]));
+}
+
+/* With little memory it is refused, or the answer is the same. */
+static void
+check_budget(struct tk_query *query, const struct tk_batch *trace, bool matches, size_t memory)
+{
+    bool again;
+    tk_query_set_budget(query, memory, NULL, NULL);
+    enum tk_err result = tk_query_matches(query, trace, &again);
+    TK_ASSERT((result == TK_OK && again == matches) ||
+              (result == TK_ERR_LIMIT && tk_query_hit(query) != TK_BUDGET_NONE));
+}
+
+static void
+run(struct tk_query *query, const struct tk_batch *trace, size_t memory)
+{
+    bool matches, again, selected[SPANS];
     enum tk_err result = tk_query_matches(query, trace, &matches);
     TK_ASSERT(result == TK_OK || result == TK_ERR_LIMIT);
     if (result != TK_OK)
@@ -78,10 +108,10 @@ run(struct tk_query *query, const struct tk_batch *trace)
     result = tk_query_select(query, trace, selected, &again);
     TK_ASSERT(result == TK_ERR_LIMIT ||
               (matches == again && matches == (selected[0] || selected[1] || selected[2])));
-    for (uint32_t row = 0; row < 3 && result == TK_OK; row++)
+    for (uint32_t row = 0; row < SPANS && result == TK_OK; row++)
         (void)tk_query_shown(query, trace, row);
-    struct tk_plan plan;
-    must(tk_plan_make(query, &plan));
+    check_plan(query, trace, matches);
+    check_budget(query, trace, matches, memory);
 }
 
 int
@@ -97,7 +127,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     tk_arena_init(&arena, 4096, 64 << 20);
     enum tk_err result = tk_query_parse(text, &arena, &query, &error);
     if (result == TK_OK) {
-        run(query, trace);
+        run(query, trace, size % 64 * 128);
         if (tk_query_text(query).len <= TK_QUERY_TEXT_MAX) {
             must(tk_query_parse(tk_query_text(query), &arena, &said_again, &error));
             tk_query_release(said_again);
