@@ -337,9 +337,11 @@ decode_values(struct tk_group *group, uint32_t column, tk_str bytes, uint32_t co
         if (numbers == NULL)
             return TK_ERR_MEMORY;
         code = tk_numbers_decode(&bytes, count, numbers);
+        uint64_t beyond = 0; /* no way out of the loop: several at a time */
         for (uint32_t i = 0; code == TK_OK && of->distinct > 0 && i < count; i++)
-            if (numbers[i] >= of->distinct)
-                code = TK_ERR_CORRUPT;
+            beyond |= (uint64_t)(numbers[i] >= of->distinct);
+        if (beyond != 0)
+            code = TK_ERR_CORRUPT;
         values.number = numbers;
     }
     if (code == TK_OK && bytes.len > 0)

@@ -181,8 +181,12 @@ load(struct tk_segment *segment, const char *path, struct tk_error *err)
     segment->_messages[TK_MESSAGE_RESOURCE] = footer.resources;
     segment->_messages[TK_MESSAGE_SCOPE] = footer.scopes;
     code = tk_segment_schema(segment, &schema, err);
+    if (code != TK_OK)
+        return code;
+    const struct tk_schema_view *view = schema->value;
+    segment->_trace_index = view->columns[TK_COLUMN_TRACE_HIGH].index;
     tk_cache_release(schema);
-    return code;
+    return TK_OK;
 }
 
 enum tk_err
@@ -319,13 +323,9 @@ enum tk_err
 tk_segment_find(struct tk_segment *segment, struct tk_trace_id id, struct tk_trace_entry *ret_entry,
                 struct tk_error *err)
 {
-    struct tk_cache_item *schema = NULL, *index = NULL;
+    struct tk_cache_item *index = NULL;
     enum tk_err damage = TK_ERR_NOT_FOUND;
-    enum tk_err code = tk_segment_schema(segment, &schema, err);
-    if (code == TK_OK) {
-        const struct tk_schema_view *view = schema->value;
-        code = tk_segment_section(segment, &view->columns[TK_COLUMN_TRACE_HIGH].index, &index, err);
-    }
+    enum tk_err code = tk_segment_section(segment, &segment->_trace_index, &index, err);
     if (code == TK_OK) {
         uint64_t hash = tk_hash_stable((tk_str){(const char *)&id, sizeof id});
         tk_str rest = *(const tk_str *)index->value;
@@ -342,6 +342,5 @@ tk_segment_find(struct tk_segment *segment, struct tk_trace_id id, struct tk_tra
                                       "it makes no sense", err);
     }
     tk_cache_release(index);
-    tk_cache_release(schema);
     return code == TK_ERR_END ? damage : code;
 }

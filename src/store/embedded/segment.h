@@ -47,6 +47,7 @@ struct tk_segment {
     bool alone; /* too much to become one with its neighbours; the store's lock guards it */
     /* private */
     struct tk_part _columns, _shapes, _messages[2];
+    struct tk_part _trace_index; /* out of the schema: every search asks it, of every segment */
     tk_file *_file;
     pthread_mutex_t _damage_lock;
     uint64_t *_damaged; /* [_damaged_count]: keys of parts that were reported */

@@ -127,7 +127,10 @@ get_bits(tk_str bytes, uint64_t bit, unsigned width)
 {
     uint64_t word = 0, at = bit >> 3;
     size_t left = bytes.len - at;
-    memcpy(&word, bytes.ptr + at, left < sizeof word ? left : sizeof word);
+    if (left >= sizeof word) /* nearly always: one load */
+        memcpy(&word, bytes.ptr + at, sizeof word);
+    else
+        memcpy(&word, bytes.ptr + at, left);
     return word >> (bit & 7) & (((uint64_t)1 << width) - 1);
 }
 
@@ -264,11 +267,15 @@ tk_value_index_lookup(const struct tk_value_index_run *run, tk_str page, uint64_
     if (width > WIDTH_MAX || page.len < page_size(width, 0, pair_bits))
         return TK_ERR_CORRUPT;
     tk_str counts = {page.ptr + 1, page_size(width, 0, pair_bits) - 1};
+    char padded[WIDTH_MAX * BUCKETS / 8 + sizeof(uint64_t)] = {0}; /* so that each is one load */
+    memcpy(padded, counts.ptr, counts.len);
     uint64_t key = hash << run->page_bits, bucket = key >> (64 - BUCKET_BITS);
     uint64_t tag = key << BUCKET_BITS >> (64 - run->tag_bits);
     uint64_t begin = 0, end = 0, total = 0;
     for (uint64_t i = 0; i < BUCKETS && width > 0; i++) {
-        uint64_t count = get_bits(counts, i * width, width);
+        uint64_t count;
+        memcpy(&count, padded + (i * width >> 3), sizeof count);
+        count = count >> (i * width & 7) & (((uint64_t)1 << width) - 1);
         begin = i == bucket ? total : begin;
         total += count;
         end = i == bucket ? total : end;
