@@ -83,7 +83,7 @@ print_json(struct report *report, const struct tk_embedded_check *check)
     tk_json_object(&json);
     put_count(&json, "files", check->files);
     put_count(&json, "segments", check->segments);
-    put_count(&json, "blocks", check->blocks);
+    put_count(&json, "groups", check->groups);
     put_count(&json, "spans", check->spans);
     put_count(&json, "logRecords", check->log_records);
     put_count(&json, "damagedBlocks", check->damaged_blocks);
@@ -110,14 +110,13 @@ print_json(struct report *report, const struct tk_embedded_check *check)
 static void
 print_text(const struct tk_embedded_check *check, bool good)
 {
-    (void)printf("%llu files, %llu segments, %llu blocks, %llu spans, %llu log records: ",
-                 (unsigned long long)check->files, (unsigned long long)check->segments,
-                 (unsigned long long)check->blocks, (unsigned long long)check->spans,
-                 (unsigned long long)check->log_records);
+    (void)printf("segments %llu, groups %llu, spans %llu, log records %llu\n",
+                 (unsigned long long)check->segments, (unsigned long long)check->groups,
+                 (unsigned long long)check->spans, (unsigned long long)check->log_records);
     if (good)
-        (void)printf("all is well\n");
+        (void)printf("all is well: checksums, values, indexes\n");
     else
-        (void)printf("%llu damaged blocks, %llu damaged files\n",
+        (void)printf("damaged: %llu parts, %llu whole files\n",
                      (unsigned long long)check->damaged_blocks,
                      (unsigned long long)check->damaged_files);
 }

@@ -173,7 +173,7 @@ struct tk_store_range {
 
 enum tk_err tk_store_scan_open(struct tk_store_view *view, const struct tk_store_range *range,
                                struct tk_store_scan **ret_scan, struct tk_error *err) TK_MUST_USE;
-/* TK_ERR_END after the last trace.  A damaged block is counted, reported in the log and skipped. */
+/* TK_ERR_END after the last trace.  What is damaged is counted, reported in the log and skipped. */
 enum tk_err tk_store_scan_next(struct tk_store_scan *scan, struct tk_store_trace *ret_trace,
                                struct tk_error *err) TK_MUST_USE;
 void tk_store_scan_close(struct tk_store_scan *scan);

@@ -14,7 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-static const size_t CACHE_BYTES = 16 << 20;
+static const size_t CACHE_BYTES = 128 << 20;
 
 struct check {
     struct tk_env *env;
@@ -44,7 +44,6 @@ check_column(struct tk_segment *segment, const struct tk_schema_view *schema, ui
              struct tk_error *err)
 {
     const struct tk_column *column = &schema->columns[number];
-    const struct tk_part *parts[] = {&column->index, &column->counts};
     struct tk_cache_item *item = NULL;
     enum tk_err code = TK_OK;
     if (column->dictionary.size > 0)
@@ -55,12 +54,15 @@ check_column(struct tk_segment *segment, const struct tk_schema_view *schema, ui
         code = tk_segment_zones(segment, schema, number, &item, err);
     if (code == TK_OK)
         tk_cache_release(item);
-    for (size_t i = 0; i < 2 && (code == TK_OK || code == TK_ERR_CORRUPT); i++) {
-        code = tk_segment_section(segment, parts[i], &item, err);
-        if (code == TK_OK)
-            tk_cache_release(item);
-    }
-    return code == TK_ERR_CORRUPT ? TK_OK : code;
+    if (code == TK_OK || code == TK_ERR_CORRUPT)
+        code = tk_segment_section(segment, &column->index, &item, err);
+    if (code == TK_OK)
+        tk_cache_release(item);
+    if (code == TK_OK || code == TK_ERR_CORRUPT)
+        code = tk_segment_counts(segment, schema, number, &item, err);
+    if (code == TK_OK)
+        tk_cache_release(item);
+    return code == TK_ERR_CORRUPT || code == TK_ERR_NOT_FOUND ? TK_OK : code;
 }
 
 /* The pages of a value index. */
@@ -91,10 +93,10 @@ check_sections(struct tk_segment *segment, const struct tk_schema_view *schema,
                struct tk_error *err)
 {
     struct tk_cache_item *item;
-    enum tk_err code = tk_segment_section(segment, &segment->operations, &item, err);
+    enum tk_err code = tk_segment_operations(segment, &item, err);
     if (code == TK_OK)
         tk_cache_release(item);
-    else if (code != TK_ERR_CORRUPT)
+    else if (code != TK_ERR_CORRUPT && code != TK_ERR_NOT_FOUND)
         return code;
     code = TK_OK;
     for (uint32_t c = 0; c < schema->column_count && code == TK_OK; c++) {
@@ -149,6 +151,8 @@ check_group(struct check *check, struct tk_segment *segment, uint32_t number, st
                                           "a trace of it is not in the index", err);
         }
     }
+    if (code == TK_OK)
+        code = tk_check_index(segment, group, number, err);
     if (copy.to != NULL)
         check->counts.spans += copy.to->span_count;
     tk_batch_free(copy.to);
@@ -166,7 +170,7 @@ check_rows(struct check *check, struct tk_segment *segment, struct tk_error *err
         return code;
     code = check_sections(segment, schema->value, err);
     for (uint32_t number = 0; number < segment->group_count && code == TK_OK; number++) {
-        check->counts.blocks++;
+        check->counts.groups++;
         code = check_group(check, segment, number, err);
         if (code == TK_ERR_CORRUPT)
             code = TK_OK;

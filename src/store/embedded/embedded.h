@@ -11,8 +11,8 @@ enum tk_err tk_embedded_open(const struct tk_store_options *options, struct tk_s
                              struct tk_error *err) TK_MUST_USE;
 
 struct tk_embedded_check {
-    uint64_t files, segments, blocks, spans, log_records;
-    uint64_t damaged_blocks, damaged_files; /* both 0: all is well */
+    uint64_t files, segments, groups, spans, log_records; /* spans of the log too */
+    uint64_t damaged_blocks, damaged_files;               /* both 0: all is well */
 };
 /* Reads and verifies everything under `dir` without changing it; calls `report` with one line per
    damage. Works beside a running server. */

@@ -238,6 +238,10 @@ enum tk_err tk_view_keys(struct tk_store_view *view,
 enum tk_err tk_view_values(struct tk_store_view *view, const struct tk_store_range *range,
                            struct tk_count_values *values, struct tk_error *err) TK_MUST_USE;
 
+/* check_index.c: what indexes, zones and the group index say of a group, against its rows. */
+enum tk_err tk_check_index(struct tk_segment *segment, struct tk_group *group, uint32_t number,
+                           struct tk_error *err) TK_MUST_USE;
+
 /* embedded.c */
 extern const struct tk_store_vtable tk_embedded_vtable;
 

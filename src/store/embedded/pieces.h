@@ -30,7 +30,7 @@ struct tk_pieces {
 
 void tk_pieces_init(struct tk_pieces *pieces);
 void tk_pieces_release(struct tk_pieces *pieces);
-void tk_pieces_clear(struct tk_pieces *pieces); /* lets go of the blocks, keeps the memory */
+void tk_pieces_clear(struct tk_pieces *pieces); /* lets go of the groups, keeps the memory */
 enum tk_err tk_pieces_add(struct tk_pieces *pieces, const struct tk_batch *batch,
                           uint32_t row) TK_MUST_USE;
 /* Takes over one reference of a group's item, to be let go in tk_pieces_clear (on failure: at

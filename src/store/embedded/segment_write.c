@@ -221,18 +221,6 @@ add_postings(struct tk_segment_writer *writer, struct tk_postings *postings,
     return code;
 }
 
-/* A number in its encoding, so that what is less is less. */
-static uint64_t
-ordered(uint8_t type, uint64_t number)
-{
-    static const uint64_t sign = (uint64_t)1 << 63;
-    if (type == TK_VALUE_INT)
-        return (uint64_t)tk_unzigzag(number) ^ sign;
-    if (type == TK_VALUE_DOUBLE)
-        return (number & sign) != 0 ? ~number : number | sign;
-    return number;
-}
-
 static enum tk_err
 add_zone(struct tk_segment_writer *writer, struct column_state *state,
          const struct tk_column *column, const struct tk_group_column *values)
@@ -240,7 +228,7 @@ add_zone(struct tk_segment_writer *writer, struct column_state *state,
     uint64_t least = UINT64_MAX, greatest = 0;
     bool ranged = column->kind == TK_COLUMN_NUMBERS;
     for (uint32_t i = 0; ranged && i < values->count; i++) {
-        uint64_t number = ordered(column->type, values->number[i]);
+        uint64_t number = tk_zones_order(column->type, values->number[i]);
         least = number < least ? number : least;
         greatest = number > greatest ? number : greatest;
     }

@@ -71,6 +71,8 @@ struct tk_zones {
     uint64_t *least, *greatest; /* [count], or NULL */
 };
 void tk_zones_release(struct tk_zones *zones);
+/* A number in the encoding of its type (enum tk_value_type), so that what is less is less. */
+uint64_t tk_zones_order(uint8_t type, uint64_t number);
 enum tk_err tk_zones_add(struct tk_zones *zones, uint32_t group, bool ranged, uint64_t least,
                          uint64_t greatest) TK_MUST_USE;
 void tk_zones_write(const struct tk_zones *zones, uint32_t group_count, struct tk_buf *out);

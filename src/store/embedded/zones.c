@@ -2,8 +2,20 @@
 #include "base/assert.h"
 #include "store/embedded/numbers.h"
 #include "store/embedded/value_index.h"
+#include "trace/batch.h"
 
 #include <stdlib.h>
+
+uint64_t
+tk_zones_order(uint8_t type, uint64_t number)
+{
+    static const uint64_t sign = (uint64_t)1 << 63;
+    if (type == TK_VALUE_INT)
+        return (uint64_t)tk_unzigzag(number) ^ sign;
+    if (type == TK_VALUE_DOUBLE)
+        return (number & sign) != 0 ? ~number : number | sign;
+    return number;
+}
 
 void
 tk_zones_release(struct tk_zones *zones)

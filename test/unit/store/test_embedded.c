@@ -305,9 +305,9 @@ many_small_segments_become_one_and_leftovers_of_it_are_not_read_twice(void **sta
     fx_remove_dir(dir);
 }
 
-/* Two blocks: trace 1 fills the first and reaches into the second, trace 2 is in the second. */
+/* Two groups: trace 1 fills the first and reaches into the second, trace 2 is in the second. */
 static void
-make_two_blocks(const char *dir)
+make_two_groups(const char *dir)
 {
     enum { COUNT = 2100 };
     struct tk_store *store = open_at(dir);
@@ -321,13 +321,13 @@ make_two_blocks(const char *dir)
 }
 
 static void
-a_damaged_block_is_counted_once_and_the_rest_is_served(void **state)
+a_damaged_group_is_counted_once_and_the_rest_is_served(void **state)
 {
     char *dir = fx_dir();
     struct fx_scan scan;
     (void)state;
-    make_two_blocks(dir);
-    assert_int_equal(check(dir, true).blocks, 2);
+    make_two_groups(dir);
+    assert_int_equal(check(dir, true).groups, 2);
     char *path = file_in(dir, "p1", ".seg");
     flip_byte(path, 100);
     assert_int_equal(check(dir, false).damaged_blocks, 1);
@@ -630,7 +630,7 @@ main(void)
         cmocka_unit_test(a_log_file_that_its_segment_covers_adds_nothing),
         cmocka_unit_test(leftovers_of_a_cut_short_sealing_are_removed),
         cmocka_unit_test(many_small_segments_become_one_and_leftovers_of_it_are_not_read_twice),
-        cmocka_unit_test(a_damaged_block_is_counted_once_and_the_rest_is_served),
+        cmocka_unit_test(a_damaged_group_is_counted_once_and_the_rest_is_served),
         cmocka_unit_test(a_flipped_byte_anywhere_in_a_segment_is_never_served),
         cmocka_unit_test(a_second_process_is_told_who_has_the_directory),
         cmocka_unit_test(a_directory_that_cannot_be_written_is_refused),
