@@ -53,6 +53,12 @@ enum tk_err tk_count_go_on(const struct tk_store_range *range, struct tk_error *
 /* Those of all traces of a scan; the rows come as lean as the question allows. */
 enum tk_err tk_count_scan(struct tk_count_rows *rows, struct tk_store_view *view,
                           struct tk_error *err) TK_MUST_USE;
+/* Does none of what starts from `least` to `greatest` start within the range? */
+static inline bool
+tk_count_misses(const struct tk_store_range *range, uint64_t least, uint64_t greatest)
+{
+    return greatest < range->begin_nano || (range->end_nano != 0 && least >= range->end_nano);
+}
 /* What of the rows is looked at; views `rows`. */
 struct tk_store_want tk_count_want(const struct tk_count_rows *rows);
 

@@ -518,8 +518,14 @@ tk_batch_find_attr(const struct tk_batch *batch, struct tk_range range, tk_str k
 tk_str
 tk_batch_service(const struct tk_batch *batch, uint32_t row)
 {
-    const struct tk_value *value = tk_batch_find_attr(
-        batch, batch->resources[batch->resource[row]].attrs, TK_STR("service.name"));
+    return tk_batch_resource_service(batch, batch->resource[row]);
+}
+
+tk_str
+tk_batch_resource_service(const struct tk_batch *batch, uint32_t resource)
+{
+    const struct tk_value *value =
+        tk_batch_find_attr(batch, batch->resources[resource].attrs, TK_STR("service.name"));
     if (value == NULL || value->type != TK_VALUE_STRING || value->len == 0)
         return TK_STR("unknown_service");
     return tk_value_str(*value);

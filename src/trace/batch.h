@@ -228,5 +228,6 @@ const struct tk_value *tk_batch_find_attr(const struct tk_batch *batch, struct t
 /* service.name of the span's resource; "unknown_service" when it has none or an empty one
    (semantic conventions, Service). */
 tk_str tk_batch_service(const struct tk_batch *batch, uint32_t row);
+tk_str tk_batch_resource_service(const struct tk_batch *batch, uint32_t resource);
 
 #endif

@@ -122,6 +122,17 @@ has_span(struct tk_counted_source *source, tk_span_id span_id)
 }
 
 bool
+tk_counted_may_have(const struct tk_counted *counted, uint64_t start_min, uint64_t start_max)
+{
+    for (uint32_t i = 0; i < counted->_count; i++) {
+        const struct tk_segment *older = counted->_older[i].segment;
+        if (older == NULL || (start_max >= older->start_min && start_min <= older->end_max))
+            return true;
+    }
+    return false;
+}
+
+bool
 tk_counted_has(struct tk_counted *counted, struct tk_trace_id id, tk_span_id span_id,
                uint64_t start_nano)
 {

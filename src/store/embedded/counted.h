@@ -19,6 +19,8 @@ struct tk_counted {
 enum tk_err tk_counted_init(struct tk_counted *counted, const struct tk_source *older,
                             uint32_t count) TK_MUST_USE;
 void tk_counted_release(struct tk_counted *counted);
+/* May there be a span that starts between these? */
+bool tk_counted_may_have(const struct tk_counted *counted, uint64_t start_min, uint64_t start_max);
 /* What cannot be read counts nothing. */
 bool tk_counted_has(struct tk_counted *counted, struct tk_trace_id id, tk_span_id span_id,
                     uint64_t start_nano);

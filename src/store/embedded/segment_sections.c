@@ -119,13 +119,8 @@ tk_message_service(tk_str resource, struct tk_arena *arena, tk_str *ret_service)
     if (batch == NULL)
         return TK_ERR_MEMORY;
     enum tk_err code = tk_otlp_resource_decode(resource, batch, NULL);
-    tk_str service = TK_STR("unknown_service");
     if (code == TK_OK) {
-        const struct tk_value *value =
-            tk_batch_find_attr(batch, batch->resources[0].attrs, TK_STR("service.name"));
-        if (value != NULL && value->type == TK_VALUE_STRING && value->len > 0)
-            service = tk_value_str(*value);
-        *ret_service = tk_arena_copy(arena, service);
+        *ret_service = tk_arena_copy(arena, tk_batch_resource_service(batch, 0));
         code = ret_service->ptr != NULL ? TK_OK : TK_ERR_MEMORY;
     }
     tk_batch_free(batch);

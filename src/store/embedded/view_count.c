@@ -1,10 +1,11 @@
 /*
  * view_count - operations, keys and values of a view (store.h).
  *
- * A segment whose spans all start within the range answers from the counts that it keeps; any other
- * source - a segment that the range cuts through, an open buffer, a column without counts - answers
- * from its rows.  A span counts where it came first: what segments count was settled when they were
- * sealed, and rows ask the older sources (counted.h).  What is damaged is left out.
+ * A segment whose spans all start within the range answers from the counts that it keeps, one that
+ * the range cuts through from counts made of a few columns (range_counts.h); any other source - an
+ * open buffer, a column without counts, events and links - answers from its rows.  A span counts
+ * where it came first: what segments count was settled when they were sealed, and rows ask the
+ * older sources (counted.h).  What is damaged is left out.
  */
 #include "store/embedded/internal.h"
 
@@ -12,6 +13,7 @@
 #include "store/count.h"
 #include "store/embedded/counted.h"
 #include "store/embedded/counts.h"
+#include "store/embedded/range_counts.h"
 #include "store/embedded/varint.h"
 
 static enum tk_err
@@ -33,12 +35,6 @@ starts_within(const struct tk_store_range *range, uint64_t least, uint64_t great
     return least >= range->begin_nano && (range->end_nano == 0 || greatest < range->end_nano);
 }
 
-static bool
-starts_outside(const struct tk_store_range *range, uint64_t least, uint64_t greatest)
-{
-    return greatest < range->begin_nano || (range->end_nano != 0 && least >= range->end_nano);
-}
-
 /* Does every span of the segment start within the range, or none? */
 static void
 judge_segment(const struct tk_segment *segment, const struct tk_store_range *range, bool *ret_all,
@@ -48,7 +44,7 @@ judge_segment(const struct tk_segment *segment, const struct tk_store_range *ran
     for (uint32_t g = 0; g < segment->group_count; g++) {
         const struct tk_group_entry *group = &segment->groups[g];
         *ret_all = *ret_all && starts_within(range, group->start_min, group->start_max);
-        *ret_none = *ret_none && starts_outside(range, group->start_min, group->start_max);
+        *ret_none = *ret_none && tk_count_misses(range, group->start_min, group->start_max);
     }
 }
 
@@ -110,7 +106,7 @@ count_segment_rows(struct tk_count_rows *rows, struct tk_segment *segment, struc
         code = no_memory(err);
     for (uint32_t g = 0; g < segment->group_count && code == TK_OK; g++) {
         const struct tk_group_entry *group = &segment->groups[g];
-        if (starts_outside(rows->range, group->start_min, group->start_max))
+        if (tk_count_misses(rows->range, group->start_min, group->start_max))
             continue;
         code = tk_count_go_on(rows->range, err);
         if (code == TK_OK)
@@ -163,6 +159,37 @@ tell_operations(struct tk_segment *segment, each_operation *each, void *arg, boo
     return code;
 }
 
+/* The same of a segment that the range cuts through. */
+static enum tk_err
+tell_range_operations(const struct tk_view *view, uint32_t number,
+                      const struct tk_store_range *range, each_operation *each, void *arg,
+                      bool *ret_done, struct tk_error *err)
+{
+    struct tk_source *source = &view->sources.source[number];
+    struct tk_cache_item *schema;
+    struct tk_counted counted;
+    enum tk_err code = tk_segment_schema(source->segment, &schema, err);
+    if (code != TK_OK)
+        return skip_damage(code);
+    struct tk_operations *operations = tk_operations_new();
+    code = tk_counted_init(&counted, view->sources.source, number);
+    if (operations == NULL || code != TK_OK) {
+        code = no_memory(err);
+    } else {
+        struct tk_range_counts of = {source->segment, schema->value, range, &counted};
+        code = tk_range_operations(&of, operations, err);
+        *ret_done = code == TK_OK;
+        if (code == TK_OK)
+            code = tk_operations_each(operations, each, arg);
+        else
+            code = code == TK_ERR_NOT_FOUND ? TK_OK : skip_damage(code);
+    }
+    tk_counted_release(&counted);
+    tk_operations_free(operations);
+    tk_cache_release(schema);
+    return code;
+}
+
 enum tk_err
 tk_view_operations(struct tk_store_view *base, const struct tk_store_range *range,
                    each_operation *each, void *arg, struct tk_error *err)
@@ -178,6 +205,8 @@ tk_view_operations(struct tk_store_view *base, const struct tk_store_range *rang
             judge_segment(segment, range, &all, &none);
         if (code == TK_OK && all && !none)
             code = tell_operations(segment, each, arg, &done, err);
+        if (code == TK_OK && segment != NULL && !done && !none)
+            code = tell_range_operations(view, i, range, each, arg, &done, err);
         if (code == TK_OK && !done && !none)
             code = count_rows(view, i, &rows, err);
     }
@@ -338,8 +367,9 @@ tk_view_keys(struct tk_store_view *base, each_key *each, void *arg, struct tk_er
 struct value_teller {
     struct tk_segment *segment;
     const struct tk_count_values *values;
-    const struct tk_counts *counts; /* of the column at hand */
-    enum tk_err result;             /* what `each` said */
+    const struct tk_range_counts *of; /* the range; NULL: all of it lies within */
+    const struct tk_counts *counts;   /* of the column at hand */
+    enum tk_err result;               /* what `each` said */
 };
 
 static enum tk_err
@@ -408,22 +438,49 @@ tell_dictionary(struct value_teller *teller, const struct tk_column *column,
     return code;
 }
 
+/* Counts of a column, those that are kept or those made: let go of with let_counts_go. */
+struct held_counts {
+    struct tk_cache_item *kept;
+    struct tk_counts made;
+};
+
+static enum tk_err
+hold_counts(struct value_teller *teller, const struct tk_schema_view *schema, uint32_t column,
+            struct held_counts *held, struct tk_error *err)
+{
+    *held = (struct held_counts){0};
+    enum tk_err code = teller->of == NULL
+                           ? tk_segment_counts(teller->segment, schema, column, &held->kept, err)
+                           : tk_range_codes(teller->of, column, &held->made, err);
+    if (code == TK_OK)
+        teller->counts = teller->of == NULL ? held->kept->value : &held->made;
+    return code;
+}
+
+static void
+let_counts_go(struct held_counts *held)
+{
+    if (held->kept != NULL)
+        tk_cache_release(held->kept);
+    tk_counts_release(&held->made);
+}
+
 static enum tk_err
 tell_column(struct value_teller *teller, const struct tk_schema_view *schema, uint32_t number,
             struct tk_error *err)
 {
     const struct tk_column *column = &schema->columns[number];
-    struct tk_cache_item *counts, *item;
-    enum tk_err code = tk_segment_counts(teller->segment, schema, number, &counts, err);
+    struct tk_cache_item *item;
+    struct held_counts held;
+    enum tk_err code = hold_counts(teller, schema, number, &held, err);
     if (code != TK_OK)
         return code;
     code = tk_segment_dictionary(teller->segment, schema, number, &item, err);
     if (code == TK_OK) {
-        teller->counts = counts->value;
         code = tell_dictionary(teller, column, item->value);
         tk_cache_release(item);
     }
-    tk_cache_release(counts);
+    let_counts_go(&held);
     return code;
 }
 
@@ -459,13 +516,12 @@ tell_messages(struct value_teller *teller, const struct tk_schema_view *schema,
               enum tk_message what, struct tk_error *err)
 {
     uint32_t column = what == TK_MESSAGE_RESOURCE ? TK_COLUMN_RESOURCE : TK_COLUMN_SCOPE;
-    struct tk_cache_item *counts;
-    enum tk_err code = tk_segment_counts(teller->segment, schema, column, &counts, err);
+    struct held_counts held;
+    enum tk_err code = hold_counts(teller, schema, column, &held, err);
     if (code != TK_OK)
         return code;
-    teller->counts = counts->value;
     code = each_page(teller->segment, what, tell_page, teller, err);
-    tk_cache_release(counts);
+    let_counts_go(&held);
     return code;
 }
 
@@ -508,18 +564,32 @@ owners_without_counts(const struct tk_schema_view *schema, const struct tk_count
     return owners & values->owners;
 }
 
-/* What the segment keeps counts of; *ret_rest: owners whose rows are to be read. */
+/* What the segment keeps counts of, or with `range` what counts can be made of; *ret_rest: owners
+   whose rows are to be read. */
 static enum tk_err
-tell_values(struct tk_segment *segment, const struct tk_count_values *values, unsigned *ret_rest,
-            struct tk_error *err)
+tell_values(const struct tk_view *view, uint32_t number, const struct tk_store_range *range,
+            const struct tk_count_values *values, unsigned *ret_rest, struct tk_error *err)
 {
+    struct tk_segment *segment = view->sources.source[number].segment;
     struct value_teller teller = {.segment = segment, .values = values};
+    struct tk_range_counts of = {.segment = segment, .range = range};
     struct tk_cache_item *item;
+    struct tk_counted counted_before;
     enum tk_err code = tk_segment_schema(segment, &item, err);
     if (code != TK_OK)
         return code;
     const struct tk_schema_view *schema = item->value;
-    unsigned rest = owners_without_counts(schema, values), counted = values->owners & ~rest;
+    unsigned rest = owners_without_counts(schema, values);
+    if (range != NULL) {
+        code = tk_counted_init(&counted_before, view->sources.source, number);
+        of.schema = schema;
+        of.counted = &counted_before;
+        teller.of = &of;
+        rest |= values->owners & (TK_OWNER_EVENT | TK_OWNER_LINK);
+        if (code != TK_OK)
+            (void)no_memory(err);
+    }
+    unsigned counted = values->owners & ~rest;
     for (uint32_t c = TK_COLUMN_FIXED; c < schema->column_count && code == TK_OK; c++)
         if (is_asked(&schema->columns[c], values) &&
             (owner_of(schema->columns[c].owner) & counted) != 0)
@@ -528,6 +598,8 @@ tell_values(struct tk_segment *segment, const struct tk_count_values *values, un
         code = tell_messages(&teller, schema, TK_MESSAGE_RESOURCE, err);
     if (code == TK_OK && (counted & TK_OWNER_SCOPE))
         code = tell_messages(&teller, schema, TK_MESSAGE_SCOPE, err);
+    if (range != NULL)
+        tk_counted_release(&counted_before);
     tk_cache_release(item);
     *ret_rest = rest;
     return teller.result != TK_OK ? teller.result : skip_damage(code);
@@ -548,8 +620,8 @@ tk_view_values(struct tk_store_view *base, const struct tk_store_range *range,
         code = tk_count_go_on(range, err);
         if (code == TK_OK && segment != NULL)
             judge_segment(segment, range, &all, &none);
-        if (code == TK_OK && all && !none)
-            code = tell_values(segment, values, &rest, err);
+        if (code == TK_OK && segment != NULL && !none)
+            code = tell_values(view, i, all ? NULL : range, values, &rest, err);
         values->owners = rest;
         if (code == TK_OK && rest != 0 && !none)
             code = count_rows(view, i, &rows, err);

@@ -12,7 +12,7 @@ struct lines {
         char what[96];
         struct tk_store_count count;
         uint64_t durations;
-    } line[64];
+    } line[256];
     uint32_t count;
     struct tk_buf text;
 };
@@ -23,7 +23,7 @@ find_line(struct lines *lines, const char *what)
     for (uint32_t i = 0; i < lines->count; i++)
         if (strcmp(lines->line[i].what, what) == 0)
             return &lines->line[i];
-    assert_true(lines->count < 64);
+    assert_true(lines->count < 256);
     struct line *line = &lines->line[lines->count++];
     *line = (struct line){.durations = 0};
     (void)snprintf(line->what, sizeof line->what, "%s", what);
@@ -160,6 +160,26 @@ assert_answer(struct tk_store *store, const struct question *question, const cha
     tk_store_view_close(view);
 }
 
+/* The store and the scan agree. */
+static void
+assert_agreement(struct tk_store *store, const struct question *question)
+{
+    static struct lines by_store, by_scan;
+    struct tk_store_view *view;
+    struct tk_error err;
+    assert_int_equal(tk_store_view_open(store, 1, &view, &err), TK_OK);
+    ask(view, question, false, &by_store);
+    ask(view, question, true, &by_scan);
+    const char *text = print(&by_store, true), *expected = print(&by_scan, true);
+    if (strcmp(text, expected) != 0)
+        fail_msg("from %llu to %llu:\n%s is not\n%s",
+                 (unsigned long long)question->range.begin_nano,
+                 (unsigned long long)question->range.end_nano, text, expected);
+    tk_buf_release(&by_store.text);
+    tk_buf_release(&by_scan.text);
+    tk_store_view_close(view);
+}
+
 #define OPERATIONS_OF(...)                                                                         \
     &(struct question)                                                                             \
     {                                                                                              \
@@ -256,6 +276,49 @@ a_span_counts_by_its_own_start(void **state)
                       VALUES_OF(TK_OWNER_SPAN, "yes", "", .begin_nano = 2000, .end_nano = 3001),
                       "false 1 0 3000 1\ntrue 1 1 3010 1\n");
         seal(&home);
+    }
+    end_home(&home);
+}
+
+static uint32_t
+next_random(uint32_t *random, uint32_t below)
+{
+    *random = *random * 1664525 + 1013904223;
+    return (*random >> 8) % below;
+}
+
+/* Spans of many traces, some of them again, in many segments: ranges cut through them. */
+static void
+ranges_that_cut_through_segments_count_what_their_rows_say(void **state)
+{
+    enum { GENERATIONS = 6, SPANS = 50, RANGES = 60 };
+    static const char *const names[] = {"a", "b", "c"};
+    struct home home = make_home();
+    uint32_t random = 1;
+    (void)state;
+    for (int g = 0; g < GENERATIONS; g++) {
+        struct fx_span spans[SPANS];
+        for (int i = 0; i < SPANS; i++) {
+            uint32_t id = 1 + next_random(&random, 200); /* the same id: the same span */
+            spans[i] = (struct fx_span){.trace = 1 + id % 40,
+                                        .span = id,
+                                        .start = 1000 + 7 * (uint64_t)id,
+                                        .end = 1001 + 9 * (uint64_t)id,
+                                        .name = names[id % 3]};
+        }
+        assert_int_equal(fx_send(home.store, 1, spans, SPANS), TK_OK);
+        if (g < GENERATIONS - 1) /* the last stays open */
+            seal(&home);
+    }
+    for (int i = 0; i < RANGES; i++) {
+        uint64_t begin = 1000 + next_random(&random, 1400);
+        uint64_t end = i % 5 == 0 ? 0 : begin + next_random(&random, 700);
+        assert_agreement(home.store, OPERATIONS_OF(begin, end));
+        assert_agreement(home.store, VALUES_OF(TK_OWNER_SPAN, "yes", "", begin, end));
+        assert_agreement(home.store, VALUES_OF(TK_OWNER_SPAN, "http.route", "/", begin, end));
+        assert_agreement(home.store, VALUES_OF(TK_OWNER_EVENT, "big", "", begin, end));
+        assert_agreement(home.store, VALUES_OF(TK_OWNER_RESOURCE | TK_OWNER_SCOPE, "service.name",
+                                               "", begin, end));
     }
     end_home(&home);
 }
@@ -428,6 +491,7 @@ main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(operations_are_counted_wherever_the_spans_are),
         cmocka_unit_test(a_span_counts_by_its_own_start),
+        cmocka_unit_test(ranges_that_cut_through_segments_count_what_their_rows_say),
         cmocka_unit_test(a_span_that_came_twice_counts_once),
         cmocka_unit_test(values_are_counted_of_each_type_and_owner),
         cmocka_unit_test(texts_are_chosen_by_their_beginning),
