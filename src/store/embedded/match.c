@@ -207,15 +207,13 @@ find_codes(struct tk_match *match, const struct tk_filter *test, struct tk_match
            struct tk_error *err)
 {
     struct tk_cache_item *item;
-    enum tk_err code =
-        tk_segment_dictionary(match->segment, match->schema, probe->column, &item, err);
     probe->codes = new_bits(match->schema->columns[probe->column].distinct);
     if (probe->codes == NULL)
-        code = code != TK_OK ? code : no_memory(err);
-    else if (code == TK_ERR_CORRUPT)
-        return TK_OK; /* none */
+        return no_memory(err);
+    enum tk_err code =
+        tk_segment_dictionary(match->segment, match->schema, probe->column, &item, err);
     if (code != TK_OK)
-        return code;
+        return code == TK_ERR_CORRUPT ? TK_OK : code; /* damaged: none */
     const struct tk_dictionary *dictionary = item->value;
     bool is_text = dictionary->texts != NULL;
     if (is_text && test->op == TK_FILTER_EQ && test->value.type == TK_VALUE_STRING) {
