@@ -21,10 +21,17 @@
  * Either way a trace is yielded only if all filters hold somewhere in it (in all its parts).
  *
  * Groups are read when the scan reaches their newest trace, not before.
+ *
+ * A source that cannot be asked for a trace (damage, or a disk that fails now and then) may still
+ * have a part of it, which pops by itself later.  Traces that were yielded so are remembered: none
+ * comes twice.
  */
 #include "store/embedded/merge.h"
 
+#include "base/hash.h"
+#include "store/embedded/later.h"
 #include "store/embedded/match.h"
+#include "store/embedded/number_map.h"
 
 #include <stdlib.h>
 
@@ -50,12 +57,6 @@ struct cursor {
     uint32_t at, count;
 };
 
-/* A trace whose place is further on. */
-struct later {
-    uint64_t start_nano;
-    struct tk_trace_id id;
-};
-
 struct tk_merge {
     const struct tk_sources *sources;
     struct tk_store_range range;
@@ -66,10 +67,11 @@ struct tk_merge {
     struct cursor *cursors;  /* [sources->count] */
     struct cursor **heap;    /* [heap_count]; the newest on top */
     uint32_t heap_count;
-    struct later *later; /* [later_count]; a heap */
-    uint32_t later_count, later_capacity;
-    struct later last;            /* handled; start 0: none */
-    struct tk_trace_entry *parts; /* [sources->count]: of the trace at hand; row_count 0: none */
+    struct tk_later later;         /* whose place is further on */
+    struct tk_place last;          /* handled; start 0: none */
+    struct tk_trace_entry *parts;  /* [sources->count]: of the trace at hand; row_count 0: none */
+    bool partial;                  /* a source could not be asked for it */
+    struct tk_number_map partials; /* hashes of ids: yielded so */
     uint32_t steps;
 };
 
@@ -128,49 +130,6 @@ pop(struct tk_merge *merge)
     unload(merge->heap[0]);
     merge->heap[0] = merge->heap[--merge->heap_count];
     sift_down(merge);
-}
-
-static bool
-later_before(const struct later *a, const struct later *b)
-{
-    return tk_trace_entry_cmp(a->start_nano, a->id, b->start_nano, b->id) < 0;
-}
-
-static enum tk_err
-put_off(struct tk_merge *merge, struct later later, struct tk_error *err)
-{
-    if (merge->later_count == merge->later_capacity) {
-        uint32_t capacity = merge->later_capacity > 0 ? merge->later_capacity * 2 : 16;
-        struct later *grown = realloc(merge->later, capacity * sizeof *grown);
-        if (grown == NULL)
-            return no_memory(err);
-        merge->later = grown;
-        merge->later_capacity = capacity;
-    }
-    uint32_t at = merge->later_count++;
-    for (; at > 0 && later_before(&later, &merge->later[(at - 1) / 2]); at = (at - 1) / 2)
-        merge->later[at] = merge->later[(at - 1) / 2];
-    merge->later[at] = later;
-    return TK_OK;
-}
-
-static struct later
-take_later(struct tk_merge *merge)
-{
-    struct later first = merge->later[0], last = merge->later[--merge->later_count];
-    uint32_t at = 0;
-    for (;;) {
-        uint32_t child = 2 * at + 1;
-        if (child + 1 < merge->later_count &&
-            later_before(&merge->later[child + 1], &merge->later[child]))
-            child++;
-        if (child >= merge->later_count || !later_before(&merge->later[child], &last))
-            break;
-        merge->later[at] = merge->later[child];
-        at = child;
-    }
-    merge->later[at] = last;
-    return first;
 }
 
 /* Does the range begin behind this place of the order? */
@@ -529,8 +488,9 @@ tk_merge_close(struct tk_merge *merge)
     free(merge->match);
     free(merge->cursors);
     free(merge->heap);
-    free(merge->later);
+    tk_later_release(&merge->later);
     free(merge->parts);
+    tk_number_map_release(&merge->partials);
     free(merge);
 }
 
@@ -577,6 +537,7 @@ find_parts(struct tk_merge *merge, uint32_t own, struct tk_trace_id id,
            struct tk_trace_entry *whole, bool *ret_first, struct tk_error *err)
 {
     *ret_first = true;
+    merge->partial = false;
     *whole = (struct tk_trace_entry){.id = id, .start_nano = UINT64_MAX};
     if (own != UINT32_MAX)
         *whole = merge->parts[own];
@@ -587,6 +548,7 @@ find_parts(struct tk_merge *merge, uint32_t own, struct tk_trace_id id,
         enum tk_err code = tk_source_find(&merge->sources->source[i], id, part, err);
         if (code == TK_ERR_NOT_FOUND || code == TK_ERR_CORRUPT) {
             part->row_count = 0;
+            merge->partial = merge->partial || code == TK_ERR_CORRUPT;
             continue;
         }
         if (code != TK_OK)
@@ -692,10 +654,18 @@ check_filters(struct tk_merge *merge, const struct tk_pieces *pieces, struct tk_
     return mask == all ? TK_OK : TK_ERR_NOT_FOUND;
 }
 
+static uint64_t
+hash_of(struct tk_trace_id id)
+{
+    return tk_hash((tk_str){(const char *)&id, sizeof id});
+}
+
 static bool
 was_handled(const struct tk_merge *merge, uint64_t start_nano, struct tk_trace_id id)
 {
-    return merge->last.start_nano == start_nano && tk_trace_id_eq(merge->last.id, id);
+    uint32_t value;
+    return (merge->last.start_nano == start_nano && tk_trace_id_eq(merge->last.id, id)) ||
+           tk_number_map_find(&merge->partials, hash_of(id), &value);
 }
 
 /* The trace, all of whose parts are known, at its place.  TK_ERR_NOT_FOUND: it is not yielded. */
@@ -703,9 +673,24 @@ static enum tk_err
 finish(struct tk_merge *merge, const struct tk_trace_entry *whole, struct tk_pieces *pieces,
        struct tk_error *err)
 {
-    merge->last = (struct later){whole->start_nano, whole->id};
+    merge->last = (struct tk_place){whole->start_nano, whole->id};
     enum tk_err code = collect_parts(merge, pieces, err);
-    return code == TK_OK && merge->filters.count > 0 ? check_filters(merge, pieces, err) : code;
+    if (code == TK_OK && merge->filters.count > 0)
+        code = check_filters(merge, pieces, err);
+    if (code == TK_OK && merge->partial &&
+        tk_number_map_add(&merge->partials, hash_of(whole->id), 1) != TK_OK)
+        code = no_memory(err);
+    return code;
+}
+
+/* It is yielded, if at all, when the walk reaches its place.  TK_ERR_NOT_FOUND: done. */
+static enum tk_err
+put_off(struct tk_merge *merge, const struct tk_trace_entry *whole, struct tk_error *err)
+{
+    if (whole->start_nano < merge->range.begin_nano)
+        return TK_ERR_NOT_FOUND;
+    struct tk_place place = {whole->start_nano, whole->id};
+    return tk_later_add(&merge->later, place) == TK_OK ? TK_ERR_NOT_FOUND : no_memory(err);
 }
 
 /* A trace that was put off until now. */
@@ -713,12 +698,17 @@ static enum tk_err
 next_later(struct tk_merge *merge, struct tk_trace_entry *whole, struct tk_pieces *pieces,
            struct tk_error *err)
 {
-    struct later later = take_later(merge);
+    struct tk_place place = tk_later_take(&merge->later);
     bool first;
-    if (was_handled(merge, later.start_nano, later.id))
+    if (was_handled(merge, place.start_nano, place.id))
         return TK_ERR_NOT_FOUND;
-    enum tk_err code = find_parts(merge, UINT32_MAX, later.id, whole, &first, err);
-    return code == TK_OK ? finish(merge, whole, pieces, err) : code;
+    enum tk_err code = find_parts(merge, UINT32_MAX, place.id, whole, &first, err);
+    if (code != TK_OK)
+        return code;
+    if (whole->start_nano < place.start_nano)
+        return put_off(merge, whole, err); /* who knows it could not be asked before */
+    whole->start_nano = place.start_nano;  /* even if who knew it cannot be asked any more */
+    return finish(merge, whole, pieces, err);
 }
 
 /* The trace of the part at hand.  TK_ERR_NOT_FOUND: nothing is yielded here. */
@@ -734,7 +724,7 @@ next_part(struct tk_merge *merge, struct tk_trace_entry *whole, struct tk_pieces
         return TK_ERR_NOT_FOUND;
     if (code != TK_OK)
         return code;
-    if (merge->sparse && was_handled(merge, part.start_nano, part.id))
+    if (was_handled(merge, part.start_nano, part.id))
         return TK_ERR_NOT_FOUND;
     merge->parts[own] = part;
     code = find_parts(merge, own, part.id, whole, &first, err);
@@ -742,13 +732,10 @@ next_part(struct tk_merge *merge, struct tk_trace_entry *whole, struct tk_pieces
         return code;
     if (!first && !merge->sparse)
         return TK_ERR_NOT_FOUND;
-    if (whole->start_nano < merge->range.begin_nano ||
-        is_before_range(&merge->range, whole->start_nano, whole->id))
+    if (is_before_range(&merge->range, whole->start_nano, whole->id))
         return TK_ERR_NOT_FOUND;
-    if (whole->start_nano < part.start_nano) {
-        code = put_off(merge, (struct later){whole->start_nano, whole->id}, err);
-        return code == TK_OK ? TK_ERR_NOT_FOUND : code;
-    }
+    if (whole->start_nano < part.start_nano)
+        return put_off(merge, whole, err);
     return finish(merge, whole, pieces, err);
 }
 
@@ -764,14 +751,14 @@ tk_merge_next(struct tk_merge *merge, struct tk_trace_entry *ret_entry, struct t
               struct tk_error *err)
 {
     struct tk_trace_entry whole;
-    while (merge->heap_count > 0 || merge->later_count > 0) {
+    while (merge->heap_count > 0 || merge->later.count > 0) {
         enum tk_err code;
         struct cursor *top = merge->heap_count > 0 ? merge->heap[0] : NULL;
         if (is_expired(merge))
             return tk_error_set(err, TK_ERR_TIMEOUT, "out of time");
-        if (top == NULL || (merge->later_count > 0 &&
-                            tk_trace_entry_cmp(merge->later[0].start_nano, merge->later[0].id,
-                                               top->start_nano, top->id) <= 0)) {
+        if (top == NULL || (merge->later.count > 0 &&
+                            tk_place_cmp(merge->later.place[0],
+                                         (struct tk_place){top->start_nano, top->id}) <= 0)) {
             code = next_later(merge, &whole, pieces, err);
         } else if (!top->is_open) {
             code = source_of(merge, top)->segment != NULL ? open_segment(merge, err)

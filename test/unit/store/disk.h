@@ -44,6 +44,7 @@ enum disk_what {
     DISK_WRITE,
     DISK_SYNC,
     DISK_OTHER,
+    DISK_READ, /* counts for no other */
 };
 
 struct disk {
@@ -209,11 +210,11 @@ disk_read(struct tk_env *env, tk_file *file, void *bytes, size_t size, uint64_t 
           struct tk_error *err)
 {
     struct disk *disk = disk_of(env);
-    enum tk_err code = TK_OK;
     pthread_mutex_lock(&disk->lock);
-    if (offset > file->inode->len || size > file->inode->len - offset)
+    enum tk_err code = disk->fail_what == DISK_READ ? disk_operation(disk, DISK_READ, err) : TK_OK;
+    if (code == TK_OK && (offset > file->inode->len || size > file->inode->len - offset))
         code = tk_error_set(err, TK_ERR_END, "past the end");
-    else if (size > 0)
+    if (code == TK_OK && size > 0)
         memcpy(bytes, file->inode->bytes + offset, size);
     pthread_mutex_unlock(&disk->lock);
     return code;

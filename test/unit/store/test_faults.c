@@ -277,6 +277,45 @@ a_full_disk_refuses_spans_and_takes_them_again_when_there_is_room(void **state)
     disk_free(run.disk);
 }
 
+/* Its part in one segment cannot be asked for at first, and comes up by itself later. */
+static void
+a_read_that_fails_once_yields_no_trace_twice_or_out_of_order(void **state)
+{
+    struct run run = {.disk = disk_new()};
+    struct tk_error err = {0};
+    struct fx_scan scan;
+    bool fired = true;
+    (void)state;
+    assert_int_equal(open_on(run.disk, &run.store), TK_OK);
+    for (uint64_t i = 0; i < 2; i++) { /* each trace starts earlier in the other segment, once */
+        assert_int_equal(FX_SEND(run.store, 1, {.trace = 1, .span = 1 + i, .start = 10 + 5 * i},
+                                 {.trace = 2, .span = 1 + i, .start = 15 - 5 * i},
+                                 {.trace = 3, .span = 1 + i, .start = 12}),
+                         TK_OK);
+        assert_int_equal(tk_store_seal(run.store, &err), TK_OK);
+    }
+    end_work(&run);
+    for (uint64_t at = 1; fired; at++) {
+        assert_int_equal(open_on(run.disk, &run.store), TK_OK);
+        disk_fail(run.disk, DISK_READ, TK_ERR_IO, at);
+        run.disk->fail_forever = false;
+        run.disk->failed = 0;
+        fx_scan(run.store, 1, (struct tk_store_range){0}, 99, &scan);
+        fired = run.disk->failed > 0;
+        assert_true(scan.count <= 3);
+        for (uint32_t i = 0; i < scan.count; i++)
+            for (uint32_t k = 0; k < i; k++) {
+                assert_true(scan.trace[k] != scan.trace[i]);
+                assert_true(scan.start[k] >= scan.start[i]);
+            }
+        if (!fired)
+            assert_int_equal(scan.span_count, 6);
+        disk_fail(run.disk, DISK_ANY, TK_ERR_IO, 0);
+        end_work(&run);
+    }
+    disk_free(run.disk);
+}
+
 int
 main(void)
 {
@@ -290,6 +329,7 @@ main(void)
         cmocka_unit_test(after_a_failed_sync_nothing_is_acknowledged_and_reading_goes_on),
         cmocka_unit_test(a_project_dropped_between_two_attempts_to_seal_it_is_gone_for_good),
         cmocka_unit_test(a_full_disk_refuses_spans_and_takes_them_again_when_there_is_room),
+        cmocka_unit_test(a_read_that_fails_once_yields_no_trace_twice_or_out_of_order),
     };
     tk_log_set_level(TK_LOG_ERROR + 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
