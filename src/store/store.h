@@ -180,9 +180,9 @@ void tk_store_scan_close(struct tk_store_scan *scan);
 
 /*
  * What there is, counted: from what the store keeps beside the spans (dictionaries, counts made
- * when they were stored), without reading them where it can.  Spans that came twice count once.
- * `each` may be called several times for the same thing: who asks adds up.  What it is given is
- * good during the call.  Another code than TK_OK ends it and comes back.
+ * when they were stored), without reading them where it can.  Spans that came twice count once, if
+ * they had the same start.  `each` may be called several times for the same thing: who asks adds
+ * up.  What it is given is good during the call.  Another code than TK_OK ends it and comes back.
  *
  * Of a range only begin_nano <= start of the span < end_nano (and `expired`) count.  Counts made
  * before thinning are kept, so they speak of all spans that came.

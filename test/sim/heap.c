@@ -8,6 +8,7 @@
 #include "fail.h"
 #include "rng.h"
 
+#include <execinfo.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -37,10 +38,12 @@ struct libdeflate_decompressor *REAL(libdeflate_alloc_decompressor)(void);
 struct libdeflate_compressor *WRAP(libdeflate_alloc_compressor)(int);
 struct libdeflate_decompressor *WRAP(libdeflate_alloc_decompressor)(void);
 
+enum { CALLERS = 8 };
+
 struct block {
     void *ptr; /* NULL: free slot */
     size_t size;
-    void *caller;
+    void **callers; /* [CALLERS], only when the story is told */
 };
 
 static struct {
@@ -82,12 +85,12 @@ slot_of(const void *ptr)
 }
 
 static void
-insert(void *ptr, size_t size, void *caller)
+insert(const struct block *block)
 {
-    size_t at = slot_of(ptr);
+    size_t at = slot_of(block->ptr);
     while (heap.blocks[at].ptr != NULL)
         at = (at + 1) & (heap.capacity - 1);
-    heap.blocks[at] = (struct block){ptr, size, caller};
+    heap.blocks[at] = *block;
 }
 
 static void
@@ -99,17 +102,22 @@ grow(void)
     heap.blocks = sim_alloc(heap.capacity * sizeof *heap.blocks);
     for (size_t i = 0; i < old_capacity; i++)
         if (old[i].ptr != NULL)
-            insert(old[i].ptr, old[i].size, old[i].caller);
+            insert(&old[i]);
     sim_free(old);
 }
 
 static void *
-add(void *ptr, size_t size, void *caller)
+add(void *ptr, size_t size)
 {
+    struct block block = {.ptr = ptr, .size = size};
     SIM_CHECK(ptr != NULL, "the machine is out of memory: %zu bytes", size);
     if (heap.count * 2 >= heap.capacity)
         grow();
-    insert(ptr, size, caller);
+    if (sim_verbose) {
+        block.callers = sim_alloc(CALLERS * sizeof *block.callers);
+        (void)backtrace(block.callers, CALLERS);
+    }
+    insert(&block);
     heap.count++;
     heap.bytes += size;
     return ptr;
@@ -129,6 +137,7 @@ take(const void *ptr)
     }
     heap.count--;
     heap.bytes -= heap.blocks[at].size;
+    sim_free(heap.blocks[at].callers);
     for (size_t next = (at + 1) & mask; heap.blocks[next].ptr != NULL; next = (next + 1) & mask) {
         size_t home = slot_of(heap.blocks[next].ptr);
         if (((next - home) & mask) >= ((next - at) & mask)) {
@@ -200,31 +209,42 @@ heap_bytes(void)
     return heap.bytes;
 }
 
+extern const char __executable_start[]; /* the linker's: so that addr2line -e understands */
+
 void
 heap_say_leaks(void)
 {
     int said = 0;
-    for (size_t i = 0; i < heap.capacity && said < 20; i++)
-        if (heap.blocks[i].ptr != NULL && ++said)
-            printf("  leaked: %zu bytes from %p\n", heap.blocks[i].size, heap.blocks[i].caller);
+    for (size_t i = 0; i < heap.capacity && said < 20; i++) {
+        const struct block *block = &heap.blocks[i];
+        if (block->ptr == NULL)
+            continue;
+        said++;
+        printf("  leaked: %zu bytes", block->size);
+        for (int k = 2; block->callers != NULL && k < CALLERS && block->callers[k] != NULL; k++)
+            printf(" %#tx", (const char *)block->callers[k] - __executable_start);
+        printf("\n");
+    }
 }
 
 void
 heap_free_all(void)
 {
-    for (size_t i = 0; i < heap.capacity; i++) {
+    for (size_t i = 0; i < heap.capacity && heap.count > 0; i++) {
+        if (heap.blocks[i].ptr == NULL)
+            continue;
         REAL(free)(heap.blocks[i].ptr);
+        sim_free(heap.blocks[i].callers);
         heap.blocks[i].ptr = NULL;
+        heap.count--;
     }
-    heap.count = heap.bytes = 0;
+    heap.bytes = 0;
 }
-
-#define CALLER __builtin_return_address(0)
 
 void *
 WRAP(malloc)(size_t size)
 {
-    return heap_is_out("malloc") ? NULL : add(REAL(malloc)(size > 0 ? size : 1), size, CALLER);
+    return heap_is_out("malloc") ? NULL : add(REAL(malloc)(size > 0 ? size : 1), size);
 }
 
 void *
@@ -232,7 +252,7 @@ WRAP(calloc)(size_t count, size_t size)
 {
     if (heap_is_out("calloc"))
         return NULL;
-    return add(REAL(calloc)(count > 0 ? count : 1, size > 0 ? size : 1), count * size, CALLER);
+    return add(REAL(calloc)(count > 0 ? count : 1, size > 0 ? size : 1), count * size);
 }
 
 void *
@@ -242,7 +262,7 @@ WRAP(realloc)(void *ptr, size_t size)
         return NULL;
     if (ptr != NULL && !take(ptr))
         sim_fail("realloc of what is not a block");
-    return add(REAL(realloc)(ptr, size > 0 ? size : 1), size, CALLER);
+    return add(REAL(realloc)(ptr, size > 0 ? size : 1), size);
 }
 
 void *
@@ -250,7 +270,7 @@ WRAP(aligned_alloc)(size_t alignment, size_t size)
 {
     if (heap_is_out("aligned_alloc"))
         return NULL;
-    return add(REAL(aligned_alloc)(alignment, size), size, CALLER);
+    return add(REAL(aligned_alloc)(alignment, size), size);
 }
 
 int
@@ -259,7 +279,7 @@ WRAP(posix_memalign)(void **ret, size_t alignment, size_t size)
     if (heap_is_out("posix_memalign"))
         return 12; /* ENOMEM */
     size = (size + alignment - 1) / alignment * alignment;
-    *ret = add(REAL(aligned_alloc)(alignment, size > 0 ? size : alignment), size, CALLER);
+    *ret = add(REAL(aligned_alloc)(alignment, size > 0 ? size : alignment), size);
     return 0;
 }
 
@@ -277,7 +297,7 @@ WRAP(strdup)(const char *text)
     size_t size = strlen(text) + 1;
     if (heap_is_out("strdup"))
         return NULL;
-    return memcpy(add(REAL(malloc)(size), size, CALLER), text, size);
+    return memcpy(add(REAL(malloc)(size), size), text, size);
 }
 
 int
@@ -290,7 +310,7 @@ WRAP(asprintf)(char **ret, const char *format, ...)
     int len = vasprintf(ret, format, args);
     va_end(args);
     if (len >= 0)
-        (void)add(*ret, (size_t)len + 1, CALLER);
+        (void)add(*ret, (size_t)len + 1);
     return len;
 }
 

@@ -163,6 +163,20 @@ best_of(const struct entry *entries, uint32_t count)
     return best;
 }
 
+/* How many different starts it was told with. */
+static uint32_t
+count_starts(const struct entry *entries, uint32_t count)
+{
+    uint32_t starts = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        uint32_t k = 0;
+        while (entries[k].copy->start_nano != entries[i].copy->start_nano)
+            k++;
+        starts += k == i;
+    }
+    return starts;
+}
+
 /* Those of the span's copies that may be the one shown: the fullest, then the last to arrive. */
 static void
 add_span(struct picture *picture, uint32_t *allowed_count, const struct entry *entries,
@@ -214,6 +228,7 @@ add_trace(struct picture *picture, uint32_t *allowed_count, const struct entry *
                entries[end].copy->span == entries[at].copy->span)
             widen(&trace, &entries[end++]);
         add_span(picture, allowed_count, &entries[at], end - at);
+        picture->told_count += count_starts(&entries[at], end - at);
         trace.count++;
         at = end;
     }

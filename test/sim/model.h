@@ -74,6 +74,7 @@ struct picture {
     struct expected_span *spans;
     const struct copy **allowed;
     uint32_t trace_count, span_count;
+    uint32_t told_count; /* spans, and those told again with another start: they may count twice */
 };
 struct picture_options {
     bool may_miss; /* anything */

@@ -481,6 +481,7 @@ open_store(struct world *world)
     while (code != TK_OK) {
         sim_say("  %s: %s", tk_err_text(code), err.message);
         SIM_CHECK(world_excuses(world, code), "open: %s (%s)", tk_err_text(code), err.message);
+        sched_free_values();
         SIM_CHECK(heap_live() == 0 && disk_counts().open_files == 0,
                   "a failed open leaves %" PRIu64 " blocks of memory and %" PRIu64 " files open",
                   heap_live(), disk_counts().open_files);
@@ -522,6 +523,7 @@ close_store(struct world *world)
             SIM_CHECK(project->requests[k]->answered, "request %u was never answered",
                       project->requests[k]->number);
     }
+    sched_free_values();
     if (heap_live() != 0)
         heap_say_leaks();
     SIM_CHECK(heap_live() == 0, "%" PRIu64 " blocks of memory are leaked", heap_live());

@@ -33,7 +33,7 @@
 
 #define NO_FENCES __attribute__((no_sanitize_address))
 
-enum { FIBERS_MAX = 32, STACK_SIZE = 1 << 20 };
+enum { FIBERS_MAX = 32, STACK_SIZE = 1 << 20, KEYS_MAX = 4 };
 
 /* Nobody waits that long for anything but forever. */
 #define STUCK_NANO (900ull * SECOND_NANO)
@@ -52,7 +52,8 @@ struct fiber {
     void *(*run)(void *arg);
     void *arg, *result;
     char *stack;
-    void *fake_stack; /* ASan's */
+    void *values[KEYS_MAX]; /* pthread_setspecific */
+    void *fake_stack;       /* ASan's */
 };
 
 static struct {
@@ -64,6 +65,8 @@ static struct {
     uint64_t create_failures;
     bool by_priority;
     bool client_done;
+    void (*free_value[KEYS_MAX])(void *);
+    uint32_t key_count; /* made once: keys outlive the store */
 } sched;
 
 static struct fiber *
@@ -114,6 +117,17 @@ after_switch(struct fiber *self)
 #endif
 }
 
+static void
+free_values(struct fiber *fiber)
+{
+    for (uint32_t key = 0; key < sched.key_count; key++) {
+        void *value = fiber->values[key];
+        fiber->values[key] = NULL;
+        if (value != NULL && sched.free_value[key] != NULL)
+            sched.free_value[key](value);
+    }
+}
+
 static void run_next(void) __attribute__((noreturn));
 static void jump(struct fiber *to) __attribute__((noreturn, noinline));
 
@@ -123,6 +137,7 @@ fiber_main(void)
     struct fiber *self = sched.current;
     after_switch(self);
     self->result = self->run(self->arg);
+    free_values(self);
     self->state = DONE;
     if (self == sched.client) {
         sched.client_done = true;
@@ -276,6 +291,8 @@ sched_run(void (*client)(void *arg), void *arg)
     sched.root.started = true;
     sched.client = new_fiber("client", run_client, call);
     switch_to(sched.client);
+    for (int i = 0; i < FIBERS_MAX; i++) /* of those that died where they were */
+        free_values(&sched.fibers[i]);
     return sched.client_done;
 }
 
@@ -370,6 +387,12 @@ sched_name(void)
 }
 
 void
+sched_free_values(void)
+{
+    free_values(sched.current);
+}
+
+void
 sched_fail_create(uint64_t one_in)
 {
     sched.create_fails_one_in = one_in;
@@ -413,6 +436,9 @@ int WRAP(pthread_cond_timedwait)(pthread_cond_t *, pthread_mutex_t *, const stru
 int WRAP(pthread_cond_signal)(pthread_cond_t *);
 int WRAP(pthread_cond_broadcast)(pthread_cond_t *);
 int WRAP(pthread_setname_np)(pthread_t, const char *);
+int WRAP(pthread_key_create)(pthread_key_t *, void (*)(void *));
+void *WRAP(pthread_getspecific)(pthread_key_t);
+int WRAP(pthread_setspecific)(pthread_key_t, const void *);
 int WRAP(clock_gettime)(clockid_t, struct timespec *);
 ssize_t WRAP(getrandom)(void *, size_t, unsigned);
 int WRAP(setpriority)(int, unsigned, int);
@@ -450,6 +476,30 @@ WRAP(pthread_setname_np)(pthread_t thread, const char *name)
 {
     (void)thread; /* always the caller's own */
     (void)snprintf(sched.current->name, sizeof sched.current->name, "%s", name);
+    return 0;
+}
+
+int
+WRAP(pthread_key_create)(pthread_key_t *ret, void (*free_value)(void *))
+{
+    SIM_CHECK(sched.key_count < KEYS_MAX, "more than %d keys", KEYS_MAX);
+    sched.free_value[sched.key_count] = free_value;
+    *ret = sched.key_count++;
+    return 0;
+}
+
+void *
+WRAP(pthread_getspecific)(pthread_key_t key)
+{
+    return sched.current->values[key];
+}
+
+int
+WRAP(pthread_setspecific)(pthread_key_t key, const void *value)
+{
+    if (heap_is_out("pthread_setspecific"))
+        return ENOMEM;
+    sched.current->values[key] = (void *)value;
     return 0;
 }
 

@@ -30,6 +30,8 @@ void sched_sleep(uint64_t nano);      /* the caller waits this long */
 void sched_wait_for(const bool *set); /* the caller waits until somebody set it and called... */
 void sched_wake_waiters(void);        /* ...this */
 const char *sched_name(void);         /* of the thread that runs */
+/* Frees what the caller keeps as its own (pthread_setspecific), as if it had ended. */
+void sched_free_values(void);
 /* Every nth pthread_create fails; 0: none does. */
 void sched_fail_create(uint64_t one_in);
 uint64_t sched_create_failures(void); /* so far */
