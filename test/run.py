@@ -125,8 +125,8 @@ SUITES = [
           build("tsan") + [TSAN + ctest("tsan", "-LE", "crash|bench")]),
     Suite("sim", "the store on a simulated disk, scheduler and clock, from thousands of seeds", read_plain,
           build("release", "sim") + build("debug", "sim") +
-          [together([sim("release"), "--oom"], [sim("release"), "--seeds", "4000"],
-                    [sim("debug"), "--oom", "--step", "9"], [sim("debug"), "--from", "1000000", "--seeds", "150"],
+          [together([sim("release"), "--oom", "--step", "19"], [sim("release"), "--seeds", "2500"],
+                    [sim("debug"), "--oom", "--step", "99"], [sim("debug"), "--from", "1000000", "--seeds", "100"],
                     [sim("debug"), "--oom-answers", "--step", "3"], [sim("release"), "--oom-answers"])],
           env={"ASAN_OPTIONS": "detect_leaks=0"}),
     Suite("lint", "formatters, linters and type checkers of every language", read_plain,
