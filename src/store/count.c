@@ -243,6 +243,7 @@ tk_count_scan(struct tk_count_rows *rows, struct tk_store_view *view, struct tk_
     struct tk_filter filter;
     const struct tk_filter *filters[] = {&filter};
     struct tk_store_range range = {.end_nano = rows->range->end_nano,
+                                   .ended_nano = rows->range->begin_nano,
                                    .want = tk_count_want(rows),
                                    .expired = rows->range->expired,
                                    .expired_arg = rows->range->expired_arg};
