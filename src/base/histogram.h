@@ -52,12 +52,12 @@ tk_histogram_add(struct tk_histogram *histogram, uint32_t bucket, uint64_t count
     histogram->count += count;
     return TK_OK;
 }
-/* It will soon be added to: the bucket is fetched meanwhile. */
-static inline void
-tk_histogram_prefetch(const struct tk_histogram *histogram, uint32_t bucket)
+/* Where a bucket lies, to be fetched ahead of tk_histogram_add; NULL if it is not there yet. */
+static inline const void *
+tk_histogram_place(const struct tk_histogram *histogram, uint32_t bucket)
 {
-    if (bucket >= histogram->begin && bucket < histogram->end)
-        __builtin_prefetch(&histogram->_buckets[bucket - histogram->_first], 1);
+    bool there = bucket >= histogram->begin && bucket < histogram->end;
+    return there ? &histogram->_buckets[bucket - histogram->_first] : NULL;
 }
 enum tk_err tk_histogram_merge(struct tk_histogram *to,
                                const struct tk_histogram *from) TK_MUST_USE;

@@ -91,7 +91,8 @@ prefetch(const struct tk_counts *counts, const struct tk_counted_span *spans, ui
     for (uint32_t i = 0; i < count; i++) {
         TK_ASSERT(spans[i].code < counts->code_count);
         if (counts->durations != NULL)
-            tk_histogram_prefetch(&counts->durations[spans[i].code], spans[i].bucket);
+            __builtin_prefetch(
+                tk_histogram_place(&counts->durations[spans[i].code], spans[i].bucket), 1);
     }
 }
 

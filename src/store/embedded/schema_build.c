@@ -397,22 +397,27 @@ add_resource_and_scope(struct tk_schema_builder *builder, const struct tk_batch 
     return code;
 }
 
+static inline uint32_t *
+fixed_of(struct tk_packed_span *packed, uint32_t column)
+{
+    return &packed->fixed[column - TK_COLUMN_NAME];
+}
+
 /* What of a packed span is neither a code nor an attribute. */
 static void
-pack_numbers(const struct tk_batch *batch, uint32_t row, struct tk_packed_span *packed,
-             uint32_t *fixed)
+pack_numbers(const struct tk_batch *batch, uint32_t row, struct tk_packed_span *packed)
 {
     packed->span_id = batch->span_id[row];
     packed->parent_id = batch->parent_id[row];
     packed->start_nano = batch->start_nano[row];
     packed->attrs = batch->attrs[row];
     packed->duration_nano = batch->end_nano[row] - batch->start_nano[row];
-    fixed[TK_COLUMN_FLAGS] = batch->flags[row];
-    fixed[TK_COLUMN_DROPPED_ATTRS] = batch->dropped_attrs[row];
-    fixed[TK_COLUMN_DROPPED_EVENTS] = batch->dropped_events[row];
-    fixed[TK_COLUMN_DROPPED_LINKS] = batch->dropped_links[row];
-    fixed[TK_COLUMN_EVENTS] = batch->events[row].count;
-    fixed[TK_COLUMN_LINKS] = batch->links[row].count;
+    *fixed_of(packed, TK_COLUMN_FLAGS) = batch->flags[row];
+    *fixed_of(packed, TK_COLUMN_DROPPED_ATTRS) = batch->dropped_attrs[row];
+    *fixed_of(packed, TK_COLUMN_DROPPED_EVENTS) = batch->dropped_events[row];
+    *fixed_of(packed, TK_COLUMN_DROPPED_LINKS) = batch->dropped_links[row];
+    *fixed_of(packed, TK_COLUMN_EVENTS) = batch->events[row].count;
+    *fixed_of(packed, TK_COLUMN_LINKS) = batch->links[row].count;
 }
 
 static enum tk_err
@@ -420,26 +425,28 @@ add_row(struct tk_schema_builder *builder, const struct tk_batch *batch, uint32_
         uint32_t shape, const struct tk_batch_codes *codes)
 {
     struct tk_packed_span *packed = (void *)(codes->packed + codes->span[row]);
-    uint32_t *fixed = packed->fixed - TK_COLUMN_NAME; /* by column */
-    pack_numbers(batch, row, packed, fixed);
-    fixed[TK_COLUMN_SHAPE] = shape;
+    pack_numbers(batch, row, packed);
+    *fixed_of(packed, TK_COLUMN_SHAPE) = shape;
     enum tk_err code = add_attrs(builder, batch, batch->attrs[row], shape, packed->attr_code);
     if (code == TK_OK)
-        code = add_text(builder, TK_COLUMN_NAME, batch->name[row], &fixed[TK_COLUMN_NAME]);
+        code =
+            add_text(builder, TK_COLUMN_NAME, batch->name[row], fixed_of(packed, TK_COLUMN_NAME));
     if (code == TK_OK)
         code = add_text(builder, TK_COLUMN_TRACE_STATE, batch->trace_state[row],
-                        &fixed[TK_COLUMN_TRACE_STATE]);
+                        fixed_of(packed, TK_COLUMN_TRACE_STATE));
     if (code == TK_OK)
         code = add_text(builder, TK_COLUMN_STATUS_MESSAGE, batch->status_message[row],
-                        &fixed[TK_COLUMN_STATUS_MESSAGE]);
+                        fixed_of(packed, TK_COLUMN_STATUS_MESSAGE));
     if (code == TK_OK)
-        code = add_number(builder, TK_COLUMN_STATUS, batch->status[row], &fixed[TK_COLUMN_STATUS]);
+        code = add_number(builder, TK_COLUMN_STATUS, batch->status[row],
+                          fixed_of(packed, TK_COLUMN_STATUS));
     if (code == TK_OK)
-        code = add_number(builder, TK_COLUMN_KIND, batch->kind[row], &fixed[TK_COLUMN_KIND]);
+        code =
+            add_number(builder, TK_COLUMN_KIND, batch->kind[row], fixed_of(packed, TK_COLUMN_KIND));
     if (code == TK_OK)
         code = add_resource_and_scope(builder, batch, row, codes);
-    fixed[TK_COLUMN_RESOURCE] = codes->resource[batch->resource[row]] - 1;
-    fixed[TK_COLUMN_SCOPE] = codes->scope[batch->scope[row]] - 1;
+    *fixed_of(packed, TK_COLUMN_RESOURCE) = codes->resource[batch->resource[row]] - 1;
+    *fixed_of(packed, TK_COLUMN_SCOPE) = codes->scope[batch->scope[row]] - 1;
     if (code == TK_OK && batch->events[row].count + batch->links[row].count > 0)
         code = add_events_and_links(builder, batch, row, codes);
     return code;

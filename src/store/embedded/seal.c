@@ -320,9 +320,10 @@ put_links(struct sealing *s, const struct row *row)
 static void
 fill_fixed(const struct sealing *s, const struct row *from, uint64_t *fixed)
 {
-    const uint32_t *codes = from->packed->fixed - TK_COLUMN_NAME; /* by column */
-    for (uint32_t c = TK_COLUMN_NAME; c < TK_COLUMN_OTHER; c++)
-        fixed[c] = s->emit[c].order != NULL ? s->emit[c].order[codes[c]] : codes[c];
+    for (uint32_t c = TK_COLUMN_NAME; c < TK_COLUMN_OTHER; c++) {
+        uint32_t code = from->packed->fixed[c - TK_COLUMN_NAME];
+        fixed[c] = s->emit[c].order != NULL ? s->emit[c].order[code] : code;
+    }
     const struct tk_batch *batch = s->batches[from->batch];
     if (s->emit[TK_COLUMN_STATUS].order == NULL)
         fixed[TK_COLUMN_STATUS] = tk_zigzag(batch->status[from->row]);
