@@ -7,7 +7,8 @@
 
 /* The spans of the trace at hand that a source has. */
 struct tk_counted_source {
-    bool asked, in_order;
+    uint64_t asked; /* when: _asking */
+    bool in_order;
     uint64_t *spans; /* [count] */
     uint32_t count, capacity;
 };
@@ -15,9 +16,13 @@ struct tk_counted_source {
 enum tk_err
 tk_counted_init(struct tk_counted *counted, const struct tk_source *older, uint32_t count)
 {
-    *counted = (struct tk_counted){._older = older, ._count = count};
+    *counted = (struct tk_counted){._older = older, ._count = count, ._near_from = UINT64_MAX};
     counted->_sources = calloc((size_t)count + 1, sizeof *counted->_sources);
-    return counted->_sources != NULL ? TK_OK : TK_ERR_MEMORY;
+    counted->_near = malloc(((size_t)count + 1) * sizeof *counted->_near);
+    if (counted->_sources != NULL && counted->_near != NULL)
+        return TK_OK;
+    tk_counted_release(counted);
+    return TK_ERR_MEMORY;
 }
 
 void
@@ -26,6 +31,8 @@ tk_counted_release(struct tk_counted *counted)
     for (uint32_t i = 0; counted->_sources != NULL && i < counted->_count; i++)
         free(counted->_sources[i].spans);
     free(counted->_sources);
+    free(counted->_near);
+    *counted = (struct tk_counted){0};
 }
 
 static bool
@@ -121,14 +128,34 @@ has_span(struct tk_counted_source *source, tk_span_id span_id)
     return false;
 }
 
+/* Was the source under way between the two? */
+static bool
+touches(const struct tk_source *source, uint64_t from, uint64_t to)
+{
+    return source->segment == NULL ||
+           (from <= source->segment->end_max && to >= source->segment->start_min);
+}
+
+/* Spans that are sealed together are of about the same time: most sources are out of question for
+   all of them. */
+static void
+look_around(struct tk_counted *counted, uint64_t nano)
+{
+    static const uint64_t AROUND = 60000000000; /* ns */
+    counted->_near_from = nano > AROUND ? nano - AROUND : 0;
+    counted->_near_to = nano < UINT64_MAX - AROUND ? nano + AROUND : UINT64_MAX;
+    counted->_near_count = 0;
+    for (uint32_t i = 0; i < counted->_count; i++)
+        if (touches(&counted->_older[i], counted->_near_from, counted->_near_to))
+            counted->_near[counted->_near_count++] = i;
+}
+
 bool
 tk_counted_may_have(const struct tk_counted *counted, uint64_t start_min, uint64_t start_max)
 {
-    for (uint32_t i = 0; i < counted->_count; i++) {
-        const struct tk_segment *older = counted->_older[i].segment;
-        if (older == NULL || (start_max >= older->start_min && start_min <= older->end_max))
+    for (uint32_t i = 0; i < counted->_count; i++)
+        if (touches(&counted->_older[i], start_min, start_max))
             return true;
-    }
     return false;
 }
 
@@ -136,24 +163,26 @@ bool
 tk_counted_has(struct tk_counted *counted, struct tk_trace_id id, tk_span_id span_id,
                uint64_t start_nano)
 {
-    if (!tk_trace_id_eq(counted->_id, id)) {
-        for (uint32_t i = 0; i < counted->_count; i++) {
-            counted->_sources[i].asked = counted->_sources[i].in_order = false;
-            counted->_sources[i].count = 0;
-        }
+    if (counted->_asking == 0 || !tk_trace_id_eq(counted->_id, id)) {
+        counted->_asking++;
         counted->_id = id;
     }
-    for (uint32_t i = counted->_count; i > 0; i--) { /* the newest is the likeliest */
-        const struct tk_source *older = &counted->_older[i - 1];
-        struct tk_counted_source *source = &counted->_sources[i - 1];
-        if (older->segment != NULL &&
-            (start_nano < older->segment->start_min || start_nano > older->segment->end_max))
+    if (start_nano < counted->_near_from || start_nano > counted->_near_to)
+        look_around(counted, start_nano);
+    for (uint32_t i = counted->_near_count; i > 0; i--) { /* the newest is the likeliest */
+        const struct tk_source *older = &counted->_older[counted->_near[i - 1]];
+        struct tk_counted_source *source = &counted->_sources[counted->_near[i - 1]];
+        if (!touches(older, start_nano, start_nano))
             continue;
-        if (!source->asked && older->segment != NULL)
-            ask_segment(source, older->segment, id);
-        else if (!source->asked)
-            ask_buffer(source, older, id);
-        source->asked = true;
+        if (source->asked != counted->_asking) {
+            source->asked = counted->_asking;
+            source->in_order = false;
+            source->count = 0;
+            if (older->segment != NULL)
+                ask_segment(source, older->segment, id);
+            else
+                ask_buffer(source, older, id);
+        }
         if (source->count > 0 && has_span(source, span_id))
             return true;
     }

@@ -4,8 +4,8 @@
  * counted - has a span come before, so that an older source counts it?
  *
  * A span that is sent again has the times it had, so only sources are asked whose times it is
- * within.  Asked trace by trace: what the sources have of the trace at hand is remembered.  Not
- * thread-safe.
+ * within.  Asked trace by trace: what the sources have of the trace at hand is remembered, and
+ * which sources are near in time, for there may be thousands.  Not thread-safe.
  */
 #include "store/embedded/merge.h"
 
@@ -13,7 +13,11 @@ struct tk_counted {
     const struct tk_source *_older; /* [_count], borrowed */
     uint32_t _count;
     struct tk_trace_id _id;
+    uint64_t _asking;                   /* counts the traces */
     struct tk_counted_source *_sources; /* [_count]; what they have of it */
+    uint32_t *_near;                    /* [_near_count]; sources that touch the time between: */
+    uint32_t _near_count;
+    uint64_t _near_from, _near_to;
 };
 
 enum tk_err tk_counted_init(struct tk_counted *counted, const struct tk_source *older,
