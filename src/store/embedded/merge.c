@@ -674,6 +674,8 @@ finish(struct tk_merge *merge, const struct tk_trace_entry *whole, struct tk_pie
        struct tk_error *err)
 {
     merge->last = (struct tk_place){whole->start_nano, whole->id};
+    if (whole->end_nano < merge->range.ended_nano)
+        return TK_ERR_NOT_FOUND;
     enum tk_err code = collect_parts(merge, pieces, err);
     if (code == TK_OK && merge->filters.count > 0)
         code = check_filters(merge, pieces, err);

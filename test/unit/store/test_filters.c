@@ -305,7 +305,8 @@ static bool
 is_expected(const struct expected *trace, const struct tk_store_range *range)
 {
     if (trace->start_nano < range->begin_nano ||
-        (range->end_nano != 0 && trace->start_nano >= range->end_nano))
+        (range->end_nano != 0 && trace->start_nano >= range->end_nano) ||
+        trace->end_nano < range->ended_nano)
         return false;
     if (range->after && (trace->start_nano > range->after_start_nano ||
                          (trace->start_nano == range->after_start_nano &&
@@ -332,6 +333,8 @@ random_range(const struct tk_filter **filters)
         range.begin_nano = 1000000 + below(TRACES * 1000);
     if (below(3) == 0)
         range.end_nano = 1000000 + below(TRACES * 1000);
+    if (below(4) == 0)
+        range.ended_nano = 1000000 + below(TRACES * 1000);
     if (below(3) == 0) {
         const struct expected *after = &all[below(all_count)];
         range.after = true;
