@@ -9,7 +9,7 @@
 #include "base/assert.h"
 #include "bench/round.h"
 #include "store/embedded/seal.h"
-#include "store/embedded/zstd.h"
+#include "store/segment/zstd.h"
 
 #include <stdio.h>
 #include <stdlib.h>

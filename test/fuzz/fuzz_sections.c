@@ -3,9 +3,9 @@
  * how many values there are.  What they let through is written again and read again: the same.
  */
 #include "base/assert.h"
-#include "store/embedded/counts.h"
-#include "store/embedded/numbers.h"
-#include "store/embedded/value_index.h"
+#include "store/segment/counts.h"
+#include "store/segment/numbers.h"
+#include "store/segment/value_index.h"
 
 #include <stdlib.h>
 

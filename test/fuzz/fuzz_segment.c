@@ -7,7 +7,7 @@
 
 #include "base/assert.h"
 #include "store/embedded/embedded.h"
-#include "store/embedded/group.h"
+#include "store/segment/group.h"
 #include "store/embedded/match.h"
 #include "store/embedded/merge.h"
 #include "store/embedded/pieces.h"

@@ -10,6 +10,8 @@ SRC = ROOT / "src"
 # floor of each folder, and which library headers may be named there (ARCHITECTURE.md has the same table)
 FLOORS = {"base": 0, "trace": 1, "wire": 2, "net": 2, "store": 3, "account": 3, "query": 4, "doctor": 4, "api": 5,
           "bench": 5, "cli": 6}
+# The file of spans knows nothing of the store that it is part of.
+BELOW = {"store/segment": "store/embedded"}
 # net knows nothing of spans: it stands on base alone. bench loads any receiver: it knows no store.
 ONLY = {"net": {"base"}, "account": {"base"}, "trace": {"base"}, "bench": {"base", "trace", "wire"}}
 LIBRARIES = {
@@ -59,6 +61,14 @@ class Floors(unittest.TestCase):
             self.assertIn(folder, FLOORS, f"{path}: a folder without a floor")
             found += [f"{path.relative_to(ROOT)}: {why}" for why in violations(folder, path.read_text())]
         self.assertEqual(found, [])
+
+    def test_a_part_of_a_floor_that_stands_below_another_does_not_include_it(self):
+        for folder, above in BELOW.items():
+            files = sorted((SRC / folder).glob("*.[ch]"))
+            self.assertGreater(len(files), 10)
+            found = [f"{path.name}: {own}" for path in files for own, _ in INCLUDE.findall(path.read_text())
+                     if own.startswith(above + "/")]
+            self.assertEqual(found, [])
 
     def test_a_floor_skipped_upwards_is_found(self):
         self.assertEqual(list(violations("net", '#include "trace/batch.h"')),

@@ -7,8 +7,8 @@
  */
 #include "store/embedded/internal.h"
 
-#include "store/embedded/group.h"
-#include "store/embedded/row_copy.h"
+#include "store/segment/group.h"
+#include "store/segment/row_copy.h"
 
 #include <inttypes.h>
 #include <stdio.h>

@@ -6,8 +6,8 @@
  */
 #include "store/embedded/internal.h"
 
-#include "store/embedded/group.h"
-#include "store/embedded/value_index.h"
+#include "store/segment/group.h"
+#include "store/segment/value_index.h"
 
 #include <stdlib.h>
 

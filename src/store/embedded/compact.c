@@ -18,8 +18,8 @@
 #include "store/embedded/internal.h"
 
 #include "base/log.h"
-#include "store/embedded/schema_merge.h"
-#include "store/embedded/segment_merge.h"
+#include "store/segment/schema_merge.h"
+#include "store/segment/segment_merge.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>

@@ -1,7 +1,7 @@
 /* counted - see counted.h. */
 #include "store/embedded/counted.h"
 
-#include "store/embedded/group.h"
+#include "store/segment/group.h"
 
 #include <stdlib.h>
 

@@ -33,7 +33,7 @@
  */
 #include "store/embedded/embedded.h"
 #include "store/embedded/merge.h"
-#include "store/embedded/segment_write.h"
+#include "store/segment/segment_write.h"
 #include "store/embedded/wal.h"
 
 #include <pthread.h>

@@ -4,7 +4,7 @@
  * later - traces that a scan has met before their place in the order: a heap, the next one on top.
  * Zeroed to begin with.
  */
-#include "store/embedded/trace_entry.h"
+#include "store/segment/trace_entry.h"
 
 #include "base/error.h"
 

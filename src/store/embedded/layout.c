@@ -6,8 +6,8 @@
  */
 #include "store/embedded/internal.h"
 
-#include "store/embedded/segment.h"
-#include "store/embedded/value_index.h"
+#include "store/segment/segment.h"
+#include "store/segment/value_index.h"
 
 #include <stdio.h>
 #include <stdlib.h>

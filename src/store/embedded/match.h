@@ -9,8 +9,8 @@
  * looked at, as if they held.
  */
 #include "store/embedded/buffer.h"
-#include "store/embedded/group.h"
-#include "store/embedded/trace_entry.h"
+#include "store/segment/group.h"
+#include "store/segment/trace_entry.h"
 #include "store/store.h"
 
 enum { TK_MATCH_MAX = 32 };

@@ -31,7 +31,7 @@
 #include "base/hash.h"
 #include "store/embedded/later.h"
 #include "store/embedded/match.h"
-#include "store/embedded/number_map.h"
+#include "store/segment/number_map.h"
 
 #include <stdlib.h>
 

@@ -5,7 +5,7 @@
  * Not thread-safe; the sources must outlive it.
  */
 #include "store/embedded/buffer.h"
-#include "store/embedded/segment.h"
+#include "store/segment/segment.h"
 #include "store/store.h"
 
 struct tk_source {

@@ -6,9 +6,9 @@
  * Ownership: pieces view batches and groups; what keeps those alive (the cache's items of groups)
  * is held until tk_pieces_clear, buffers and segments are the caller's to keep.  Not thread-safe.
  */
-#include "store/embedded/cache.h"
-#include "store/embedded/row_copy.h"
-#include "store/embedded/trace_entry.h"
+#include "store/segment/cache.h"
+#include "store/segment/row_copy.h"
+#include "store/segment/trace_entry.h"
 
 struct tk_piece {
     const struct tk_batch *batch; /* of a buffer; or NULL */

@@ -7,9 +7,9 @@
 #include "store/embedded/range_counts.h"
 
 #include "store/count.h"
-#include "store/embedded/group.h"
-#include "store/embedded/number_map.h"
-#include "store/embedded/varint.h"
+#include "store/segment/group.h"
+#include "store/segment/number_map.h"
+#include "store/segment/varint.h"
 
 #include <stdlib.h>
 

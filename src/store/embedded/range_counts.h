@@ -5,8 +5,8 @@
  * columns that say it: what a segment answers that the range cuts through.
  */
 #include "store/embedded/counted.h"
-#include "store/embedded/counts.h"
-#include "store/embedded/segment.h"
+#include "store/segment/counts.h"
+#include "store/segment/segment.h"
 
 struct tk_range_counts {
     struct tk_segment *segment;

@@ -8,7 +8,7 @@
  */
 #include "store/embedded/seal.h"
 
-#include "store/embedded/group_write.h"
+#include "store/segment/group_write.h"
 #include "wire/value.h"
 
 #include <stdlib.h>

@@ -5,7 +5,7 @@
  * span once.
  */
 #include "store/embedded/buffer.h"
-#include "store/embedded/schema_build.h"
+#include "store/segment/schema_build.h"
 
 struct tk_seal {
     struct tk_buffer *buffer; /* nothing is added to it any more */

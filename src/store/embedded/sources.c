@@ -1,5 +1,5 @@
 /* sources - what a view looks into, and a trace out of all of it (merge.h). */
-#include "store/embedded/group.h"
+#include "store/segment/group.h"
 #include "store/embedded/merge.h"
 
 #include <stdlib.h>

@@ -12,9 +12,9 @@
 #include "base/assert.h"
 #include "store/count.h"
 #include "store/embedded/counted.h"
-#include "store/embedded/counts.h"
+#include "store/segment/counts.h"
 #include "store/embedded/range_counts.h"
-#include "store/embedded/varint.h"
+#include "store/segment/varint.h"
 
 static enum tk_err
 no_memory(struct tk_error *err)

@@ -2,7 +2,7 @@
  * `tracekit check` against segments whose checksums are right and whose indexes are not: an index
  * that leaves a group out hides its rows from every search, without a sign.
  */
-#include "store/embedded/segment.h"
+#include "store/segment/segment.h"
 #include "store/fixture.h"
 
 static const struct tk_segment_name NAME = {1, 1, 1};

@@ -1,7 +1,7 @@
 /* Counts by code and by operation: added, merged, written and read again. */
-#include "store/embedded/counts.h"
+#include "store/segment/counts.h"
 
-#include "store/embedded/columns.h"
+#include "store/segment/columns.h"
 #include "test.h"
 
 static void

@@ -1,5 +1,5 @@
 /* numbers: every codec gives back what went in, and nothing that is cut or changed is a crash. */
-#include "store/embedded/numbers.h"
+#include "store/segment/numbers.h"
 
 #include "test.h"
 

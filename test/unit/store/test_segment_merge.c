@@ -2,12 +2,12 @@
  * Segments merged into one: every trace of the sources is there as the sources together tell it,
  * in order, found by its id, and counted as often as they counted it.
  */
-#include "store/embedded/segment_merge.h"
+#include "store/segment/segment_merge.h"
 
-#include "store/embedded/cache.h"
-#include "store/embedded/group.h"
+#include "store/segment/cache.h"
+#include "store/segment/group.h"
 #include "store/embedded/merge.h"
-#include "store/embedded/schema_merge.h"
+#include "store/segment/schema_merge.h"
 #include "store/embedded/seal.h"
 #include "store/fixture.h"
 

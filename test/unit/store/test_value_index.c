@@ -1,5 +1,5 @@
 /* The value index and postings: in which groups a value may be. */
-#include "store/embedded/value_index.h"
+#include "store/segment/value_index.h"
 #include "test.h"
 
 /* A file of pages, and the section that goes with it. */

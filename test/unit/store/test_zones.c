@@ -1,5 +1,5 @@
 /* Zones: which groups have a column, and between which values. */
-#include "store/embedded/value_index.h"
+#include "store/segment/value_index.h"
 #include "test.h"
 
 static void

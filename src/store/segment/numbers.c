@@ -1,0 +1,492 @@
+/*
+ * numbers - see numbers.h; docs/formats/segment.md, "Numbers and texts".
+ *
+ * The encoder looks at the numbers once (twice when they are wide), estimates what each codec would
+ * take in bits, and writes with the one that takes least.  zstd comes on top where its bytes can
+ * repeat: it is tried on the numbers packed to whole bytes, and taken when it is shorter.
+ *
+ * Codecs nest (a delta is numbers again), but never deeper than what an encoder makes:
+ * steps, delta, split, zstd, packed.
+ */
+#include "store/segment/numbers.h"
+
+#include "store/segment/varint.h"
+#include "store/segment/zstd.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+enum codec { ZERO, CONSTANT, PACKED, SPLIT, DELTA, ZSTD, STEPS };
+
+enum {
+    DEPTH_MAX = 5,
+    NARROW = 8, /* bits; below it nothing beats packing but zstd */
+    ZSTD_COUNT_MIN = 32,
+    CLASSES = 65,       /* bit lengths of numbers */
+    RAW_BYTES_MAX = 16, /* of a number before zstd, and */
+    RAW_OVERHEAD = 64,  /* of all: more than any codec takes */
+};
+
+static unsigned
+bit_length(uint64_t number)
+{
+    return number == 0 ? 0 : 64 - (unsigned)__builtin_clzll(number);
+}
+
+static size_t
+packed_bytes(uint64_t count, unsigned width)
+{
+    return (size_t)((count * width + 7) / 8);
+}
+
+static uint64_t
+low_bits(unsigned count)
+{
+    return count >= 64 ? UINT64_MAX : ((uint64_t)1 << count) - 1;
+}
+
+/* ---- writing ----------------------------------------------------------------------------------
+ */
+
+struct bit_writer {
+    char *at; /* there is room for 8 bytes behind the last bit */
+    uint64_t bits;
+    unsigned count; /* of bits that wait, < 64 */
+};
+
+static inline void
+put_bits(struct bit_writer *writer, uint64_t bits, unsigned count)
+{
+    writer->bits |= bits << writer->count;
+    writer->count += count;
+    if (writer->count >= 64) {
+        memcpy(writer->at, &writer->bits, sizeof writer->bits);
+        writer->at += sizeof writer->bits;
+        writer->count -= 64;
+        /* what did not fit; `count` > writer->count unless nothing is left */
+        writer->bits = writer->count == 0 ? 0 : bits >> (count - writer->count);
+    }
+}
+
+static void
+put_rest(struct bit_writer *writer)
+{
+    memcpy(writer->at, &writer->bits, (writer->count + 7) / 8);
+}
+
+static void
+put_packed(const uint64_t *numbers, uint32_t count, uint64_t base, unsigned width,
+           struct tk_buf *out)
+{
+    tk_buf_append_char(out, PACKED);
+    tk_buf_append_char(out, (char)width);
+    tk_put_varint(out, base);
+    size_t size = packed_bytes(count, width);
+    struct bit_writer writer = {.at = tk_buf_reserve(out, size)};
+    if (writer.at == NULL)
+        return;
+    for (uint32_t i = 0; i < count; i++)
+        put_bits(&writer, numbers[i] - base, width);
+    put_rest(&writer);
+    out->len += size;
+}
+
+/* Puts `raw` as a zstd codec behind `begin`, in place of what stands there, if that is shorter. */
+static void
+put_zstd_if_shorter(tk_str raw, int level, size_t begin, struct tk_buf *out)
+{
+    struct tk_buf frame;
+    tk_buf_init(&frame, SIZE_MAX / 2);
+    tk_zstd_compress(raw, level, &frame);
+    if (frame.status != TK_OK)
+        out->status = frame.status;
+    else if (out->status == TK_OK && frame.len + 7 < out->len - begin) {
+        out->len = begin;
+        tk_buf_append_char(out, ZSTD);
+        tk_put_varint(out, raw.len);
+        tk_put_varint(out, frame.len);
+        tk_buf_append(out, tk_buf_str(&frame));
+    }
+    tk_buf_release(&frame);
+}
+
+static void
+encode_packed(const uint64_t *numbers, uint32_t count, uint64_t base, unsigned width, int level,
+              struct tk_buf *out)
+{
+    size_t begin = out->len;
+    put_packed(numbers, count, base, width, out);
+    if (level == 0 || count < ZSTD_COUNT_MIN || width == 64)
+        return; /* 64 bits: ids, which are random */
+    struct tk_buf raw;
+    tk_buf_init(&raw, SIZE_MAX / 2);
+    put_packed(numbers, count, base, (width + 7) / 8 * 8, &raw);
+    if (raw.status != TK_OK)
+        out->status = raw.status;
+    else
+        put_zstd_if_shorter(tk_buf_str(&raw), level, begin, out);
+    tk_buf_release(&raw);
+}
+
+struct survey {
+    uint64_t least, greatest;
+    uint32_t classes[CLASSES];
+};
+
+static void
+survey_classes(const uint64_t *numbers, uint32_t count, struct survey *survey)
+{
+    memset(survey->classes, 0, sizeof survey->classes);
+    for (uint32_t i = 0; i < count; i++)
+        survey->classes[bit_length(numbers[i])]++;
+}
+
+static void
+survey_range(const uint64_t *numbers, uint32_t count, struct survey *survey)
+{
+    uint64_t least = numbers[0], greatest = numbers[0];
+    for (uint32_t i = 1; i < count; i++) {
+        least = numbers[i] < least ? numbers[i] : least;
+        greatest = numbers[i] > greatest ? numbers[i] : greatest;
+    }
+    survey->least = least;
+    survey->greatest = greatest;
+}
+
+/* About how many bits `split` takes. */
+static double
+split_cost(const struct survey *survey, uint32_t count, int level)
+{
+    double bits = 400, entropy = 0;
+    unsigned least = CLASSES, greatest = 0;
+    for (unsigned class = 0; class < CLASSES; class ++) {
+        double n = survey->classes[class];
+        if (n == 0)
+            continue;
+        least = class < least ? class : least;
+        greatest = class;
+        bits += n * (class > 0 ? class - 1 : 0);
+        entropy += n * log2(count / n);
+    }
+    return bits + (level != 0 ? entropy * 1.05 : (double)count * bit_length(greatest - least));
+}
+
+static double
+packed_cost(const struct survey *survey, uint32_t count)
+{
+    return (double)count * bit_length(survey->greatest - survey->least);
+}
+
+static void
+put_split_bits(const uint64_t *numbers, uint32_t count, const struct survey *survey,
+               struct tk_buf *out)
+{
+    uint64_t bits = 0;
+    for (unsigned class = 2; class < CLASSES; class ++)
+        bits += (uint64_t)survey->classes[class] * (class - 1);
+    size_t size = (size_t)((bits + 7) / 8);
+    struct bit_writer writer = {.at = tk_buf_reserve(out, size)};
+    if (writer.at == NULL)
+        return;
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned length = bit_length(numbers[i]);
+        if (length > 1)
+            put_bits(&writer, numbers[i] & low_bits(length - 1), length - 1);
+    }
+    put_rest(&writer);
+    out->len += size;
+}
+
+static void encode_any(const uint64_t *numbers, uint32_t count, int level, bool deltas,
+                       struct tk_buf *out);
+
+static void
+encode_split(const uint64_t *numbers, uint32_t count, const struct survey *survey, int level,
+             struct tk_buf *out)
+{
+    uint64_t *classes = malloc(count * sizeof *classes);
+    if (classes == NULL) {
+        out->status = TK_ERR_MEMORY;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        classes[i] = bit_length(numbers[i]);
+    tk_buf_append_char(out, SPLIT);
+    encode_any(classes, count, level, false, out);
+    put_split_bits(numbers, count, survey, out);
+    free(classes);
+}
+
+/* The differences as `delta` writes them, [count - 1]; NULL: out of memory. */
+static uint64_t *
+make_deltas(const uint64_t *numbers, uint32_t count)
+{
+    uint64_t *deltas = malloc(count * sizeof *deltas);
+    for (uint32_t i = 1; deltas != NULL && i < count; i++)
+        deltas[i - 1] = tk_zigzag((int64_t)(numbers[i] - numbers[i - 1]));
+    return deltas;
+}
+
+/* Wide numbers: whichever of packed, split and delta takes fewest bits. */
+static void
+encode_wide(const uint64_t *numbers, uint32_t count, struct survey *survey, int level, bool deltas,
+            struct tk_buf *out)
+{
+    struct survey of_deltas;
+    survey_classes(numbers, count, survey);
+    double packed = packed_cost(survey, count), split = split_cost(survey, count, level);
+    uint64_t *differences = deltas && count > 2 ? make_deltas(numbers, count) : NULL;
+    if (differences != NULL) { /* out of memory: they are not tried */
+        survey_range(differences, count - 1, &of_deltas);
+        survey_classes(differences, count - 1, &of_deltas);
+        double best =
+            fmin(packed_cost(&of_deltas, count - 1), split_cost(&of_deltas, count - 1, level));
+        if (best + 64 < fmin(packed, split)) {
+            tk_buf_append_char(out, DELTA);
+            tk_put_varint(out, numbers[0]);
+            encode_any(differences, count - 1, level, false, out);
+            free(differences);
+            return;
+        }
+    }
+    free(differences);
+    if (split < packed)
+        encode_split(numbers, count, survey, level, out);
+    else
+        encode_packed(numbers, count, survey->least, bit_length(survey->greatest - survey->least),
+                      level, out);
+}
+
+/* The greatest number of which all are multiples, from `least` on: clocks tell micro- or
+   milliseconds, flags are a few high bits.  Soon 1 if there is none. */
+static uint64_t
+step_of(const uint64_t *numbers, uint32_t count, uint64_t least)
+{
+    uint64_t step = 0;
+    for (uint32_t i = 0; i < count && step != 1; i++) {
+        uint64_t rest = step > 0 ? (numbers[i] - least) % step : numbers[i] - least;
+        while (rest != 0) {
+            uint64_t next = step % rest;
+            step = rest;
+            rest = next;
+        }
+    }
+    return step;
+}
+
+static void
+encode_steps(const uint64_t *numbers, uint32_t count, uint64_t least, uint64_t step, int level,
+             bool deltas, struct tk_buf *out)
+{
+    uint64_t *steps = malloc(count * sizeof *steps);
+    if (steps == NULL) {
+        out->status = TK_ERR_MEMORY;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++)
+        steps[i] = (numbers[i] - least) / step;
+    tk_buf_append_char(out, STEPS);
+    tk_put_varint(out, least);
+    tk_put_varint(out, step);
+    encode_any(steps, count, level, deltas, out); /* these have none */
+    free(steps);
+}
+
+static void
+encode_any(const uint64_t *numbers, uint32_t count, int level, bool deltas, struct tk_buf *out)
+{
+    struct survey survey = {0};
+    if (count > 0)
+        survey_range(numbers, count, &survey);
+    if (survey.greatest == 0) {
+        tk_buf_append_char(out, ZERO);
+    } else if (survey.least == survey.greatest) {
+        tk_buf_append_char(out, CONSTANT);
+        tk_put_varint(out, survey.least);
+    } else {
+        unsigned width = bit_length(survey.greatest - survey.least);
+        uint64_t step = width > NARROW && deltas ? step_of(numbers, count, survey.least) : 1;
+        if (step > 1)
+            encode_steps(numbers, count, survey.least, step, level, deltas, out);
+        else if (width <= NARROW)
+            encode_packed(numbers, count, survey.least, width, level, out);
+        else
+            encode_wide(numbers, count, &survey, level, deltas, out);
+    }
+}
+
+void
+tk_numbers_encode(const uint64_t *numbers, uint32_t count, int level, struct tk_buf *out)
+{
+    encode_any(numbers, count, level, true, out);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+/* `count` bits, at most 64, at bit `at` of `size` bytes that hold them. */
+static inline uint64_t
+get_bits(const unsigned char *bytes, size_t size, uint64_t at, unsigned count)
+{
+    size_t byte = (size_t)(at >> 3);
+    unsigned skip = (unsigned)(at & 7);
+    uint64_t bits = 0;
+    if (byte + sizeof bits <= size)
+        memcpy(&bits, bytes + byte, sizeof bits);
+    else
+        memcpy(&bits, bytes + byte, size - byte);
+    bits >>= skip;
+    if (count + skip > 64)
+        bits |= (uint64_t)bytes[byte + 8] << (64 - skip);
+    return bits & low_bits(count);
+}
+
+static enum tk_err
+get_packed(struct tk_reader *in, uint32_t count, uint64_t *numbers)
+{
+    const unsigned char *head = tk_get_bytes(in, 1);
+    unsigned width = head != NULL ? *head : 0;
+    uint64_t base = tk_get_varint(in), mask = low_bits(width);
+    size_t size = packed_bytes(count, width);
+    const unsigned char *bytes = width <= 64 ? tk_get_bytes(in, size) : NULL;
+    if (width == 0 || bytes == NULL || !in->ok)
+        return TK_ERR_CORRUPT;
+    uint32_t i = 0;
+    if (width <= 57 && size >= 8) { /* as many as one load each may reach */
+        uint64_t fast = (((uint64_t)size - 8) * 8 + 7) / width + 1;
+        uint32_t end = fast < count ? (uint32_t)fast : count;
+        for (uint64_t at = 0; i < end; i++, at += width) {
+            uint64_t bits;
+            memcpy(&bits, bytes + (at >> 3), sizeof bits);
+            numbers[i] = base + (bits >> (at & 7) & mask);
+        }
+    }
+    for (; i < count; i++)
+        numbers[i] = base + get_bits(bytes, size, (uint64_t)i * width, width);
+    return TK_OK;
+}
+
+static enum tk_err get_any(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers);
+
+static enum tk_err
+get_split(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
+{
+    enum tk_err code = get_any(in, count, depth, numbers); /* the classes */
+    uint64_t bits = 0, at = 0;
+    for (uint32_t i = 0; i < count && code == TK_OK; i++) {
+        if (numbers[i] >= CLASSES)
+            code = TK_ERR_CORRUPT;
+        bits += numbers[i] > 1 ? numbers[i] - 1 : 0;
+    }
+    if (code != TK_OK)
+        return code;
+    size_t size = (size_t)((bits + 7) / 8);
+    const unsigned char *bytes = tk_get_bytes(in, size);
+    if (bytes == NULL)
+        return TK_ERR_CORRUPT;
+    for (uint32_t i = 0; i < count; i++) {
+        unsigned class = (unsigned)numbers[i];
+        if (class <= 1)
+            continue; /* 0 and 1 are themselves */
+        numbers[i] = (uint64_t)1 << (class - 1) | get_bits(bytes, size, at, class - 1);
+        at += class - 1;
+    }
+    return TK_OK;
+}
+
+static enum tk_err
+get_delta(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
+{
+    if (count == 0)
+        return TK_ERR_CORRUPT;
+    numbers[0] = tk_get_varint(in);
+    enum tk_err code = get_any(in, count - 1, depth, numbers + 1);
+    for (uint32_t i = 1; i < count && code == TK_OK; i++)
+        numbers[i] = numbers[i - 1] + (uint64_t)tk_unzigzag(numbers[i]);
+    return code;
+}
+
+static enum tk_err
+get_steps(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
+{
+    uint64_t least = tk_get_varint(in), step = tk_get_varint(in);
+    enum tk_err code = in->ok ? get_any(in, count, depth, numbers) : TK_ERR_CORRUPT;
+    for (uint32_t i = 0; i < count && code == TK_OK; i++)
+        numbers[i] = least + numbers[i] * step;
+    return code;
+}
+
+static enum tk_err
+get_zstd(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
+{
+    uint64_t raw_size = tk_get_varint(in), size = tk_get_varint(in);
+    const void *frame = tk_get_bytes(in, (size_t)size);
+    if (!in->ok || raw_size > (uint64_t)count * RAW_BYTES_MAX + RAW_OVERHEAD)
+        return TK_ERR_CORRUPT;
+    unsigned char *raw = malloc((size_t)raw_size + 1);
+    if (raw == NULL)
+        return TK_ERR_MEMORY;
+    enum tk_err code = tk_zstd_decompress((tk_str){frame, (size_t)size}, raw, (size_t)raw_size);
+    struct tk_reader inner = {raw, raw + raw_size, true};
+    if (code == TK_OK)
+        code = get_any(&inner, count, depth, numbers);
+    if (code == TK_OK && tk_reader_left(&inner) > 0)
+        code = TK_ERR_CORRUPT;
+    free(raw);
+    return code;
+}
+
+static enum tk_err
+get_any(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
+{
+    const unsigned char *codec = tk_get_bytes(in, 1);
+    if (codec == NULL || depth == DEPTH_MAX)
+        return TK_ERR_CORRUPT;
+    switch (*codec) {
+    case ZERO:
+        memset(numbers, 0, count * sizeof *numbers);
+        return TK_OK;
+    case CONSTANT: {
+        uint64_t number = tk_get_varint(in);
+        for (uint32_t i = 0; i < count; i++)
+            numbers[i] = number;
+        return in->ok ? TK_OK : TK_ERR_CORRUPT;
+    }
+    case PACKED:
+        return get_packed(in, count, numbers);
+    case SPLIT:
+        return get_split(in, count, depth + 1, numbers);
+    case DELTA:
+        return get_delta(in, count, depth + 1, numbers);
+    case ZSTD:
+        return get_zstd(in, count, depth + 1, numbers);
+    case STEPS:
+        return get_steps(in, count, depth + 1, numbers);
+    default:
+        return TK_ERR_CORRUPT;
+    }
+}
+
+bool
+tk_numbers_is_zstd(tk_str numbers)
+{
+    size_t at = 0;
+    while (at < numbers.len && (numbers.ptr[at] == SPLIT || numbers.ptr[at] == DELTA)) {
+        if (numbers.ptr[at++] == SPLIT)
+            continue; /* the classes */
+        while (at < numbers.len && (numbers.ptr[at++] & 0x80) != 0)
+            ; /* the first number */
+    }
+    return at < numbers.len && numbers.ptr[at] == ZSTD;
+}
+
+enum tk_err
+tk_numbers_decode(tk_str *in, uint32_t count, uint64_t *numbers)
+{
+    struct tk_reader reader = {(const unsigned char *)in->ptr,
+                               (const unsigned char *)in->ptr + in->len, true};
+    enum tk_err code = get_any(&reader, count, 0, numbers);
+    if (code == TK_OK)
+        *in = (tk_str){(const char *)reader.at, tk_reader_left(&reader)};
+    return code;
+}

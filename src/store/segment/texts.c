@@ -1,0 +1,371 @@
+/*
+ * texts - see numbers.h; docs/formats/segment.md, "Numbers and texts".
+ *
+ * Ids are most of what cannot be told from what stood before; written in hexadecimal digits they
+ * carry four bits a character, which `template` takes and zstd does not reach.
+ */
+#include "store/segment/numbers.h"
+
+#include "base/assert.h"
+#include "store/segment/zstd.h"
+
+#include <stdlib.h>
+
+enum codec { PLAIN, ZSTD, TEMPLATE, CONSTANT };
+
+enum {
+    TEMPLATE_MAX = 256,  /* bytes of a text */
+    TEMPLATE_COUNT = 8,  /* texts, at least */
+    ZSTD_BYTES_MIN = 32, /* in all */
+};
+
+#define ONES 0x0101010101010101u
+#define HIGHS (128 * ONES)
+
+static const char DIGITS[] = "0123456789abcdef";
+
+/* ---- writing ----------------------------------------------------------------------------------
+ */
+
+static bool
+are_equal(const tk_str *texts, uint32_t count)
+{
+    for (uint32_t i = 1; i < count; i++)
+        if (!tk_str_eq(texts[i], texts[0]))
+            return false;
+    return true;
+}
+
+/* How many are the same as the one before. */
+static uint32_t
+count_repeats(const tk_str *texts, uint32_t count)
+{
+    uint32_t repeats = 0;
+    for (uint32_t i = 1; i < count; i++)
+        repeats += tk_str_eq(texts[i], texts[i - 1]);
+    return repeats;
+}
+
+/* Bytes in words of 8, first one lowest. */
+static inline uint64_t
+load(const char *from, size_t len)
+{
+    uint64_t word = 0;
+    memcpy(&word, from, len < sizeof word ? len : sizeof word);
+    return word;
+}
+
+/* Each byte `n` or more?  Then its high bit is set; all are below 128. */
+static inline uint64_t
+not_below(uint64_t word, unsigned n)
+{
+    return (word + (128 - n) * ONES) & HIGHS;
+}
+
+/* Eight digits to eight times four bits, first one lowest; false: they are not all digits. */
+static inline bool
+pack_digits(uint64_t word, uint64_t *ret_bits)
+{
+    uint64_t digits = not_below(word, '0') & ~not_below(word, '9' + 1);
+    uint64_t letters = not_below(word, 'a') & ~not_below(word, 'f' + 1);
+    if ((word & HIGHS) != 0 || (digits | letters) != HIGHS)
+        return false;
+    word = (word & 15 * ONES) + (letters >> 7) * 9;
+    word = (word | word >> 4) & 0x00FF00FF00FF00FF;
+    word = (word | word >> 8) & 0x0000FFFF0000FFFF;
+    *ret_bits = (word | word >> 16) & UINT32_MAX;
+    return true;
+}
+
+/* Marks in `is_digit` the places of digits; false: there is no template.  A place where all texts
+   have the same is a literal, which costs nothing for each. */
+static bool
+find_places(const tk_str *texts, uint32_t count, bool is_digit[TEMPLATE_MAX])
+{
+    size_t len = texts[0].len;
+    uint64_t first[TEMPLATE_MAX / 8], differs[TEMPLATE_MAX / 8] = {0};
+    if (len > TEMPLATE_MAX || count < TEMPLATE_COUNT)
+        return false;
+    for (size_t at = 0; at < len; at += 8)
+        first[at / 8] = load(texts[0].ptr + at, len - at);
+    for (uint32_t i = 1; i < count; i++) {
+        if (texts[i].len != len)
+            return false;
+        for (size_t at = 0; at < len; at += 8)
+            differs[at / 8] |= load(texts[i].ptr + at, len - at) ^ first[at / 8];
+    }
+    for (size_t k = 0; k < len; k++)
+        is_digit[k] = (differs[k / 8] >> k % 8 * 8 & 255) != 0;
+    return true;
+}
+
+/* Runs of places of digits. */
+struct runs {
+    uint32_t count, digit_count;
+    struct {
+        uint32_t begin, count;
+    } run[TEMPLATE_MAX / 2];
+};
+
+static void
+find_runs(const bool is_digit[TEMPLATE_MAX], size_t len, struct runs *runs)
+{
+    runs->count = runs->digit_count = 0;
+    for (uint32_t k = 0; k < len; k++) {
+        if (!is_digit[k])
+            continue;
+        if (k == 0 || !is_digit[k - 1]) {
+            runs->run[runs->count].begin = k;
+            runs->run[runs->count++].count = 0;
+        }
+        runs->run[runs->count - 1].count++;
+        runs->digit_count++;
+    }
+}
+
+/* The digits of all texts, four bits each; false: not all are. */
+static bool
+put_digits(const tk_str *texts, uint32_t count, const struct runs *runs, char *to, size_t size)
+{
+    char digits[TEMPLATE_MAX + 8];
+    uint64_t bits = 0, packed;
+    unsigned bit_count = 0;
+    char *end = to + size;
+    for (uint32_t i = 0; i < count; i++) {
+        size_t at = 0;
+        for (uint32_t r = 0; r < runs->count; at += runs->run[r++].count)
+            memcpy(digits + at, texts[i].ptr + runs->run[r].begin, runs->run[r].count);
+        memset(digits + at, '0', 8); /* what the last word has too many */
+        for (size_t k = 0; k < runs->digit_count; k += 8) {
+            size_t left = runs->digit_count - k;
+            if (!pack_digits(load(digits + k, 8), &packed))
+                return false;
+            bits |= packed << bit_count; /* fewer than 8 wait */
+            bit_count += 4 * (unsigned)(left < 8 ? left : 8);
+            for (; bit_count >= 8; bit_count -= 8, bits >>= 8)
+                *to++ = (char)bits;
+        }
+    }
+    if (bit_count > 0)
+        *to++ = (char)bits;
+    TK_ASSERT(to == end);
+    return true;
+}
+
+/* False, and nothing put: there is no template. */
+static bool
+put_template(const tk_str *texts, uint32_t count, struct tk_buf *out)
+{
+    bool is_digit[TEMPLATE_MAX];
+    struct runs runs;
+    if (!find_places(texts, count, is_digit))
+        return false;
+    size_t len = texts[0].len, begin = out->len;
+    unsigned char marks[TEMPLATE_MAX / 8] = {0};
+    find_runs(is_digit, len, &runs);
+    tk_buf_append_char(out, TEMPLATE);
+    tk_put_varint(out, len);
+    for (size_t k = 0; k < len; k++)
+        marks[k / 8] |= (unsigned char)(is_digit[k] << k % 8);
+    tk_put_bytes(out, marks, (len + 7) / 8);
+    for (size_t k = 0; k < len; k++)
+        if (!is_digit[k])
+            tk_buf_append_char(out, texts[0].ptr[k]);
+    size_t size = ((size_t)count * runs.digit_count + 1) / 2;
+    char *to = tk_buf_reserve(out, size);
+    if (to == NULL)
+        return true; /* out of memory is in `out` */
+    if (!put_digits(texts, count, &runs, to, size)) {
+        out->len = begin;
+        return false;
+    }
+    out->len += size;
+    return true;
+}
+
+/* The codec, the lengths, and a buffer of the bytes if zstd is to be tried. */
+static void
+put_plain_or_zstd(const tk_str *texts, uint32_t count, int level, struct tk_buf *out)
+{
+    uint64_t *lengths = malloc(((size_t)count + 1) * sizeof *lengths);
+    size_t begin = out->len, total = 0;
+    struct tk_buf frame;
+    if (lengths == NULL) {
+        out->status = TK_ERR_MEMORY;
+        return;
+    }
+    for (uint32_t i = 0; i < count; i++) {
+        lengths[i] = texts[i].len;
+        total += texts[i].len;
+    }
+    tk_buf_append_char(out, PLAIN);
+    tk_numbers_encode(lengths, count, level, out);
+    free(lengths);
+    size_t bytes_at = out->len;
+    char *to = tk_buf_reserve(out, total);
+    for (uint32_t i = 0; i < count && to != NULL; i++) {
+        if (texts[i].len > 0) /* an empty view may have no bytes at all */
+            memcpy(to, texts[i].ptr, texts[i].len);
+        to += texts[i].len;
+    }
+    if (to == NULL)
+        return;
+    out->len += total;
+    if (level == 0 || total < ZSTD_BYTES_MIN)
+        return;
+    tk_buf_init(&frame, SIZE_MAX / 2);
+    tk_zstd_compress((tk_str){out->ptr + bytes_at, total}, level, &frame);
+    if (frame.status != TK_OK) {
+        out->status = frame.status;
+    } else if (frame.len + 8 < total) {
+        out->ptr[begin] = ZSTD;
+        out->len = bytes_at;
+        tk_put_varint(out, total);
+        tk_put_varint(out, frame.len);
+        tk_buf_append(out, tk_buf_str(&frame));
+    }
+    tk_buf_release(&frame);
+}
+
+void
+tk_texts_encode(const tk_str *texts, uint32_t count, int level, struct tk_buf *out)
+{
+    size_t begin = out->len;
+    if (count == 0 || are_equal(texts, count)) {
+        tk_buf_append_char(out, CONSTANT);
+        tk_put_varint(out, count > 0 ? texts[0].len : 0);
+        if (count > 0)
+            tk_buf_append(out, texts[0]);
+        return;
+    }
+    if (!put_template(texts, count, out)) {
+        put_plain_or_zstd(texts, count, level, out);
+        return;
+    }
+    if (level == 0 || count_repeats(texts, count) < count / 4 || out->status != TK_OK)
+        return;
+    struct tk_buf other; /* an id on many spans in a row: zstd may be shorter */
+    tk_buf_init(&other, SIZE_MAX / 2);
+    put_plain_or_zstd(texts, count, level, &other);
+    if (other.status == TK_OK && other.len < out->len - begin) {
+        out->len = begin;
+        tk_buf_append(out, tk_buf_str(&other));
+    }
+    tk_buf_release(&other);
+}
+
+/* ---- reading ----------------------------------------------------------------------------------
+ */
+
+static enum tk_err
+get_constant(struct tk_reader *in, uint32_t count, size_t bytes_max, struct tk_arena *arena,
+             tk_str *texts)
+{
+    uint64_t len = tk_get_varint(in);
+    const void *bytes = len <= bytes_max ? tk_get_bytes(in, (size_t)len) : NULL;
+    if (bytes == NULL || !in->ok)
+        return TK_ERR_CORRUPT;
+    tk_str text = tk_arena_copy(arena, (tk_str){bytes, (size_t)len});
+    if (text.ptr == NULL)
+        return TK_ERR_MEMORY;
+    for (uint32_t i = 0; i < count; i++)
+        texts[i] = text;
+    return TK_OK;
+}
+
+static enum tk_err
+get_plain_or_zstd(struct tk_reader *in, bool is_zstd, uint32_t count, size_t bytes_max,
+                  struct tk_arena *arena, tk_str *texts)
+{
+    uint64_t *lengths = tk_arena_alloc(arena, ((size_t)count + 1) * sizeof *lengths);
+    tk_str left = {(const char *)in->at, tk_reader_left(in)};
+    uint64_t total = 0;
+    if (lengths == NULL)
+        return TK_ERR_MEMORY;
+    enum tk_err code = tk_numbers_decode(&left, count, lengths);
+    if (code != TK_OK)
+        return code;
+    in->at = (const unsigned char *)left.ptr;
+    for (uint32_t i = 0; i < count; i++) {
+        if (lengths[i] > bytes_max - total)
+            return TK_ERR_CORRUPT;
+        total += lengths[i];
+    }
+    uint64_t raw_size = is_zstd ? tk_get_varint(in) : total;
+    uint64_t size = is_zstd ? tk_get_varint(in) : total;
+    const void *bytes = tk_get_bytes(in, (size_t)size);
+    if (bytes == NULL || raw_size != total || !in->ok)
+        return TK_ERR_CORRUPT;
+    char *to = tk_arena_alloc(arena, (size_t)total + 1);
+    if (to == NULL)
+        return TK_ERR_MEMORY;
+    if (is_zstd)
+        code = tk_zstd_decompress((tk_str){bytes, (size_t)size}, to, (size_t)total);
+    else
+        memcpy(to, bytes, (size_t)total);
+    for (uint32_t i = 0; i < count; i++) {
+        texts[i] = (tk_str){to, (size_t)lengths[i]};
+        to += lengths[i];
+    }
+    return code;
+}
+
+static enum tk_err
+get_template(struct tk_reader *in, uint32_t count, size_t bytes_max, struct tk_arena *arena,
+             tk_str *texts)
+{
+    uint32_t places[TEMPLATE_MAX];
+    char first[TEMPLATE_MAX];
+    uint64_t len = tk_get_varint(in);
+    if (!in->ok || len > TEMPLATE_MAX || len * count > bytes_max)
+        return TK_ERR_CORRUPT;
+    const unsigned char *marks = tk_get_bytes(in, (size_t)(len + 7) / 8);
+    char *to = tk_arena_alloc(arena, (size_t)(len * count) + 1);
+    size_t digit_count = 0, at = 0;
+    if (to == NULL)
+        return TK_ERR_MEMORY;
+    for (uint32_t k = 0; in->ok && k < len; k++) {
+        if (marks[k / 8] >> k % 8 & 1) {
+            places[digit_count++] = k;
+        } else {
+            const char *literal = tk_get_bytes(in, 1);
+            first[k] = literal != NULL ? *literal : '0';
+        }
+    }
+    const unsigned char *bytes = in->ok ? tk_get_bytes(in, (count * digit_count + 1) / 2) : NULL;
+    if (bytes == NULL)
+        return TK_ERR_CORRUPT;
+    for (uint32_t i = 0; i < count; i++, to += len) {
+        memcpy(to, first, (size_t)len);
+        for (size_t k = 0; k < digit_count; k++, at++)
+            to[places[k]] = DIGITS[bytes[at / 2] >> at % 2 * 4 & 15];
+        texts[i] = (tk_str){to, (size_t)len};
+    }
+    return TK_OK;
+}
+
+enum tk_err
+tk_texts_decode(tk_str *in, uint32_t count, size_t bytes_max, struct tk_arena *arena, tk_str *texts)
+{
+    struct tk_reader reader = {(const unsigned char *)in->ptr,
+                               (const unsigned char *)in->ptr + in->len, true};
+    const unsigned char *codec = tk_get_bytes(&reader, 1);
+    enum tk_err code = TK_ERR_CORRUPT;
+    switch (codec != NULL ? *codec : UINT8_MAX) {
+    case PLAIN:
+    case ZSTD:
+        code = get_plain_or_zstd(&reader, *codec == ZSTD, count, bytes_max, arena, texts);
+        break;
+    case TEMPLATE:
+        code = get_template(&reader, count, bytes_max, arena, texts);
+        break;
+    case CONSTANT:
+        code = get_constant(&reader, count, bytes_max, arena, texts);
+        break;
+    default:
+        break;
+    }
+    if (code == TK_OK)
+        *in = (tk_str){(const char *)reader.at, tk_reader_left(&reader)};
+    return code;
+}
