@@ -67,7 +67,7 @@ def rows(record):
     yield f"acknowledged after, HTTP, {load}: p99 ms", record.get(f"{load} HTTP: ack p99 ms"), "< 50"
     yield (f"CPU us/span until the last acknowledgement, HTTP, {load}",
            record.get(f"{load} HTTP: CPU us/span, until the last acknowledgement"), None)
-    made = record.size("store: CPU us/span")
+    made = record.size("store: CPU us/span, stored")
     yield (f"CPU us/span stored, sealed and compacted, {made}",
            record.get(f"{made} store: CPU us/span, stored, sealed and compacted"), "< 2.0")
     for size in dict.fromkeys((store, made)):
