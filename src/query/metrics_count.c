@@ -1,10 +1,11 @@
 /*
  * metrics_count - metrics of all spans out of what the store has counted already.
  *
- * By service, name and kind tk_store_operations tells; by one attribute tk_store_values, as far as
- * spans have it: what is left of all spans is the group of those that have not.  An attribute that
- * may be the span's or its resource's, or that has an old and a new name, is counted only where
- * just one of them occurs: else a span could count twice.
+ * The store counts all spans and those of them that failed, so `{ status = error }` is answered
+ * too.  By service, name and kind tk_store_operations tells; by one attribute tk_store_values, as
+ * far as spans have it: what is left of all spans is the group of those that have not.  An
+ * attribute that may be the span's or its resource's, or that has an old and a new name, is counted
+ * only where just one of them occurs: else a span could count twice.
  */
 #include "query/metrics_int.h"
 
@@ -15,6 +16,7 @@
 struct counting {
     struct tk_gather *gather;
     uint32_t step;
+    bool only_errors;
     /* by one attribute */
     unsigned owners;
     tk_str key;
@@ -34,19 +36,47 @@ is_intrinsic(const struct tk_ql_operand *operand, enum tk_ql_intrinsic intrinsic
     return operand->form == TK_QL_INTRINSIC && operand->intrinsic == intrinsic && !operand->parent;
 }
 
-/* Is it of all spans, and of nothing but their number, errors and durations? */
+/* { status = error } */
 static bool
-is_countable(const struct tk_gather *gather)
+is_error_test(const struct tk_ql_node *node)
+{
+    if (node->type != TK_QL_NODE_COMPARE || node->op != TK_QL_EQ ||
+        node->child->type != TK_QL_NODE_OPERAND || node->child->next->type != TK_QL_NODE_OPERAND)
+        return false;
+    const struct tk_ql_operand *status = &node->child->operand,
+                               *error = &node->child->next->operand;
+    return is_intrinsic(status, TK_QL_SPAN_STATUS) && error->form == TK_QL_STATIC &&
+           error->value.type == TK_QL_STATUS && error->value.i == TK_STATUS_ERROR;
+}
+
+/* Is it of all spans, or of all errors, and of nothing but what is counted of them? */
+static bool
+is_countable(const struct tk_gather *gather, bool *ret_only_errors)
 {
     const struct tk_ql_node *root = gather->ask->query->root;
     const struct tk_ql_metrics *metrics = gather->metrics;
-    if (root->type != TK_QL_NODE_SPANSET || root->child != NULL)
+    *ret_only_errors = root->type == TK_QL_NODE_SPANSET && root->child != NULL;
+    if (root->type != TK_QL_NODE_SPANSET)
         return false;
+    if (*ret_only_errors) /* how long errors took is not counted apart */
+        return is_error_test(root->child) && metrics != NULL && metrics->field == NULL;
     if (metrics == NULL || metrics->field == NULL)
         return true;
     return (metrics->metric == TK_QL_QUANTILE_OVER_TIME ||
             metrics->metric == TK_QL_HISTOGRAM_OVER_TIME) &&
            is_intrinsic(&metrics->field->operand, TK_QL_SPAN_DURATION);
+}
+
+/* Of what the store counted, that which is asked for; false: nothing. */
+static bool
+asked_of(const struct counting *counting, const struct tk_store_count *count,
+         struct tk_store_count *ret_asked)
+{
+    *ret_asked = *count;
+    if (counting->only_errors)
+        *ret_asked = (struct tk_store_count){.span_count = count->error_count,
+                                             .error_count = count->error_count};
+    return ret_asked->span_count > 0;
 }
 
 static struct tk_store_range
@@ -87,6 +117,9 @@ add_operation(void *arg, tk_str service, tk_str name, int32_t kind,
     struct counting *counting = arg;
     const struct tk_gather *gather = counting->gather;
     struct tk_ql_value values[TK_QL_BY_MAX];
+    struct tk_store_count asked;
+    if (!asked_of(counting, count, &asked))
+        return TK_OK;
     for (size_t i = 0; i < gather->by_count; i++) {
         const struct tk_ql_operand *operand = &gather->by[i]->operand;
         if (operand->form == TK_QL_ATTRIBUTE)
@@ -96,7 +129,7 @@ add_operation(void *arg, tk_str service, tk_str name, int32_t kind,
         else
             values[i] = (struct tk_ql_value){.type = TK_QL_KIND, .i = kind};
     }
-    return add_count(counting, values, count);
+    return add_count(counting, values, &asked);
 }
 
 static enum tk_err
@@ -193,9 +226,12 @@ add_value(void *arg, struct tk_value value, const struct tk_store_count *count)
 {
     struct counting *counting = arg;
     struct tk_ql_value by = tk_ql_value_of(&value);
-    enum tk_err result = add_count(counting, &by, count);
+    struct tk_store_count asked;
+    if (!asked_of(counting, count, &asked))
+        return TK_OK;
+    enum tk_err result = add_count(counting, &by, &asked);
     if (result == TK_OK)
-        result = tk_gather_counted(counting->gather, &counting->with, count);
+        result = tk_gather_counted(counting->gather, &counting->with, &asked);
     return result;
 }
 
@@ -203,10 +239,13 @@ static enum tk_err
 add_total(void *arg, tk_str service, tk_str name, int32_t kind, const struct tk_store_count *count)
 {
     struct counting *counting = arg;
+    struct tk_store_count asked;
     (void)service;
     (void)name;
     (void)kind;
-    return tk_gather_counted(counting->gather, counting->gather->total, count);
+    return asked_of(counting, count, &asked)
+               ? tk_gather_counted(counting->gather, counting->gather->total, &asked)
+               : TK_OK;
 }
 
 /* What all spans are without those that have the attribute. */
@@ -262,7 +301,7 @@ tk_gather_counts(struct tk_gather *gather, bool *ret_done, struct tk_error *err)
 {
     struct counting counting = {.gather = gather};
     *ret_done = false;
-    if (!is_countable(gather))
+    if (!is_countable(gather, &counting.only_errors))
         return TK_OK;
     if (is_by_operation(gather)) {
         *ret_done = true;

@@ -368,29 +368,33 @@ counting_and_reading_say_the_same(void **state)
         " | rate()",
         " | quantile_over_time(duration, 0.5, 0.9)",
         " | histogram_over_time(duration)",
+        " | count_over_time()", /* of errors */
     };
+    enum { FUNCTIONS = sizeof functions / sizeof *functions };
     (void)state;
     for (int both = 0; both < 2; both++) {
         memory_store_end();
         for (uint64_t i = 1; i <= 40; i++)
             memory_store_add(random_trace(both == 1), i);
-        for (size_t k = 0; k < sizeof bys / sizeof *bys * 4; k++) {
+        for (size_t k = 0; k < sizeof bys / sizeof *bys * FUNCTIONS; k++) {
             struct tk_buf out[2];
             char q[128], by[64] = "";
             struct terms terms = {.begin_ms = 1000, .end_ms = 5100, .step_ms = 500};
-            const char *function = functions[k % 4];
-            bool is_plain = function[0] == '\0';
-            terms.by = is_plain ? bys[k / 4] : NULL;
-            if (!is_plain && bys[k / 4] != NULL)
+            const char *function = functions[k % FUNCTIONS];
+            bool is_plain = function[0] == '\0', errors = k % FUNCTIONS == FUNCTIONS - 1;
+            const char *spans[2] = {errors ? "{ status = error }" : "{}",
+                                    errors ? "{ status = error && true }" : "{ true }"};
+            terms.by = is_plain ? bys[k / FUNCTIONS] : NULL;
+            if (!is_plain && bys[k / FUNCTIONS] != NULL)
                 (void)snprintf(by, sizeof by, " by (%s)",
-                               strcmp(bys[k / 4], "service") == 0 ? "resource.service.name"
-                               : strncmp(bys[k / 4], "service,", 8) == 0
+                               strcmp(bys[k / FUNCTIONS], "service") == 0 ? "resource.service.name"
+                               : strncmp(bys[k / FUNCTIONS], "service,", 8) == 0
                                    ? "resource.service.name, .g"
-                                   : bys[k / 4]);
+                                   : bys[k / FUNCTIONS]);
             for (int reading = 0; reading < 2; reading++) {
                 struct tk_metrics metrics;
                 struct tk_error err;
-                (void)snprintf(q, sizeof q, "%s%s%s", reading ? "{ true }" : "{}", function, by);
+                (void)snprintf(q, sizeof q, "%s%s%s", spans[reading], function, by);
                 tk_buf_init(&out[reading], 1 << 20);
                 counted = 0;
                 assert_int_equal(run(q, terms, &metrics, &err), TK_OK);
@@ -399,7 +403,7 @@ counting_and_reading_say_the_same(void **state)
                 assert_true(!reading || counted == 0);
             }
             if (strcmp(out[0].ptr, out[1].ptr) != 0)
-                fail_msg("by %s%s\ncounted\n%sread\n%s", bys[k / 4], function, out[0].ptr,
+                fail_msg("by %s%s\ncounted\n%sread\n%s", bys[k / FUNCTIONS], function, out[0].ptr,
                          out[1].ptr);
             tk_buf_release(&out[0]);
             tk_buf_release(&out[1]);
@@ -420,6 +424,11 @@ what_the_store_counts_is_not_read(void **state)
         {"{}", ".service.name", true},
         {"{} | rate() by (name)", NULL, true},
         {"{} | quantile_over_time(duration, 0.95) by (span.n)", NULL, true},
+        {"{ status = error } | rate() by (resource.service.name)", NULL, true},
+        {"{ error = status } | count_over_time() by (span.n)", NULL, false},
+        {"{ status = error }", "name", false},
+        {"{ status != error } | rate()", NULL, false},
+        {"{ status = error } | quantile_over_time(duration, 0.95)", NULL, false},
         {"{}", "status", false},
         {"{}", "name, .n", false},
         {"{}", "event.n", false},
