@@ -134,6 +134,8 @@ count_rows(const struct tk_view *view, uint32_t number, struct tk_count_rows *ro
         code = count_segment_rows(rows, source->segment, err);
     else
         code = tk_count_scan(rows, &alone.base, err);
+    rows->is_counted = NULL;
+    rows->is_counted_arg = NULL;
     tk_counted_release(&counted);
     return code;
 }
@@ -458,8 +460,9 @@ hold_counts(struct value_teller *teller, const struct tk_schema_view *schema, ui
 }
 
 static void
-let_counts_go(struct held_counts *held)
+let_counts_go(struct value_teller *teller, struct held_counts *held)
 {
+    teller->counts = NULL;
     if (held->kept != NULL)
         tk_cache_release(held->kept);
     tk_counts_release(&held->made);
@@ -480,7 +483,7 @@ tell_column(struct value_teller *teller, const struct tk_schema_view *schema, ui
         code = tell_dictionary(teller, column, item->value);
         tk_cache_release(item);
     }
-    let_counts_go(&held);
+    let_counts_go(teller, &held);
     return code;
 }
 
@@ -521,7 +524,7 @@ tell_messages(struct value_teller *teller, const struct tk_schema_view *schema,
     if (code != TK_OK)
         return code;
     code = each_page(teller->segment, what, tell_page, teller, err);
-    let_counts_go(&held);
+    let_counts_go(teller, &held);
     return code;
 }
 
