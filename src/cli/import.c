@@ -255,7 +255,7 @@ import_files(struct import *import, const struct tk_options *options)
     if (finished == TK_EXIT_GOOD && import->document_count > 0)
         (void)fprintf(stderr, "%llu documents imported, %llu spans refused\n",
                       (unsigned long long)import->document_count,
-                      (unsigned long long)(import->rejected_count + refused));
+                      (unsigned long long)import->rejected_count + refused);
     return status;
 }
 

@@ -27,7 +27,7 @@ static enum tk_err
 add_sample(struct tk_quantiles *q, uint64_t number)
 {
     if (q->_samples == NULL || q->count == q->_capacity) {
-        uint32_t capacity = q->_samples == NULL ? 16 : q->_capacity * 2;
+        uint32_t capacity = q->_samples != NULL && q->_capacity > 0 ? q->_capacity * 2 : 16;
         uint64_t *grown = realloc(q->_samples, capacity * sizeof *grown);
         if (grown == NULL)
             return TK_ERR_MEMORY;

@@ -75,11 +75,10 @@ look_up(const struct question *q, tk_str section, tk_str text, bool *ret_found)
 {
     uint64_t hash = tk_hash_stable(text);
     struct tk_value_index_run run;
-    enum tk_err code;
     *ret_found = false;
-    while (!*ret_found && (code = tk_value_index_next(&section, &run)) == TK_OK) {
+    while (!*ret_found && tk_value_index_next(&section, &run) == TK_OK) {
         uint32_t few[64], *groups = few, count;
-        code = tk_segment_lookup(q->segment, &run, hash, few, 64, &count, q->err);
+        enum tk_err code = tk_segment_lookup(q->segment, &run, hash, few, 64, &count, q->err);
         if (code == TK_OK && count > 64) {
             groups = malloc(count * sizeof *groups);
             code = groups == NULL

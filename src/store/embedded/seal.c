@@ -394,7 +394,7 @@ find_plain(struct sealing *s)
     uint32_t total = 0, at = 0;
     for (uint32_t i = 0; i < schema->shape_count; i++)
         total += schema->shapes[i].count;
-    s->plain = malloc(schema->shape_count * sizeof *s->plain);
+    s->plain = malloc(((size_t)schema->shape_count + 1) * sizeof *s->plain);
     s->plain_attrs = malloc(((size_t)total + 1) * sizeof *s->plain_attrs);
     if (s->plain == NULL || s->plain_attrs == NULL)
         return false;
