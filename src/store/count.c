@@ -40,9 +40,9 @@ count_operation(struct tk_count_rows *rows, const struct tk_batch *batch, uint32
 
 typedef enum tk_err each_key(void *arg, enum tk_owner owner, tk_str key, enum tk_value_type type);
 
-static enum tk_err
-count_keys_of(const struct tk_batch *batch, enum tk_owner owner, struct tk_range attrs,
-              each_key *each, void *arg)
+enum tk_err
+tk_count_keys_of(const struct tk_batch *batch, enum tk_owner owner, struct tk_range attrs,
+                 each_key *each, void *arg)
 {
     enum tk_err code = TK_OK;
     for (uint32_t i = attrs.begin; i < attrs.begin + attrs.count && code == TK_OK; i++)
@@ -56,15 +56,16 @@ tk_count_row_keys(const struct tk_batch *b, uint32_t row, each_key *each, void *
 {
     const struct tk_event *event = b->event + b->events[row].begin;
     const struct tk_link *link = b->link + b->links[row].begin;
-    enum tk_err code = count_keys_of(b, TK_OWNER_SPAN, b->attrs[row], each, arg);
+    enum tk_err code = tk_count_keys_of(b, TK_OWNER_SPAN, b->attrs[row], each, arg);
     if (code == TK_OK)
-        code = count_keys_of(b, TK_OWNER_RESOURCE, b->resources[b->resource[row]].attrs, each, arg);
+        code =
+            tk_count_keys_of(b, TK_OWNER_RESOURCE, b->resources[b->resource[row]].attrs, each, arg);
     if (code == TK_OK)
-        code = count_keys_of(b, TK_OWNER_SCOPE, b->scopes[b->scope[row]].attrs, each, arg);
+        code = tk_count_keys_of(b, TK_OWNER_SCOPE, b->scopes[b->scope[row]].attrs, each, arg);
     for (uint32_t i = 0; i < b->events[row].count && code == TK_OK; i++)
-        code = count_keys_of(b, TK_OWNER_EVENT, event[i].attrs, each, arg);
+        code = tk_count_keys_of(b, TK_OWNER_EVENT, event[i].attrs, each, arg);
     for (uint32_t i = 0; i < b->links[row].count && code == TK_OK; i++)
-        code = count_keys_of(b, TK_OWNER_LINK, link[i].attrs, each, arg);
+        code = tk_count_keys_of(b, TK_OWNER_LINK, link[i].attrs, each, arg);
     return code;
 }
 
@@ -195,7 +196,7 @@ tk_count_batch(struct tk_count_rows *rows, const struct tk_batch *batch)
     enum tk_err code = TK_OK;
     for (uint32_t row = 0; row < batch->span_count && code == TK_OK; row++) {
         uint64_t start = batch->start_nano[row];
-        if (start >= range->begin_nano && (range->end_nano == 0 || start < range->end_nano) &&
+        if (tk_count_is_within(range, start) &&
             (rows->is_counted == NULL || !rows->is_counted(rows->is_counted_arg, batch, row)))
             code = count_row(rows, batch, row);
     }

@@ -31,6 +31,13 @@ enum tk_err tk_count_row_keys(const struct tk_batch *batch, uint32_t row,
                                                   enum tk_value_type type),
                               void *arg) TK_MUST_USE;
 
+/* The same of the attributes in `attrs`, whose owner is known. */
+enum tk_err tk_count_keys_of(const struct tk_batch *batch, enum tk_owner owner,
+                             struct tk_range attrs,
+                             enum tk_err (*each)(void *arg, enum tk_owner owner, tk_str key,
+                                                 enum tk_value_type type),
+                             void *arg) TK_MUST_USE;
+
 /* What is asked of the rows of many batches: one of `operation`, `key`, `values`. */
 struct tk_count_rows {
     const struct tk_store_range *range;
@@ -53,6 +60,11 @@ enum tk_err tk_count_go_on(const struct tk_store_range *range, struct tk_error *
 /* Those of all traces of a scan; the rows come as lean as the question allows. */
 enum tk_err tk_count_scan(struct tk_count_rows *rows, struct tk_store_view *view,
                           struct tk_error *err) TK_MUST_USE;
+static inline bool
+tk_count_is_within(const struct tk_store_range *range, uint64_t start)
+{
+    return start >= range->begin_nano && (range->end_nano == 0 || start < range->end_nano);
+}
 /* Does none of what starts from `least` to `greatest` start within the range? */
 static inline bool
 tk_count_misses(const struct tk_store_range *range, uint64_t least, uint64_t greatest)

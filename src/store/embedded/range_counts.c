@@ -24,12 +24,6 @@ struct selection {
 typedef enum tk_err add_rows(void *arg, struct tk_group *group, struct selection *rows,
                              struct tk_error *err);
 
-static bool
-is_in(const struct tk_store_range *range, uint64_t start)
-{
-    return start >= range->begin_nano && (range->end_nano == 0 || start < range->end_nano);
-}
-
 /* Takes out the rows that an older source counts. */
 static enum tk_err
 leave_counted_out(struct tk_counted *counted, struct tk_group *group, struct selection *rows,
@@ -100,7 +94,7 @@ select_rows(const struct tk_range_counts *of, struct tk_group *group, uint64_t e
     const uint64_t *starts = array;
     rows->count = 0;
     for (uint32_t row = 0; row < entry->row_count; row++) {
-        if (!is_in(of->range, starts[row]))
+        if (!tk_count_is_within(of->range, starts[row]))
             continue;
         rows->row[rows->count] = row;
         rows->span[rows->count++] = (struct tk_counted_span){

@@ -29,12 +29,6 @@ skip_damage(enum tk_err code)
     return code == TK_ERR_CORRUPT ? TK_OK : code;
 }
 
-static bool
-starts_within(const struct tk_store_range *range, uint64_t least, uint64_t greatest)
-{
-    return least >= range->begin_nano && (range->end_nano == 0 || greatest < range->end_nano);
-}
-
 /* Does every span of the segment start within the range, or none? */
 static void
 judge_segment(const struct tk_segment *segment, const struct tk_store_range *range, bool *ret_all,
@@ -43,7 +37,8 @@ judge_segment(const struct tk_segment *segment, const struct tk_store_range *ran
     *ret_all = *ret_none = true;
     for (uint32_t g = 0; g < segment->group_count; g++) {
         const struct tk_group_entry *group = &segment->groups[g];
-        *ret_all = *ret_all && starts_within(range, group->start_min, group->start_max);
+        *ret_all = *ret_all && tk_count_is_within(range, group->start_min) &&
+                   tk_count_is_within(range, group->start_max);
         *ret_none = *ret_none && tk_count_misses(range, group->start_min, group->start_max);
     }
 }
@@ -222,24 +217,13 @@ tk_view_operations(struct tk_store_view *base, const struct tk_store_range *rang
 typedef enum tk_err each_key(void *arg, enum tk_owner owner, tk_str key, enum tk_value_type type);
 
 static enum tk_err
-tell_keys_of(const struct tk_batch *batch, enum tk_owner owner, struct tk_range attrs,
-             each_key *each, void *arg)
-{
-    enum tk_err code = TK_OK;
-    for (uint32_t i = attrs.begin; i < attrs.begin + attrs.count && code == TK_OK; i++)
-        code = each(arg, owner, batch->keys.strings[batch->attr_key[i]],
-                    (enum tk_value_type)batch->attr_value[i].type);
-    return code;
-}
-
-static enum tk_err
 tell_keys_of_messages(const struct tk_batch *batch, each_key *each, void *arg)
 {
     enum tk_err code = TK_OK;
     for (uint32_t i = 0; i < batch->resource_count && code == TK_OK; i++)
-        code = tell_keys_of(batch, TK_OWNER_RESOURCE, batch->resources[i].attrs, each, arg);
+        code = tk_count_keys_of(batch, TK_OWNER_RESOURCE, batch->resources[i].attrs, each, arg);
     for (uint32_t i = 0; i < batch->scope_count && code == TK_OK; i++)
-        code = tell_keys_of(batch, TK_OWNER_SCOPE, batch->scopes[i].attrs, each, arg);
+        code = tk_count_keys_of(batch, TK_OWNER_SCOPE, batch->scopes[i].attrs, each, arg);
     return code;
 }
 
@@ -249,13 +233,13 @@ tell_keys_of_batch(const struct tk_batch *b, each_key *each, void *arg)
 {
     enum tk_err code = tell_keys_of_messages(b, each, arg);
     for (uint32_t i = 0; b->shape != NULL && i < b->shape_count && code == TK_OK; i++)
-        code = tell_keys_of(b, TK_OWNER_SPAN, b->shapes[i], each, arg);
+        code = tk_count_keys_of(b, TK_OWNER_SPAN, b->shapes[i], each, arg);
     for (uint32_t i = 0; b->shape == NULL && i < b->span_count && code == TK_OK; i++)
-        code = tell_keys_of(b, TK_OWNER_SPAN, b->attrs[i], each, arg);
+        code = tk_count_keys_of(b, TK_OWNER_SPAN, b->attrs[i], each, arg);
     for (uint32_t i = 0; i < b->event_count && code == TK_OK; i++)
-        code = tell_keys_of(b, TK_OWNER_EVENT, b->event[i].attrs, each, arg);
+        code = tk_count_keys_of(b, TK_OWNER_EVENT, b->event[i].attrs, each, arg);
     for (uint32_t i = 0; i < b->link_count && code == TK_OK; i++)
-        code = tell_keys_of(b, TK_OWNER_LINK, b->link[i].attrs, each, arg);
+        code = tk_count_keys_of(b, TK_OWNER_LINK, b->link[i].attrs, each, arg);
     return code;
 }
 
