@@ -202,6 +202,17 @@ def cpu_seconds():
     return used.ru_utime + used.ru_stime
 
 
+def telling(lines):
+    """The numbers of the lines that tell what failed: 60 from where each failure begins, and the last 30."""
+    begins = [number for number, line in enumerate(lines)
+              if re.search(r"\*\*\*(Failed|Timeout|Exception|Not Run)|^(FAIL|ERROR): |^\s*--- FAIL: |^\s*(not ok|✖) "
+                           r"|runtime error: |^SUMMARY: |^WARNING: ThreadSanitizer|: error: ", line)]
+    kept = set(range(max(len(lines) - 30, 0), len(lines)))
+    for begin in begins[:6]:
+        kept.update(range(begin, min(begin + 60, len(lines))))
+    return sorted(kept)
+
+
 def show(suite, count, broken, text, seconds, cpu):
     print(f"{suite.name:8} {count.passed:5} passed {count.failed:3} failed {count.skipped:3} skipped "
           f"{seconds:5.0f} s, CPU {cpu:5.0f} s   {suite.about}", flush=True)
@@ -210,9 +221,13 @@ def show(suite, count, broken, text, seconds, cpu):
             if re.search(r"skip", line, re.I) and not re.search(r"(skipped 0|0 skipped)", line):
                 print(f"    {line.strip()[:200]}")
     if broken or count.failed:
-        print(f"    {broken or 'failed'}; the end of build/test/{suite.name}.log:")
-        for line in text.splitlines()[-120:]:
-            print(f"    | {line[:300]}")
+        print(f"    {broken or 'failed'}; of build/test/{suite.name}.log:")
+        lines, last = text.splitlines(), -1
+        for number in telling(lines):
+            if number != last + 1:
+                print("    | ...")
+            print(f"    | {lines[number][:300]}")
+            last = number
 
 
 def main():
