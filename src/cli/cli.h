@@ -32,6 +32,7 @@ enum tk_exit tk_cli_trace(int argc, char **argv);
 enum tk_exit tk_cli_search(int argc, char **argv);
 enum tk_exit tk_cli_services(int argc, char **argv);
 enum tk_exit tk_cli_tags(int argc, char **argv);
+enum tk_exit tk_cli_verify(int argc, char **argv);
 enum tk_exit tk_cli_check(int argc, char **argv);
 enum tk_exit tk_cli_export(int argc, char **argv);
 enum tk_exit tk_cli_import(int argc, char **argv);

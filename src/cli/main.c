@@ -14,6 +14,7 @@ static const struct tk_command commands[] = {
     {"search", "find traces", tk_cli_search},
     {"services", "list the services that sent spans", tk_cli_services},
     {"tags", "list the attributes that can be searched", tk_cli_tags},
+    {"verify", "send one request and see whether its trace comes whole", tk_cli_verify},
     {"check", "verify a data directory", tk_cli_check},
     {"export", "write traces as OTLP JSON lines", tk_cli_export},
     {"import", "read OTLP files", tk_cli_import},

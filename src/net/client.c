@@ -125,3 +125,13 @@ tk_client_send(struct tk_client *client, const struct tk_client_request *request
     read_answer(client, ret_response);
     return TK_OK;
 }
+
+tk_str
+tk_client_header(struct tk_client *client, const char *name, size_t *ret_count)
+{
+    struct curl_header *header;
+    bool found = curl_easy_header(client->curl, name, 0, CURLH_HEADER, -1, &header) == CURLHE_OK;
+    if (ret_count != NULL)
+        *ret_count = found ? header->amount : 0;
+    return found ? tk_str_from(header->value) : TK_STR_NONE;
+}

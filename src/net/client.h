@@ -30,5 +30,8 @@ void tk_client_free(struct tk_client *client);
 enum tk_err tk_client_send(struct tk_client *client, const struct tk_client_request *request,
                            struct tk_client_response *ret_response,
                            struct tk_error *err) TK_MUST_USE;
+/* A header of the last answer, its name in any case; empty when it was not there.  *ret_count,
+   which may be NULL: how often it was there.  Lives until the next request. */
+tk_str tk_client_header(struct tk_client *client, const char *name, size_t *ret_count);
 
 #endif
