@@ -3,13 +3,14 @@
 find_program(NODE NAMES node nodejs REQUIRED)
 set(page ${CMAKE_BINARY_DIR}/page)
 set(embed ${NODE} ${CMAKE_SOURCE_DIR}/cmake/embed-page.mjs ${page}_files.c)
-file(GLOB_RECURSE page_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ui/src/*)
+file(GLOB_RECURSE page_sources CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/ui/src/*
+  ${CMAKE_SOURCE_DIR}/docs/*.md)
 if(EXISTS ${CMAKE_SOURCE_DIR}/node_modules/esbuild)
   add_custom_command(
     OUTPUT ${page}_files.c
     COMMAND ${NODE} ${CMAKE_SOURCE_DIR}/ui/build.mjs --out ${page}
     COMMAND ${embed} ${page}
-    DEPENDS ${page_sources} ui/build.mjs cmake/embed-page.mjs package-lock.json
+    DEPENDS ${page_sources} ui/build.mjs ui/docs.mjs cmake/embed-page.mjs package-lock.json
     COMMENT "Building and embedding the page"
     VERBATIM)
 else()

@@ -34,7 +34,8 @@ for (const path of folder ? walk(folder) : []) {
   const packed = gzipSync(bytes, { level: 9 });
   const name = `file_${rows.length}`;
   arrays.push(`static const unsigned char ${name}[] = {${packed.join(',')}};`);
-  rows.push(`    {"${path}", "${type}", "\\"${etag}\\"", ${name}, sizeof ${name}, ${bytes.length}},`);
+  const served = path.replace(/(\/docs)?\/index\.html$/, (whole, docs) => docs ?? whole);
+  rows.push(`    {"${served.startsWith('/docs/') ? served.replace(/\.html$/, '') : served}", "${type}", "\\"${etag}\\"", ${name}, sizeof ${name}, ${bytes.length}},`);
 }
 writeFileSync(out, `/* Made by cmake/embed-page.mjs. */
 #include "api/page.h"

@@ -1,6 +1,6 @@
 // Builds the page: `node ui/build.mjs [--out DIR] [--watch]`, DIR is ui/dist unless told.
 //
-// What lands in DIR is all there is to serve: index.html, and under assets/ files whose names carry
+// What lands in DIR is all there is to serve: index.html, the documents, and under assets/ files whose names carry
 // a hash of their content, so that they may be cached for ever. The server embeds every file under
 // DIR at its own path.
 
@@ -10,6 +10,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { writeDocs } from './docs.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({
@@ -32,13 +33,14 @@ const writeIndex = {
         const name = '/' + relative(out, resolve(here, path)).replaceAll('\\', '/');
         if (output.entryPoint?.endsWith('boot.ts')) url.BOOT = name;
         if (output.entryPoint?.endsWith('main.tsx')) url.MAIN = name;
-        if (path.endsWith('.css')) url.STYLE = name;
+        if (path.endsWith('.css')) url[output.entryPoint ? 'DOCS' : 'STYLE'] = name;
       }
       const html = readFileSync(join(here, 'src/index.html'), 'utf8');
       writeFileSync(
         join(out, 'index.html'),
         html.replace(/%([A-Z]+)%/g, (_, key) => url[key]),
       );
+      writeDocs(out, url);
     });
   },
 };
@@ -54,7 +56,7 @@ function copyHashed(name) {
 
 const builder = await context({
   absWorkingDir: here,
-  entryPoints: ['src/boot.ts', 'src/main.tsx'],
+  entryPoints: ['src/boot.ts', 'src/main.tsx', 'src/styles/docs.css'],
   entryNames: 'assets/[name]-[hash]',
   outdir: out,
   bundle: true,

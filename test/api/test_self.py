@@ -167,6 +167,15 @@ class Page(WithServer):
         bodies.add(self.server.get("/").body)
         self.assertEqual(len(bodies), 1)
 
+    def test_the_documents_are_pages_of_their_own(self):
+        for path, title in (("/docs", "documents"), ("/docs/distributed-tracing", "Distributed tracing from zero"),
+                            ("/docs/troubleshooting/cors", "CORS errors"), ("/docs/sdk/node", "@tracekit/node")):
+            answer = self.server.get(path, accept="text/html")
+            self.assertEqual((answer.status, answer.header("content-type")), (200, "text/html; charset=utf-8"))
+            self.assertEqual(answer.header("content-security-policy"), CSP)
+            self.assertIn(title, answer.body.decode())
+            self.assertIn("<h1", answer.body.decode())
+
     def assets(self):
         page = self.server.get("/", accept="text/html").body.decode()
         return re.findall(r'(?:src|href)="(/assets/[^"]+)"', page)

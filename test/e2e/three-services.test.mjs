@@ -5,14 +5,16 @@
 
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import { after, before, test } from 'node:test';
 
 import { openBrowser, openPage, readRows } from './lib/browser.mjs';
-import { ROOT, freePort, start, startBystander, startServer, tree, until } from './lib/stack.mjs';
+import { blocks, commands } from './lib/guide.mjs';
+import { ROOT, TRACEKIT, freePort, start, startBystander, startServer, tree, until } from './lib/stack.mjs';
 
 const EXAMPLE = path.join(ROOT, 'examples/three-services');
 const SERVICES = ['React Frontend', 'Node.js API', 'Go Microservice'];
@@ -160,4 +162,52 @@ test('tags set in a service are searchable (S107)', async () => {
   const answer = await server.get(`/api/v1/traces?q=${encodeURIComponent('tenant.id=anonymous service:"Node.js API"')}`);
   assert.ok(answer.traces.some((found) => found.traceId === trace.traceId));
   assert.match(answer.query, /tenant\.id/);
+});
+
+const SEED = path.join(process.env.TRACEKIT_SHARED || path.join(ROOT, '..', 'shared'), 'seed/tracekit-distributed-tracing.txt');
+
+test('every block of code in the guide is one of the document', {
+  skip: !existsSync(SEED) && `the document is not at ${SEED}`,
+}, () => {
+  const plain = (text) => text.replace(/\s+/g, ' ').trim();
+  const document = plain(readFileSync(SEED, 'utf8'));
+  const code = blocks().filter(({ language }) => language === 'js' || language === 'go');
+  assert.ok(code.length >= 10);
+  for (const { page, text } of code)
+    assert.ok(document.includes(plain(text)), `${page}: this block runs in no test:\n${text}`);
+});
+
+test('every command of the guide does what it says, on the example', async () => {
+  const bin = path.join(scratch, 'bin');
+  await mkdir(bin);
+  await symlink(TRACEKIT, path.join(bin, 'tracekit'));
+  const env = { ...process.env, PATH: `${bin}:${process.env.PATH}`, TRACEKIT_ENDPOINT: server.url, TRACEKIT_DATA: server.data };
+  const port = (url) => new URL(url).host;
+  const here = (line) => line.replaceAll('localhost:3001', port(urls.api)).replaceAll('localhost:3000', port(urls.web))
+    .replaceAll('127.0.0.1:4318', port(server.url));
+  await fetch(`${server.url}/v1/traces`, { // something to search for
+    method: 'POST', headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ resourceSpans: [{ scopeSpans: [{ spans: [{
+      traceId: '0af7651916cd43dd8448eb211c80319c', spanId: 'b7ad6b7169203331', name: 'order',
+      startTimeUnixNano: `${Date.now()}000000`, endTimeUnixNano: `${Date.now() + 500}000000`,
+      attributes: [{ key: 'order.id', value: { intValue: '42' } }] }] }] }] }),
+  });
+  let ran = 0;
+  await Promise.all(commands().map(async ({ page, lines }) => {
+    for (const line of lines) {
+      if (line.startsWith('tracekit serve')) {
+        const other = start(line, 'sh', ['-c', `exec ${line}`],
+          { env: { ...env, TRACEKIT_DATA: path.join(scratch, 'other'), TRACEKIT_LISTEN: '127.0.0.1:0' } });
+        await other.ready;
+        await other.stop();
+      } else { // SDKs send every few seconds: what looks for their spans may have to look again
+        await until(`${page}: ${line}`, async () => {
+          const { stdout } = await promisify(execFile)('sh', ['-c', here(line)], { env });
+          return stdout || 'nothing to say';
+        }, 60_000);
+      }
+      ran++;
+    }
+  }));
+  assert.ok(ran >= 15, `${ran} commands`);
 });

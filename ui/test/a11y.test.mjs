@@ -20,6 +20,8 @@ const views = [
   ['an open span', `/traces/${failedId}?span=c000000000000001`, '[data-testid="panel"]', {}],
   ['settings', '/settings', '[data-testid="key"]', {}],
   ['the empty state', '/traces', '[data-testid="empty"]', { traces: [] }],
+  ['the guide', '/docs/distributed-tracing', 'h1', {}],
+  ['a reference', '/docs/query', 'h1', {}],
   ['sign-in', '/traces', '[data-testid="sign-in"]', { key: 'k' }],
 ];
 

@@ -218,8 +218,10 @@ async function answerApi(fixture, url, request, response) {
 
 function answerFile(url, response) {
   const path = join(dist, normalize(url.pathname));
-  const isFile = path.startsWith(dist) && statSync(path, { throwIfNoEntry: false })?.isFile();
-  const file = isFile ? path : join(dist, 'index.html');
+  const isFile = (one) =>
+    one.startsWith(dist) && statSync(one, { throwIfNoEntry: false })?.isFile();
+  const file =
+    [path, path + '.html', join(path, 'index.html')].find(isFile) ?? join(dist, 'index.html');
   response.writeHead(200, { 'Content-Type': types[extname(file)] });
   response.end(readFileSync(file));
 }
