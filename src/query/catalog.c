@@ -42,7 +42,8 @@ struct count {
     enum tk_err (*add_span)(struct count *count, const struct tk_batch *trace, uint32_t row);
     enum tk_err (*ask_store)(struct count *count, const struct tk_store_range *range,
                              struct tk_error *err);
-    bool lean; /* add_span needs no attributes, events or links */
+    unsigned details; /* what the store is to tell */
+    bool lean;        /* add_span needs no attributes, events or links */
     tk_str service, prefix;
     size_t key_count;
     tk_str keys[TK_SEMCONV_NAMES_MAX];
@@ -173,6 +174,7 @@ static enum tk_err
 run(struct count *count, struct tk_error *err)
 {
     struct tk_store_range range = range_of(count->catalog);
+    range.details = count->details;
     tk_intern_init(&count->names, ENTRIES_MAX);
     tk_buf_init(&count->name, SIZE_MAX / 2); /* names are of spans, which the store bounds */
     enum tk_err result = is_everything(count->catalog->query) ? count->ask_store(count, &range, err)
@@ -258,6 +260,7 @@ tk_catalog_services(const struct tk_catalog *catalog, struct tk_service_entry **
     struct count count = {.catalog = catalog,
                           .add_span = add_service_of_span,
                           .ask_store = ask_for_services,
+                          .details = TK_COUNT_LAST,
                           .lean = true};
     struct tk_service_entry *entries;
     enum tk_err result = run(&count, err);
@@ -395,6 +398,7 @@ tk_catalog_operations(const struct tk_catalog *catalog, tk_str service,
     struct count count = {.catalog = catalog,
                           .add_span = add_operation_of_span,
                           .ask_store = ask_for_operations,
+                          .details = TK_COUNT_NAMES | TK_COUNT_DURATIONS,
                           .lean = true,
                           .service = service};
     struct tk_operation_entry *entries;
@@ -585,7 +589,7 @@ ask_for_values(struct count *count, const struct tk_store_range *range, struct t
     enum tk_err result = TK_OK;
     for (size_t k = 0; k < count->key_count && result == TK_OK; k++)
         result = tk_store_values(count->catalog->view, ALL_OWNERS, count->keys[k], count->prefix,
-                                 false, range, add_value, count, err);
+                                 range, add_value, count, err);
     return result;
 }
 

@@ -11,16 +11,14 @@
 
 #include "base/assert.h"
 
-#include <stdlib.h>
-
 struct counting {
     struct tk_gather *gather;
-    uint32_t step;
     bool only_errors;
     /* by one attribute */
     unsigned owners;
     tk_str key;
-    struct tk_cell with; /* all that have it, in this step */
+    struct tk_cell *with;  /* [step_count]; all that have it */
+    struct tk_cell *total; /* the same of all spans */
 };
 
 static bool
@@ -75,17 +73,21 @@ asked_of(const struct counting *counting, const struct tk_store_count *count,
     *ret_asked = *count;
     if (counting->only_errors)
         *ret_asked = (struct tk_store_count){.span_count = count->error_count,
-                                             .error_count = count->error_count};
+                                             .error_count = count->error_count,
+                                             .step = count->step};
     return ret_asked->span_count > 0;
 }
 
+/* All steps at once. */
 static struct tk_store_range
-range_of(const struct counting *counting)
+range_of(const struct counting *counting, unsigned details)
 {
     const struct tk_gather *gather = counting->gather;
     return (struct tk_store_range){
-        .begin_nano = tk_step_begin(gather, counting->step),
-        .end_nano = tk_step_end(gather, counting->step),
+        .begin_nano = gather->ask->begin_nano,
+        .end_nano = gather->ask->end_nano,
+        .step_nano = gather->ask->step_nano,
+        .details = details | (gather->want_histogram ? TK_COUNT_DURATIONS : 0),
         .expired = gather->ask->query->expired,
         .expired_arg = gather->ask->query->expired_arg,
     };
@@ -105,7 +107,7 @@ add_count(struct counting *counting, const struct tk_ql_value *values,
         return TK_OK;
     }
     cells->span_count += count->span_count;
-    return tk_gather_counted(gather, &cells->cell[counting->step], count);
+    return tk_gather_counted(gather, &cells->cell[count->step], count);
 }
 
 /* ---- by service, name, kind ---- */
@@ -135,13 +137,12 @@ add_operation(void *arg, tk_str service, tk_str name, int32_t kind,
 static enum tk_err
 count_operations(struct counting *counting, struct tk_error *err)
 {
-    enum tk_err result = TK_OK;
-    for (; counting->step < counting->gather->step_count && result == TK_OK; counting->step++) {
-        struct tk_store_range range = range_of(counting);
-        result =
-            tk_store_operations(counting->gather->ask->view, &range, add_operation, counting, err);
-    }
-    return result;
+    const struct tk_gather *gather = counting->gather;
+    bool names = false;
+    for (size_t i = 0; i < gather->by_count; i++)
+        names = names || gather->by[i]->operand.form == TK_QL_INTRINSIC;
+    struct tk_store_range range = range_of(counting, names ? TK_COUNT_NAMES : 0);
+    return tk_store_operations(gather->ask->view, &range, add_operation, counting, err);
 }
 
 static bool
@@ -231,7 +232,7 @@ add_value(void *arg, struct tk_value value, const struct tk_store_count *count)
         return TK_OK;
     enum tk_err result = add_count(counting, &by, &asked);
     if (result == TK_OK)
-        result = tk_gather_counted(counting->gather, &counting->with, &asked);
+        result = tk_gather_counted(counting->gather, &counting->with[count->step], &asked);
     return result;
 }
 
@@ -244,16 +245,16 @@ add_total(void *arg, tk_str service, tk_str name, int32_t kind, const struct tk_
     (void)name;
     (void)kind;
     return asked_of(counting, count, &asked)
-               ? tk_gather_counted(counting->gather, counting->gather->total, &asked)
+               ? tk_gather_counted(counting->gather, &counting->total[count->step], &asked)
                : TK_OK;
 }
 
-/* What all spans are without those that have the attribute. */
+/* What all spans of a step are without those that have the attribute. */
 static enum tk_err
-add_rest(struct counting *counting, const struct tk_cell *total)
+add_rest(struct counting *counting, uint32_t step)
 {
     static const struct tk_ql_value none = {.type = TK_QL_NIL};
-    const struct tk_cell *with = &counting->with;
+    const struct tk_cell *with = &counting->with[step], *total = &counting->total[step];
     struct tk_histogram rest = {.count = 0};
     enum tk_err result = TK_OK;
     for (uint32_t i = total->above.begin; i < total->above.end && result == TK_OK; i++) {
@@ -266,6 +267,7 @@ add_rest(struct counting *counting, const struct tk_cell *total)
         .error_count =
             total->error_count > with->error_count ? total->error_count - with->error_count : 0,
         .durations = &rest,
+        .step = step,
     };
     if (result == TK_OK && count.span_count > 0)
         result = add_count(counting, &none, &count);
@@ -277,22 +279,21 @@ static enum tk_err
 count_values(struct counting *counting, struct tk_error *err)
 {
     struct tk_gather *gather = counting->gather;
-    enum tk_err result = TK_OK;
-    for (; counting->step < gather->step_count && result == TK_OK; counting->step++) {
-        struct tk_store_range range = range_of(counting);
-        struct tk_cell total = {.count = 0};
-        gather->total = &total;
-        counting->with = (struct tk_cell){.count = 0};
-        result = tk_store_values(gather->ask->view, counting->owners, counting->key, TK_STR(""),
-                                 gather->want_histogram, &range, add_value, counting, err);
-        if (result == TK_OK)
-            result = tk_store_operations(gather->ask->view, &range, add_total, counting, err);
-        if (result == TK_OK)
-            result = add_rest(counting, &total);
-        tk_histogram_release(&total.above);
-        tk_histogram_release(&counting->with.above);
-        gather->total = NULL;
-    }
+    struct tk_store_range range = range_of(counting, 0);
+    uint32_t steps = gather->step_count;
+    struct tk_cell *cells = tk_arena_zalloc(gather->ask->arena, (size_t)steps * 2, sizeof *cells);
+    if (cells == NULL)
+        return TK_ERR_LIMIT;
+    counting->with = cells;
+    counting->total = cells + steps;
+    enum tk_err result = tk_store_values(gather->ask->view, counting->owners, counting->key,
+                                         TK_STR(""), &range, add_value, counting, err);
+    if (result == TK_OK)
+        result = tk_store_operations(gather->ask->view, &range, add_total, counting, err);
+    for (uint32_t step = 0; step < steps && result == TK_OK; step++)
+        result = add_rest(counting, step);
+    for (uint32_t i = 0; i < steps * 2; i++)
+        tk_histogram_release(&cells[i].above);
     return result;
 }
 

@@ -29,7 +29,6 @@ struct tk_gather {
     struct tk_intern keys; /* of groups: their labels as bytes */
     struct tk_cells groups[TK_METRICS_GROUPS_MAX];
     uint64_t spans_left_out;
-    struct tk_cell *total; /* of all spans in one step, while the store counts by an attribute */
     struct tk_buf key;
     bool *selected; /* by row of the trace at hand */
     uint32_t selected_capacity;

@@ -8,7 +8,7 @@
 
 /* One span, as it counts. */
 static enum tk_err
-count_of(const struct tk_batch *batch, uint32_t row, struct tk_histogram *duration,
+count_of(const struct tk_batch *batch, uint32_t row, uint32_t step, struct tk_histogram *duration,
          struct tk_store_count *ret_count)
 {
     *ret_count = (struct tk_store_count){
@@ -16,6 +16,7 @@ count_of(const struct tk_batch *batch, uint32_t row, struct tk_histogram *durati
         .error_count = batch->status[row] == TK_STATUS_ERROR,
         .last_nano = batch->end_nano[row],
         .durations = duration,
+        .step = step,
     };
     if (duration == NULL)
         return TK_OK;
@@ -27,10 +28,12 @@ count_of(const struct tk_batch *batch, uint32_t row, struct tk_histogram *durati
 /* ---- operations ---- */
 
 static enum tk_err
-count_operation(struct tk_count_rows *rows, const struct tk_batch *batch, uint32_t row)
+count_operation(struct tk_count_rows *rows, const struct tk_batch *batch, uint32_t row,
+                uint32_t step)
 {
     struct tk_store_count count;
-    enum tk_err code = count_of(batch, row, &rows->_duration, &count);
+    bool durations = (rows->range->details & TK_COUNT_DURATIONS) != 0;
+    enum tk_err code = count_of(batch, row, step, durations ? &rows->_duration : NULL, &count);
     return code == TK_OK ? rows->operation(rows->arg, tk_batch_service(batch, row),
                                            batch->name[row], batch->kind[row], &count)
                          : code;
@@ -156,7 +159,8 @@ tk_count_row_values(struct tk_count_values *values, const struct tk_batch *b, ui
     struct tk_store_count count;
     struct tk_range none = {0, 0};
     unsigned owners = values->owners;
-    enum tk_err code = count_of(b, row, values->want_durations ? &values->_duration : NULL, &count);
+    enum tk_err code =
+        count_of(b, row, values->_step, values->want_durations ? &values->_duration : NULL, &count);
     struct tk_range attrs[] = {
         owners & TK_OWNER_SPAN ? b->attrs[row] : none,
         owners & TK_OWNER_RESOURCE ? b->resources[b->resource[row]].attrs : none,
@@ -182,10 +186,12 @@ tk_count_rows_release(struct tk_count_rows *rows)
 static enum tk_err
 count_row(struct tk_count_rows *rows, const struct tk_batch *batch, uint32_t row)
 {
+    uint32_t step = tk_count_step(rows->range, batch->start_nano[row]);
     if (rows->operation != NULL)
-        return count_operation(rows, batch, row);
+        return count_operation(rows, batch, row, step);
     if (rows->key != NULL)
         return tk_count_row_keys(batch, row, rows->key, rows->arg);
+    rows->values->_step = step;
     return tk_count_row_values(rows->values, batch, row);
 }
 

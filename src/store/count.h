@@ -14,7 +14,8 @@ struct tk_count_values {
     enum tk_err (*each)(void *arg, struct tk_value value, const struct tk_store_count *count);
     void *arg;
     /* private */
-    struct tk_histogram _duration;               /* of the row at hand */
+    uint32_t _step;                              /* of the row at hand */
+    struct tk_histogram _duration;               /* the same */
     struct tk_intern _seen[TK_VALUE_DOUBLE + 1]; /* by type: values of its events, or links */
 };
 void tk_count_values_release(struct tk_count_values *values);
@@ -64,6 +65,12 @@ static inline bool
 tk_count_is_within(const struct tk_store_range *range, uint64_t start)
 {
     return start >= range->begin_nano && (range->end_nano == 0 || start < range->end_nano);
+}
+/* The step of a range that a start within it falls into. */
+static inline uint32_t
+tk_count_step(const struct tk_store_range *range, uint64_t start)
+{
+    return range->step_nano > 0 ? (uint32_t)((start - range->begin_nano) / range->step_nano) : 0;
 }
 /* Does none of what starts from `least` to `greatest` start within the range? */
 static inline bool

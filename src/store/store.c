@@ -109,7 +109,7 @@ tk_store_keys(struct tk_store_view *view,
 
 enum tk_err
 tk_store_values(struct tk_store_view *view, unsigned owners, tk_str key, tk_str prefix,
-                bool want_durations, const struct tk_store_range *range,
+                const struct tk_store_range *range,
                 enum tk_err (*each)(void *arg, struct tk_value value,
                                     const struct tk_store_count *count),
                 void *arg, struct tk_error *err)
@@ -117,7 +117,7 @@ tk_store_values(struct tk_store_view *view, unsigned owners, tk_str key, tk_str 
     struct tk_count_values values = {.owners = owners,
                                      .key = key,
                                      .prefix = prefix,
-                                     .want_durations = want_durations,
+                                     .want_durations = (range->details & TK_COUNT_DURATIONS) != 0,
                                      .each = each,
                                      .arg = arg};
     bool has = view->vtable->values != NULL;

@@ -166,6 +166,8 @@ struct tk_store_range {
     const struct tk_filter *const *filters; /* [filter_count] */
     size_t filter_count;
     struct tk_store_want want;
+    uint64_t step_nano; /* counts, see there; 0: all the range is one step */
+    unsigned details;   /* counts: of enum tk_count_detail */
     /* Looked at now and then while the scan searches without yielding: TK_ERR_TIMEOUT when true. */
     bool (*expired)(void *arg); /* NULL: never */
     void *expired_arg;
@@ -184,13 +186,23 @@ void tk_store_scan_close(struct tk_store_scan *scan);
  * they had the same start.  `each` may be called several times for the same thing: who asks adds
  * up.  What it is given is good during the call.  Another code than TK_OK ends it and comes back.
  *
- * Of a range only begin_nano <= start of the span < end_nano (and `expired`) count.  Counts made
- * before thinning are kept, so they speak of all spans that came.
+ * Of a range only begin_nano <= start of the span < end_nano, the steps, the details and `expired`
+ * count.  With step_nano (and an end) the range is cut into steps from begin_nano on, the last one
+ * maybe shorter, and each counts by itself: one call for all of them, as what is read is read once.
+ * Counts made before thinning are kept, so they speak of all spans that came.
  */
 struct tk_store_count {
     uint64_t span_count, error_count;
     uint64_t last_nano;                   /* the latest end */
     const struct tk_histogram *durations; /* of the spans, ns */
+    uint32_t step;
+};
+/* What is to be told beside how many spans there are and how many of them failed.  The rest costs
+   reading more, and may be 0, empty or NULL, or told all the same. */
+enum tk_count_detail {
+    TK_COUNT_NAMES = 1, /* operations: by name and kind too, not by service alone */
+    TK_COUNT_LAST = 2,
+    TK_COUNT_DURATIONS = 4,
 };
 /* Spans by service (tk_batch_service), name and kind. */
 enum tk_err tk_store_operations(struct tk_store_view *view, const struct tk_store_range *range,
@@ -206,11 +218,10 @@ enum tk_err tk_store_keys(struct tk_store_view *view,
 /*
  * Spans by the value of an attribute of theirs or of their resource or scope, event or link
  * (`owners` or-ed).  STRING, BOOL, INT and DOUBLE only; strings that begin with `prefix`.  Of each
- * owner a span counts once for a value, however many of its events have it.  durations NULL in
- * *count: not wanted (want_durations false).
+ * owner a span counts once for a value, however many of its events have it.
  */
 enum tk_err tk_store_values(struct tk_store_view *view, unsigned owners, tk_str key, tk_str prefix,
-                            bool want_durations, const struct tk_store_range *range,
+                            const struct tk_store_range *range,
                             enum tk_err (*each)(void *arg, struct tk_value value,
                                                 const struct tk_store_count *count),
                             void *arg, struct tk_error *err) TK_MUST_USE;

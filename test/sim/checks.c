@@ -465,9 +465,10 @@ check_counts(struct world *world, const struct held *held)
     struct tk_store_range range = {0};
     uint64_t of_operations = 0, of_services = 0;
     enum tk_err code = tk_store_operations(held->view, &range, add_operation, &of_operations, &err);
+    range.details = rng_one_in(&world->rng, 2) ? TK_COUNT_DURATIONS : 0;
     if (code == TK_OK)
         code = tk_store_values(held->view, TK_OWNER_RESOURCE, TK_STR("service.name"), TK_STR(""),
-                               rng_one_in(&world->rng, 2), &range, add_value, &of_services, &err);
+                               &range, add_value, &of_services, &err);
     if (code != TK_OK)
         must_excuse(world, code, &err, "counts");
     if (code != TK_OK || held->picture->loose || world_may_miss(world))

@@ -1,11 +1,11 @@
 /*
  * view_count - operations, keys and values of a view (store.h).
  *
- * A segment whose spans all start within the range answers from the counts that it keeps, one that
- * the range cuts through from counts made of a few columns (range_counts.h); any other source - an
- * open buffer, a column without counts, events and links - answers from its rows.  A span counts
- * where it came first: what segments count was settled when they were sealed, and rows ask the
- * older sources (counted.h).  What is damaged is left out.
+ * A segment whose spans all start within one step of the range answers from the counts that it
+ * keeps, one that is cut through from counts made of a few columns (range_counts.h); any other
+ * source - an open buffer, a column without counts, events and links - answers from its rows.  A
+ * span counts where it came first: what segments count was settled when they were sealed, and rows
+ * ask the older sources (counted.h).  What is damaged is left out.
  */
 #include "store/embedded/internal.h"
 
@@ -29,18 +29,61 @@ skip_damage(enum tk_err code)
     return code == TK_ERR_CORRUPT ? TK_OK : code;
 }
 
-/* Does every span of the segment start within the range, or none? */
-static void
-judge_segment(const struct tk_segment *segment, const struct tk_store_range *range, bool *ret_all,
-              bool *ret_none)
+/* Where the spans of a source start. */
+struct lying {
+    bool none; /* none within the range */
+    bool all;  /* all within one step of it: */
+    uint32_t step;
+};
+
+static struct lying
+judge_segment(const struct tk_segment *segment, const struct tk_store_range *range)
 {
-    *ret_all = *ret_none = true;
+    struct lying lying = {.none = true};
+    uint64_t least = UINT64_MAX, greatest = 0;
     for (uint32_t g = 0; g < segment->group_count; g++) {
         const struct tk_group_entry *group = &segment->groups[g];
-        *ret_all = *ret_all && tk_count_is_within(range, group->start_min) &&
-                   tk_count_is_within(range, group->start_max);
-        *ret_none = *ret_none && tk_count_misses(range, group->start_min, group->start_max);
+        least = group->start_min < least ? group->start_min : least;
+        greatest = group->start_max > greatest ? group->start_max : greatest;
+        lying.none = lying.none && tk_count_misses(range, group->start_min, group->start_max);
     }
+    if (lying.none || !tk_count_is_within(range, least) || !tk_count_is_within(range, greatest))
+        return lying;
+    lying.step = tk_count_step(range, least);
+    lying.all = lying.step == tk_count_step(range, greatest);
+    return lying;
+}
+
+/* An open buffer may have spans of any time. */
+static struct lying
+judge(const struct tk_source *source, const struct tk_store_range *range)
+{
+    return source->segment != NULL ? judge_segment(source->segment, range)
+                                   : (struct lying){.none = false};
+}
+
+/* As many spans were counted as there are rows: then each row is one of them, and no older source
+   is to be asked about it. */
+static bool
+counts_every_row(struct tk_segment *segment)
+{
+    struct tk_cache_item *item;
+    struct tk_error err;
+    if (segment->thinned != 0 || tk_segment_operations(segment, &item, &err) != TK_OK)
+        return false;
+    bool every = tk_operations_total(item->value) == segment->row_count;
+    tk_cache_release(item);
+    return every;
+}
+
+/* To ask about the rows of source `number`. */
+static enum tk_err
+begin_counted(struct tk_counted *counted, const struct tk_view *view, uint32_t number,
+              struct tk_error *err)
+{
+    struct tk_segment *segment = view->sources.source[number].segment;
+    uint32_t older = segment != NULL && counts_every_row(segment) ? 0 : number;
+    return tk_counted_init(counted, view->sources.source, older) == TK_OK ? TK_OK : no_memory(err);
 }
 
 /* ---- rows --------------------------------------------------------------------------------------
@@ -120,15 +163,12 @@ count_rows(const struct tk_view *view, uint32_t number, struct tk_count_rows *ro
     struct tk_source *source = &view->sources.source[number];
     struct tk_view alone = {.base = view->base, .sources = {.source = source, .count = 1}};
     struct tk_counted counted;
-    enum tk_err code = tk_counted_init(&counted, view->sources.source, number);
+    enum tk_err code = begin_counted(&counted, view, number, err);
     rows->is_counted = is_counted;
     rows->is_counted_arg = &counted;
-    if (code != TK_OK)
-        code = no_memory(err);
-    else if (source->segment != NULL)
-        code = count_segment_rows(rows, source->segment, err);
-    else
-        code = tk_count_scan(rows, &alone.base, err);
+    if (code == TK_OK)
+        code = source->segment != NULL ? count_segment_rows(rows, source->segment, err)
+                                       : tk_count_scan(rows, &alone.base, err);
     rows->is_counted = NULL;
     rows->is_counted_arg = NULL;
     tk_counted_release(&counted);
@@ -141,22 +181,39 @@ count_rows(const struct tk_view *view, uint32_t number, struct tk_count_rows *ro
 typedef enum tk_err each_operation(void *arg, tk_str service, tk_str name, int32_t kind,
                                    const struct tk_store_count *count);
 
+/* Who is told, in one step. */
+struct operation_teller {
+    each_operation *each;
+    void *arg;
+    uint32_t step;
+};
+
+static enum tk_err
+tell_operation(void *arg, tk_str service, tk_str name, int32_t kind,
+               const struct tk_store_count *count)
+{
+    const struct operation_teller *teller = arg;
+    struct tk_store_count of_step = *count;
+    of_step.step = teller->step;
+    return teller->each(teller->arg, service, name, kind, &of_step);
+}
+
 /* *ret_done: the segment keeps operations, and these were told. */
 static enum tk_err
-tell_operations(struct tk_segment *segment, each_operation *each, void *arg, bool *ret_done,
-                struct tk_error *err)
+tell_operations(struct tk_segment *segment, bool want_durations, struct operation_teller *teller,
+                bool *ret_done, struct tk_error *err)
 {
     struct tk_cache_item *item;
     enum tk_err code = tk_segment_operations(segment, &item, err);
     *ret_done = code == TK_OK;
     if (code != TK_OK)
         return code == TK_ERR_NOT_FOUND ? TK_OK : skip_damage(code);
-    code = tk_operations_each(item->value, each, arg);
+    code = tk_operations_each(item->value, want_durations, tell_operation, teller);
     tk_cache_release(item);
     return code;
 }
 
-/* The same of a segment that the range cuts through. */
+/* The same of a segment that is cut through. */
 static enum tk_err
 tell_range_operations(const struct tk_view *view, uint32_t number,
                       const struct tk_store_range *range, each_operation *each, void *arg,
@@ -168,23 +225,15 @@ tell_range_operations(const struct tk_view *view, uint32_t number,
     enum tk_err code = tk_segment_schema(source->segment, &schema, err);
     if (code != TK_OK)
         return skip_damage(code);
-    struct tk_operations *operations = tk_operations_new();
-    code = tk_counted_init(&counted, view->sources.source, number);
-    if (operations == NULL || code != TK_OK) {
-        code = no_memory(err);
-    } else {
+    code = begin_counted(&counted, view, number, err);
+    if (code == TK_OK) {
         struct tk_range_counts of = {source->segment, schema->value, range, &counted};
-        code = tk_range_operations(&of, operations, err);
+        code = tk_range_operations(&of, each, arg, err);
         *ret_done = code == TK_OK;
-        if (code == TK_OK)
-            code = tk_operations_each(operations, each, arg);
-        else
-            code = code == TK_ERR_NOT_FOUND ? TK_OK : skip_damage(code);
     }
     tk_counted_release(&counted);
-    tk_operations_free(operations);
     tk_cache_release(schema);
-    return code;
+    return code == TK_ERR_NOT_FOUND ? TK_OK : skip_damage(code);
 }
 
 enum tk_err
@@ -193,18 +242,20 @@ tk_view_operations(struct tk_store_view *base, const struct tk_store_range *rang
 {
     const struct tk_view *view = (const struct tk_view *)base;
     struct tk_count_rows rows = {.range = range, .operation = each, .arg = arg};
+    struct operation_teller teller = {.each = each, .arg = arg};
+    bool want_durations = (range->details & TK_COUNT_DURATIONS) != 0;
     enum tk_err code = TK_OK;
     for (uint32_t i = 0; i < view->sources.count && code == TK_OK; i++) {
-        struct tk_segment *segment = view->sources.source[i].segment;
-        bool all = false, none = false, done = false;
+        struct tk_source *source = &view->sources.source[i];
+        struct lying lying = judge(source, range);
+        bool done = lying.none;
         code = tk_count_go_on(range, err);
-        if (code == TK_OK && segment != NULL)
-            judge_segment(segment, range, &all, &none);
-        if (code == TK_OK && all && !none)
-            code = tell_operations(segment, each, arg, &done, err);
-        if (code == TK_OK && segment != NULL && !done && !none)
+        teller.step = lying.step;
+        if (code == TK_OK && lying.all)
+            code = tell_operations(source->segment, want_durations, &teller, &done, err);
+        if (code == TK_OK && source->segment != NULL && !done)
             code = tell_range_operations(view, i, range, each, arg, &done, err);
-        if (code == TK_OK && !done && !none)
+        if (code == TK_OK && !done)
             code = count_rows(view, i, &rows, err);
     }
     tk_count_rows_release(&rows);
@@ -353,9 +404,16 @@ tk_view_keys(struct tk_store_view *base, each_key *each, void *arg, struct tk_er
 struct value_teller {
     struct tk_segment *segment;
     const struct tk_count_values *values;
-    const struct tk_range_counts *of; /* the range; NULL: all of it lies within */
-    const struct tk_counts *counts;   /* of the column at hand */
+    const struct tk_range_counts *of; /* the range; NULL: all of it lies within one step */
     enum tk_err result;               /* what `each` said */
+    /* what is told of at the moment */
+    const struct tk_schema_view *schema;
+    uint32_t column;
+    const struct tk_dictionary *dictionary; /* of the column; NULL: resources or scopes */
+    const struct tk_counts *counts;
+    uint32_t step;
+    struct tk_histogram scratch;
+    struct tk_error *err;
 };
 
 static enum tk_err
@@ -366,10 +424,13 @@ tell_value(struct value_teller *teller, uint32_t code, struct tk_value value)
         .span_count = counts->span_count[code],
         .error_count = counts->error_count[code],
         .last_nano = counts->last_nano[code],
-        .durations = teller->values->want_durations ? &counts->durations[code] : NULL,
+        .step = teller->step,
     };
     if (count.span_count == 0)
         return TK_OK;
+    if (teller->values->want_durations &&
+        tk_counts_durations(counts, code, &teller->scratch, &count.durations) != TK_OK)
+        return teller->result = no_memory(teller->err);
     return teller->result = teller->values->each(teller->values->arg, value, &count);
 }
 
@@ -402,9 +463,10 @@ find_first(const struct tk_dictionary *dictionary, tk_str prefix)
 }
 
 static enum tk_err
-tell_dictionary(struct value_teller *teller, const struct tk_column *column,
-                const struct tk_dictionary *dictionary)
+tell_dictionary(struct value_teller *teller)
 {
+    const struct tk_column *column = &teller->schema->columns[teller->column];
+    const struct tk_dictionary *dictionary = teller->dictionary;
     tk_str prefix = teller->values->prefix;
     enum tk_err code = TK_OK;
     if (dictionary->texts == NULL) {
@@ -424,53 +486,6 @@ tell_dictionary(struct value_teller *teller, const struct tk_column *column,
     return code;
 }
 
-/* Counts of a column, those that are kept or those made: let go of with let_counts_go. */
-struct held_counts {
-    struct tk_cache_item *kept;
-    struct tk_counts made;
-};
-
-static enum tk_err
-hold_counts(struct value_teller *teller, const struct tk_schema_view *schema, uint32_t column,
-            struct held_counts *held, struct tk_error *err)
-{
-    *held = (struct held_counts){0};
-    enum tk_err code = teller->of == NULL
-                           ? tk_segment_counts(teller->segment, schema, column, &held->kept, err)
-                           : tk_range_codes(teller->of, column, &held->made, err);
-    if (code == TK_OK)
-        teller->counts = teller->of == NULL ? held->kept->value : &held->made;
-    return code;
-}
-
-static void
-let_counts_go(struct value_teller *teller, struct held_counts *held)
-{
-    teller->counts = NULL;
-    if (held->kept != NULL)
-        tk_cache_release(held->kept);
-    tk_counts_release(&held->made);
-}
-
-static enum tk_err
-tell_column(struct value_teller *teller, const struct tk_schema_view *schema, uint32_t number,
-            struct tk_error *err)
-{
-    const struct tk_column *column = &schema->columns[number];
-    struct tk_cache_item *item;
-    struct held_counts held;
-    enum tk_err code = hold_counts(teller, schema, number, &held, err);
-    if (code != TK_OK)
-        return code;
-    code = tk_segment_dictionary(teller->segment, schema, number, &item, err);
-    if (code == TK_OK) {
-        code = tell_dictionary(teller, column, item->value);
-        tk_cache_release(item);
-    }
-    let_counts_go(teller, &held);
-    return code;
-}
-
 static enum tk_err
 tell_message(void *arg, const struct tk_batch *page, struct tk_range attrs, uint32_t number)
 {
@@ -479,6 +494,8 @@ tell_message(void *arg, const struct tk_batch *page, struct tk_range attrs, uint
     enum tk_err code = TK_OK;
     if (number >= teller->counts->code_count)
         return TK_ERR_CORRUPT;
+    if (teller->counts->span_count[number] == 0)
+        return TK_OK;
     for (uint32_t i = attrs.begin; i < attrs.begin + attrs.count && code == TK_OK; i++)
         if (tk_str_eq(page->keys.strings[page->attr_key[i]], values->key) &&
             tk_count_is_value(values, &page->attr_value[i]))
@@ -497,18 +514,43 @@ tell_page(void *arg, const struct tk_batch *page, uint32_t first)
     return code;
 }
 
-/* Values of resources, or scopes. */
+/* Counts of one step, by code of the column. */
 static enum tk_err
-tell_messages(struct value_teller *teller, const struct tk_schema_view *schema,
-              enum tk_message what, struct tk_error *err)
+tell_counts(void *arg, uint32_t step, const struct tk_counts *counts)
 {
-    uint32_t column = what == TK_MESSAGE_RESOURCE ? TK_COLUMN_RESOURCE : TK_COLUMN_SCOPE;
-    struct held_counts held;
-    enum tk_err code = hold_counts(teller, schema, column, &held, err);
+    struct value_teller *teller = arg;
+    enum tk_message what =
+        teller->column == TK_COLUMN_RESOURCE ? TK_MESSAGE_RESOURCE : TK_MESSAGE_SCOPE;
+    teller->counts = counts;
+    teller->step = step;
+    return teller->dictionary != NULL
+               ? tell_dictionary(teller)
+               : each_page(teller->segment, what, tell_page, teller, teller->err);
+}
+
+/* Values of an attribute's column; of resources, or scopes. */
+static enum tk_err
+tell_column(struct value_teller *teller, uint32_t column, struct tk_error *err)
+{
+    struct tk_cache_item *dictionary = NULL, *counts;
+    enum tk_err code = TK_OK;
+    if (column >= TK_COLUMN_FIXED)
+        code = tk_segment_dictionary(teller->segment, teller->schema, column, &dictionary, err);
     if (code != TK_OK)
         return code;
-    code = each_page(teller->segment, what, tell_page, teller, err);
-    let_counts_go(teller, &held);
+    teller->column = column;
+    teller->dictionary = dictionary != NULL ? dictionary->value : NULL;
+    teller->err = err;
+    if (teller->of != NULL) {
+        code = tk_range_codes(teller->of, column, tell_counts, teller, err);
+    } else {
+        code = tk_segment_counts(teller->segment, teller->schema, column, &counts, err);
+        if (code == TK_OK) {
+            code = tell_counts(teller, teller->step, counts->value);
+            tk_cache_release(counts);
+        }
+    }
+    tk_cache_release(dictionary);
     return code;
 }
 
@@ -551,44 +593,51 @@ owners_without_counts(const struct tk_schema_view *schema, const struct tk_count
     return owners & values->owners;
 }
 
-/* What the segment keeps counts of, or with `range` what counts can be made of; *ret_rest: owners
-   whose rows are to be read. */
+/* Columns of attributes, resources and scopes, as far as `owners` are asked. */
 static enum tk_err
-tell_values(const struct tk_view *view, uint32_t number, const struct tk_store_range *range,
-            const struct tk_count_values *values, unsigned *ret_rest, struct tk_error *err)
+tell_columns(struct value_teller *teller, unsigned owners, struct tk_error *err)
+{
+    const struct tk_schema_view *schema = teller->schema;
+    enum tk_err code = TK_OK;
+    for (uint32_t c = TK_COLUMN_FIXED; c < schema->column_count && code == TK_OK; c++)
+        if (is_asked(&schema->columns[c], teller->values) &&
+            (owner_of(schema->columns[c].owner) & owners) != 0)
+            code = tell_column(teller, c, err);
+    if (code == TK_OK && (owners & TK_OWNER_RESOURCE))
+        code = tell_column(teller, TK_COLUMN_RESOURCE, err);
+    if (code == TK_OK && (owners & TK_OWNER_SCOPE))
+        code = tell_column(teller, TK_COLUMN_SCOPE, err);
+    return code;
+}
+
+/* What the segment keeps counts of, or, if it is cut through, what counts can be made of;
+ *ret_rest: owners whose rows are to be read. */
+static enum tk_err
+tell_values(const struct tk_view *view, uint32_t number, struct lying lying,
+            const struct tk_store_range *range, const struct tk_count_values *values,
+            unsigned *ret_rest, struct tk_error *err)
 {
     struct tk_segment *segment = view->sources.source[number].segment;
-    struct value_teller teller = {.segment = segment, .values = values};
+    struct value_teller teller = {.segment = segment, .values = values, .step = lying.step};
     struct tk_range_counts of = {.segment = segment, .range = range};
     struct tk_cache_item *item;
-    struct tk_counted counted_before;
+    struct tk_counted counted = {0};
     enum tk_err code = tk_segment_schema(segment, &item, err);
     if (code != TK_OK)
-        return code;
-    const struct tk_schema_view *schema = item->value;
-    unsigned rest = owners_without_counts(schema, values);
-    if (range != NULL) {
-        code = tk_counted_init(&counted_before, view->sources.source, number);
-        of.schema = schema;
-        of.counted = &counted_before;
+        return skip_damage(code);
+    teller.schema = of.schema = item->value;
+    *ret_rest = owners_without_counts(teller.schema, values);
+    if (!lying.all) {
+        of.counted = &counted;
         teller.of = &of;
-        rest |= values->owners & (TK_OWNER_EVENT | TK_OWNER_LINK);
-        if (code != TK_OK)
-            (void)no_memory(err);
+        *ret_rest |= values->owners & (TK_OWNER_EVENT | TK_OWNER_LINK);
+        code = begin_counted(&counted, view, number, err);
     }
-    unsigned counted = values->owners & ~rest;
-    for (uint32_t c = TK_COLUMN_FIXED; c < schema->column_count && code == TK_OK; c++)
-        if (is_asked(&schema->columns[c], values) &&
-            (owner_of(schema->columns[c].owner) & counted) != 0)
-            code = tell_column(&teller, schema, c, err);
-    if (code == TK_OK && (counted & TK_OWNER_RESOURCE))
-        code = tell_messages(&teller, schema, TK_MESSAGE_RESOURCE, err);
-    if (code == TK_OK && (counted & TK_OWNER_SCOPE))
-        code = tell_messages(&teller, schema, TK_MESSAGE_SCOPE, err);
-    if (range != NULL)
-        tk_counted_release(&counted_before);
+    if (code == TK_OK)
+        code = tell_columns(&teller, values->owners & ~*ret_rest, err);
+    tk_counted_release(&counted);
+    tk_histogram_release(&teller.scratch);
     tk_cache_release(item);
-    *ret_rest = rest;
     return teller.result != TK_OK ? teller.result : skip_damage(code);
 }
 
@@ -601,16 +650,14 @@ tk_view_values(struct tk_store_view *base, const struct tk_store_range *range,
     unsigned owners = values->owners;
     enum tk_err code = TK_OK;
     for (uint32_t i = 0; i < view->sources.count && code == TK_OK; i++) {
-        struct tk_segment *segment = view->sources.source[i].segment;
-        bool all = false, none = false;
-        unsigned rest = owners;
+        const struct tk_source *source = &view->sources.source[i];
+        struct lying lying = judge(source, range);
+        unsigned rest = lying.none ? 0 : owners;
         code = tk_count_go_on(range, err);
-        if (code == TK_OK && segment != NULL)
-            judge_segment(segment, range, &all, &none);
-        if (code == TK_OK && segment != NULL && !none)
-            code = tell_values(view, i, all ? NULL : range, values, &rest, err);
+        if (code == TK_OK && source->segment != NULL && !lying.none)
+            code = tell_values(view, i, lying, range, values, &rest, err);
         values->owners = rest;
-        if (code == TK_OK && rest != 0 && !none)
+        if (code == TK_OK && rest != 0)
             code = count_rows(view, i, &rows, err);
         values->owners = owners;
     }

@@ -41,6 +41,47 @@ resize(void *column_ptr, size_t count, size_t size)
     return true;
 }
 
+/*
+ * Histograms as they are kept once they were read.  A segment that many spans came to has hundreds
+ * of them with hundreds of buckets each: as arrays those of some ten segments would fill the cache.
+ * Of each code the bytes from begin[code] on: varints, the first bucket and how many lie from there
+ * to the last one; then of each bucket that is not empty how far it is behind the one before, and
+ * its count.  Nothing of a code without spans.
+ */
+struct tk_packed_histograms {
+    uint32_t *begin; /* [codes + 1] */
+    struct tk_buf bytes;
+};
+
+static void
+free_packed(struct tk_packed_histograms *packed)
+{
+    if (packed == NULL)
+        return;
+    free(packed->begin);
+    tk_buf_release(&packed->bytes);
+    free(packed);
+}
+
+/* Adds a code's histogram to `to`. */
+static enum tk_err
+unpack(const struct tk_packed_histograms *packed, uint32_t code, struct tk_histogram *to)
+{
+    const unsigned char *bytes = (const unsigned char *)packed->bytes.ptr;
+    if (packed->begin[code] == packed->begin[code + 1])
+        return TK_OK;
+    struct tk_reader in = {bytes + packed->begin[code], bytes + packed->begin[code + 1], true};
+    uint32_t bucket = (uint32_t)tk_get_varint(&in);
+    enum tk_err result = tk_histogram_add(to, bucket, 0);
+    if (result == TK_OK) /* room for all of them at once */
+        result = tk_histogram_add(to, bucket + (uint32_t)tk_get_varint(&in), 0);
+    while (result == TK_OK && in.at < in.end) {
+        bucket += (uint32_t)tk_get_varint(&in);
+        result = tk_histogram_add(to, bucket, tk_get_varint(&in));
+    }
+    return result;
+}
+
 /* Room for `capacity` codes; those behind `code_count` are zeroed. */
 static enum tk_err
 reserve(struct tk_counts *counts, uint32_t capacity, bool histograms)
@@ -61,15 +102,21 @@ reserve(struct tk_counts *counts, uint32_t capacity, bool histograms)
 }
 
 enum tk_err
-tk_counts_init(struct tk_counts *counts, uint32_t code_count)
+tk_counts_init_with(struct tk_counts *counts, uint32_t code_count, bool durations)
 {
     *counts = (struct tk_counts){0};
-    enum tk_err code = reserve(counts, code_count, code_count <= TK_COUNTS_HISTOGRAMS_MAX);
+    enum tk_err code = reserve(counts, code_count, durations);
     if (code != TK_OK)
         tk_counts_release(counts);
     else
         counts->code_count = code_count;
     return code;
+}
+
+enum tk_err
+tk_counts_init(struct tk_counts *counts, uint32_t code_count)
+{
+    return tk_counts_init_with(counts, code_count, code_count <= TK_COUNTS_HISTOGRAMS_MAX);
 }
 
 void
@@ -81,7 +128,31 @@ tk_counts_release(struct tk_counts *counts)
     free(counts->error_count);
     free(counts->last_nano);
     free(counts->durations);
+    free_packed(counts->packed);
     *counts = (struct tk_counts){0};
+}
+
+void
+tk_counts_clear(struct tk_counts *counts, uint32_t code_count)
+{
+    TK_ASSERT(code_count <= counts->code_count && counts->packed == NULL);
+    memset(counts->span_count, 0, code_count * sizeof *counts->span_count);
+    memset(counts->error_count, 0, code_count * sizeof *counts->error_count);
+    memset(counts->last_nano, 0, code_count * sizeof *counts->last_nano);
+    for (uint32_t i = 0; counts->durations != NULL && i < code_count; i++)
+        tk_histogram_clear(&counts->durations[i]);
+}
+
+enum tk_err
+tk_counts_durations(const struct tk_counts *counts, uint32_t code, struct tk_histogram *scratch,
+                    const struct tk_histogram **ret_durations)
+{
+    *ret_durations = counts->durations != NULL ? &counts->durations[code] : NULL;
+    if (counts->packed == NULL)
+        return TK_OK;
+    tk_histogram_clear(scratch);
+    *ret_durations = scratch;
+    return unpack(counts->packed, code, scratch);
 }
 
 /* What adding these will want. */
@@ -131,6 +202,8 @@ merge_code(struct tk_counts *to, uint32_t code, const struct tk_counts *from, ui
         to->last_nano[code] = from->last_nano[from_code];
     if (to->durations == NULL)
         return TK_OK;
+    if (from->packed != NULL)
+        return unpack(from->packed, from_code, &to->durations[code]);
     TK_ASSERT(from->durations != NULL); /* it has fewer codes than what it is merged into */
     return tk_histogram_merge(&to->durations[code], &from->durations[from_code]);
 }
@@ -146,36 +219,49 @@ tk_counts_merge(struct tk_counts *to, const struct tk_counts *from, const uint32
 
 /* ---- their bytes ---- */
 
+/* Appends a histogram's buckets that are not empty and their counts. */
+static void
+list_buckets(const struct tk_histogram *h, struct tk_buf *buckets, struct tk_buf *numbers)
+{
+    for (uint32_t i = h->begin; i < h->end; i++) {
+        uint64_t bucket = i, number = tk_histogram_get(h, i);
+        if (number == 0)
+            continue;
+        tk_buf_append(buckets, (tk_str){(const char *)&bucket, sizeof bucket});
+        tk_buf_append(numbers, (tk_str){(const char *)&number, sizeof number});
+    }
+}
+
 static void
 write_histograms(const struct tk_counts *counts, struct tk_buf *out)
 {
-    uint32_t codes = counts->code_count, filled = 0, at = 0;
+    uint32_t codes = counts->code_count;
     uint64_t *lengths = calloc((size_t)codes + 1, sizeof *lengths);
-    for (uint32_t i = 0; lengths != NULL && i < codes; i++) {
-        const struct tk_histogram *h = &counts->durations[i];
-        for (uint32_t bucket = h->begin; bucket < h->end; bucket++)
-            lengths[i] += tk_histogram_get(h, bucket) != 0;
-        filled += (uint32_t)lengths[i];
+    enum tk_err code = lengths != NULL ? TK_OK : TK_ERR_MEMORY;
+    struct tk_histogram scratch = {0};
+    struct tk_buf buckets, numbers; /* of uint64_t */
+    tk_buf_init(&buckets, SIZE_MAX / 2);
+    tk_buf_init(&numbers, SIZE_MAX / 2);
+    for (uint32_t i = 0; i < codes && code == TK_OK; i++) {
+        const struct tk_histogram *h;
+        size_t before = numbers.len;
+        code = tk_counts_durations(counts, i, &scratch, &h);
+        if (code == TK_OK)
+            list_buckets(h, &buckets, &numbers);
+        lengths[i] = (numbers.len - before) / sizeof *lengths;
     }
-    uint64_t *buckets = malloc(((size_t)filled + 1) * 2 * sizeof *buckets);
-    if (lengths == NULL || buckets == NULL) {
+    if (code != TK_OK || buckets.status != TK_OK || numbers.status != TK_OK) {
         out->status = TK_ERR_MEMORY;
     } else {
-        uint64_t *numbers = buckets + filled;
-        for (uint32_t i = 0; i < codes; i++) {
-            const struct tk_histogram *h = &counts->durations[i];
-            for (uint32_t bucket = h->begin; bucket < h->end; bucket++) {
-                buckets[at] = bucket;
-                numbers[at] = tk_histogram_get(h, bucket);
-                at += numbers[at] != 0;
-            }
-        }
+        uint32_t filled = (uint32_t)(numbers.len / sizeof *lengths);
         tk_numbers_encode(lengths, codes, 0, out);
-        tk_numbers_encode(buckets, filled, 0, out);
-        tk_numbers_encode(numbers, filled, 0, out);
+        tk_numbers_encode((const void *)buckets.ptr, filled, 0, out);
+        tk_numbers_encode((const void *)numbers.ptr, filled, 0, out);
     }
+    tk_histogram_release(&scratch);
+    tk_buf_release(&buckets);
+    tk_buf_release(&numbers);
     free(lengths);
-    free(buckets);
 }
 
 void
@@ -184,25 +270,60 @@ tk_counts_write(const struct tk_counts *counts, struct tk_buf *out)
     tk_numbers_encode(counts->span_count, counts->code_count, 0, out);
     tk_numbers_encode(counts->error_count, counts->code_count, 0, out);
     tk_numbers_encode(counts->last_nano, counts->code_count, 0, out);
-    if (counts->durations != NULL)
+    if (counts->durations != NULL || counts->packed != NULL)
         write_histograms(counts, out);
 }
 
 /* One histogram: buckets ascend, none is empty, and together they are `total`. */
 static enum tk_err
-fill_histogram(struct tk_histogram *h, const uint64_t *buckets, const uint64_t *numbers,
-               uint64_t length, uint64_t total)
+pack(struct tk_buf *out, const uint64_t *buckets, const uint64_t *numbers, uint64_t length,
+     uint64_t total)
 {
-    enum tk_err code = TK_OK;
-    for (uint64_t i = 0; i < length; i++)
+    uint64_t sum = 0;
+    for (uint64_t i = 0; i < length; i++) {
         if (buckets[i] >= TK_HISTOGRAM_BUCKETS || numbers[i] == 0 ||
             (i > 0 && buckets[i] <= buckets[i - 1]))
             return TK_ERR_CORRUPT;
-    if (length > 0) /* the last one first: room for all of them at once */
-        code = tk_histogram_add(h, (uint32_t)buckets[length - 1], numbers[length - 1]);
-    for (uint64_t i = 0; i + 1 < length && code == TK_OK; i++)
-        code = tk_histogram_add(h, (uint32_t)buckets[i], numbers[i]);
-    return code == TK_OK && h->count != total ? TK_ERR_CORRUPT : code;
+        sum += numbers[i];
+    }
+    if (length > 0) {
+        tk_put_varint(out, buckets[0]);
+        tk_put_varint(out, buckets[length - 1] - buckets[0]);
+    }
+    for (uint64_t i = 0; i < length; i++) {
+        tk_put_varint(out, i > 0 ? buckets[i] - buckets[i - 1] : 0);
+        tk_put_varint(out, numbers[i]);
+    }
+    return sum == total ? TK_OK : TK_ERR_CORRUPT;
+}
+
+static enum tk_err
+pack_all(struct tk_packed_histograms *to, const struct tk_counts *counts, const uint64_t *lengths,
+         const uint64_t *buckets, const uint64_t *numbers)
+{
+    enum tk_err code = TK_OK;
+    for (uint32_t i = 0; i < counts->code_count && code == TK_OK; i++) {
+        code = pack(&to->bytes, buckets, numbers, lengths[i], counts->span_count[i]);
+        buckets += lengths[i];
+        numbers += lengths[i];
+        to->begin[i + 1] = (uint32_t)to->bytes.len;
+    }
+    return code == TK_OK ? to->bytes.status : code;
+}
+
+/* Empty, for so many codes; NULL: out of memory. */
+static struct tk_packed_histograms *
+new_packed(uint32_t codes)
+{
+    struct tk_packed_histograms *packed = calloc(1, sizeof *packed);
+    if (packed == NULL)
+        return NULL;
+    tk_buf_init(&packed->bytes, UINT32_MAX);
+    packed->begin = calloc((size_t)codes + 1, sizeof *packed->begin);
+    if (packed->begin != NULL)
+        return packed;
+    free_packed(packed);
+    return NULL;
 }
 
 static enum tk_err
@@ -223,17 +344,18 @@ read_histograms(tk_str *in, struct tk_counts *counts)
         code = tk_numbers_decode(in, (uint32_t)filled, buckets);
     if (code == TK_OK)
         code = tk_numbers_decode(in, (uint32_t)filled, buckets + filled);
-    for (uint64_t i = 0, at = 0; i < codes && code == TK_OK; at += lengths[i], i++)
-        code = fill_histogram(&counts->durations[i], &buckets[at], &buckets[filled + at],
-                              lengths[i], counts->span_count[i]);
+    if (code == TK_OK && (counts->packed = new_packed(codes)) == NULL)
+        code = TK_ERR_MEMORY;
+    if (code == TK_OK)
+        code = pack_all(counts->packed, counts, lengths, buckets, buckets + filled);
     free(lengths);
     free(buckets);
     return code;
 }
 
-/* Into counts that are all zero. */
+/* Into counts that are all zero, and have no histograms yet. */
 static enum tk_err
-read_counts(tk_str in, struct tk_counts *counts)
+read_counts(tk_str in, bool durations, struct tk_counts *counts)
 {
     enum tk_err code = tk_numbers_decode(&in, counts->code_count, counts->span_count);
     if (code == TK_OK)
@@ -243,7 +365,7 @@ read_counts(tk_str in, struct tk_counts *counts)
     for (uint32_t i = 0; i < counts->code_count && code == TK_OK; i++)
         if (counts->error_count[i] > counts->span_count[i])
             code = TK_ERR_CORRUPT;
-    if (code == TK_OK && counts->durations != NULL)
+    if (code == TK_OK && durations)
         code = read_histograms(&in, counts);
     return code == TK_OK && in.len > 0 ? TK_ERR_CORRUPT : code;
 }
@@ -252,8 +374,9 @@ enum tk_err
 tk_counts_read(tk_str section, uint32_t code_count, struct tk_counts *ret_counts)
 {
     struct tk_counts counts;
-    enum tk_err code = tk_counts_init(&counts, code_count);
-    if (code == TK_OK && (code = read_counts(section, &counts)) != TK_OK)
+    enum tk_err code = tk_counts_init_with(&counts, code_count, false);
+    bool durations = code_count <= TK_COUNTS_HISTOGRAMS_MAX;
+    if (code == TK_OK && (code = read_counts(section, durations, &counts)) != TK_OK)
         tk_counts_release(&counts);
     if (code == TK_OK)
         *ret_counts = counts;
@@ -273,6 +396,9 @@ tk_counts_memory(const struct tk_counts *counts)
     size_t memory = sizeof *counts + counts->code_count * 3 * sizeof *counts->span_count;
     for (uint32_t i = 0; counts->durations != NULL && i < counts->code_count; i++)
         memory += sizeof *counts->durations + extent(&counts->durations[i]) * sizeof(uint64_t);
+    if (counts->packed != NULL)
+        memory += sizeof *counts->packed + counts->packed->bytes.capacity +
+                  counts->code_count * sizeof *counts->packed->begin;
     return memory;
 }
 
@@ -494,24 +620,50 @@ read_names(tk_str *in, struct tk_operations *operations)
     return code;
 }
 
+/* From first to last bucket, of all of them. */
+static uint64_t
+sum_extents(const struct tk_packed_histograms *packed, uint32_t codes)
+{
+    const unsigned char *bytes = (const unsigned char *)packed->bytes.ptr;
+    uint64_t sum = 0;
+    for (uint32_t i = 0; i < codes; i++) {
+        struct tk_reader in = {bytes + packed->begin[i], bytes + packed->begin[i + 1], true};
+        if (in.at == in.end)
+            continue;
+        (void)tk_get_varint(&in);
+        sum += tk_get_varint(&in) + 1;
+    }
+    return sum;
+}
+
 enum tk_err
 tk_operations_read(tk_str section, struct tk_operations **ret_operations)
 {
     struct tk_operations *operations = tk_operations_new();
     if (operations == NULL)
         return TK_ERR_MEMORY;
+    struct tk_counts *counts = &operations->counts;
     enum tk_err code = read_names(&section, operations);
+    free(counts->durations); /* all empty */
+    counts->durations = NULL;
     if (code == TK_OK)
-        code = read_counts(section, &operations->counts);
-    for (uint32_t i = 0; i < operations->counts.code_count && code == TK_OK; i++)
-        operations->buckets += extent(&operations->counts.durations[i]);
-    if (code == TK_OK && operations->buckets > BUCKETS_MAX)
+        code = read_counts(section, true, counts);
+    if (code == TK_OK && sum_extents(counts->packed, counts->code_count) > BUCKETS_MAX)
         code = TK_ERR_CORRUPT;
     if (code == TK_OK)
         *ret_operations = operations;
     else
         tk_operations_free(operations);
     return code;
+}
+
+uint64_t
+tk_operations_total(const struct tk_operations *operations)
+{
+    uint64_t total = 0;
+    for (uint32_t i = 0; i < operations->counts.code_count; i++)
+        total += operations->counts.span_count[i];
+    return total;
 }
 
 size_t
@@ -522,20 +674,26 @@ tk_operations_memory(const struct tk_operations *operations)
 }
 
 enum tk_err
-tk_operations_each(const struct tk_operations *operations,
+tk_operations_each(const struct tk_operations *operations, bool want_durations,
                    enum tk_err (*each)(void *arg, tk_str service, tk_str name, int32_t kind,
                                        const struct tk_store_count *count),
                    void *arg)
 {
     const struct tk_counts *counts = &operations->counts;
+    struct tk_histogram scratch = {0};
     enum tk_err code = TK_OK;
     for (uint32_t i = 0; i < counts->code_count && code == TK_OK; i++) {
-        struct tk_store_count count = {counts->span_count[i], counts->error_count[i],
-                                       counts->last_nano[i], &counts->durations[i]};
+        struct tk_store_count count = {.span_count = counts->span_count[i],
+                                       .error_count = counts->error_count[i],
+                                       .last_nano = counts->last_nano[i]};
         tk_str service, name;
         int32_t kind;
+        if (want_durations)
+            code = tk_counts_durations(counts, i, &scratch, &count.durations);
         split_name(operations->names.strings[i], &service, &name, &kind);
-        code = each(arg, service, name, kind, &count);
+        if (code == TK_OK)
+            code = each(arg, service, name, kind, &count);
     }
+    tk_histogram_release(&scratch);
     return code;
 }

@@ -13,10 +13,21 @@
 struct tk_counts { /* of one column */
     uint32_t code_count;
     uint64_t *span_count, *error_count, *last_nano; /* [code_count] */
-    struct tk_histogram *durations; /* [code_count], or NULL beyond TK_COUNTS_HISTOGRAMS_MAX */
+    struct tk_histogram *durations;      /* [code_count], of what is being counted; or NULL */
+    struct tk_packed_histograms *packed; /* the same of what was read; or NULL */
 };
+/* With histograms up to TK_COUNTS_HISTOGRAMS_MAX codes. */
 enum tk_err tk_counts_init(struct tk_counts *counts, uint32_t code_count) TK_MUST_USE;
+enum tk_err tk_counts_init_with(struct tk_counts *counts, uint32_t code_count,
+                                bool durations) TK_MUST_USE;
 void tk_counts_release(struct tk_counts *counts);
+/* Forgets what codes below `code_count` have; histograms keep their memory. */
+void tk_counts_clear(struct tk_counts *counts, uint32_t code_count);
+/* The histogram of a code, good until `scratch` is touched; NULL in *ret_durations: there are none.
+   What was read is kept packed, and unpacked into `scratch`. */
+enum tk_err tk_counts_durations(const struct tk_counts *counts, uint32_t code,
+                                struct tk_histogram *scratch,
+                                const struct tk_histogram **ret_durations) TK_MUST_USE;
 /* Spans are added many at once: their histograms, which are all over the memory, are asked for
    together. */
 struct tk_counted_span {
@@ -49,8 +60,10 @@ enum tk_err tk_operations_merge(struct tk_operations *to,
 /* Nothing when there were too many. */
 void tk_operations_write(const struct tk_operations *operations, struct tk_buf *out);
 enum tk_err tk_operations_read(tk_str section, struct tk_operations **ret_operations) TK_MUST_USE;
+uint64_t tk_operations_total(const struct tk_operations *operations); /* spans of all of them */
 size_t tk_operations_memory(const struct tk_operations *operations); /* bytes, about */
-enum tk_err tk_operations_each(const struct tk_operations *operations,
+/* durations NULL in *count: without `want_durations`. */
+enum tk_err tk_operations_each(const struct tk_operations *operations, bool want_durations,
                                enum tk_err (*each)(void *arg, tk_str service, tk_str name,
                                                    int32_t kind,
                                                    const struct tk_store_count *count),

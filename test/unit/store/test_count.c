@@ -6,14 +6,20 @@
 
 #include "store/fixture.h"
 
-/* What came, added up, as lines in order: "what count errors last durations". */
+enum { LINES_MAX = 1024, ALL_DETAILS = TK_COUNT_NAMES | TK_COUNT_LAST | TK_COUNT_DURATIONS };
+
+/* What came, added up, as lines in order: "what count errors last durations"; of steps but the
+   first with their number, and if asked with where durations fell. */
 struct lines {
     struct line {
         char what[96];
         struct tk_store_count count;
         uint64_t durations;
-    } line[256];
+        uint64_t buckets; /* of each its number: a sum that tells where they fell */
+    } line[LINES_MAX];
     uint32_t count;
+    uint32_t first_step; /* that of what comes as step 0 */
+    unsigned details;    /* what is added up; the rest may be told all the same */
     struct tk_buf text;
 };
 
@@ -23,7 +29,7 @@ find_line(struct lines *lines, const char *what)
     for (uint32_t i = 0; i < lines->count; i++)
         if (strcmp(lines->line[i].what, what) == 0)
             return &lines->line[i];
-    assert_true(lines->count < 256);
+    assert_true(lines->count < LINES_MAX);
     struct line *line = &lines->line[lines->count++];
     *line = (struct line){.durations = 0};
     (void)snprintf(line->what, sizeof line->what, "%s", what);
@@ -33,14 +39,19 @@ find_line(struct lines *lines, const char *what)
 static void
 add_line(struct lines *lines, const char *what, const struct tk_store_count *count)
 {
-    struct line *line = find_line(lines, what);
+    char name[96];
+    uint32_t step = lines->first_step + count->step;
+    (void)snprintf(name, sizeof name, step > 0 ? "%s in step %u" : "%s", what, step);
+    struct line *line = find_line(lines, name);
     line->count.span_count += count->span_count;
     line->count.error_count += count->error_count;
-    line->count.last_nano =
-        count->last_nano > line->count.last_nano ? count->last_nano : line->count.last_nano;
-    if (count->durations != NULL) {
+    if ((lines->details & TK_COUNT_LAST) != 0 && count->last_nano > line->count.last_nano)
+        line->count.last_nano = count->last_nano;
+    if (count->durations != NULL && (lines->details & TK_COUNT_DURATIONS) != 0) {
         assert_int_equal(count->durations->count, count->span_count);
         line->durations += count->durations->count;
+        for (uint32_t i = count->durations->begin; i < count->durations->end; i++)
+            line->buckets += i * tk_histogram_get(count->durations, i);
     }
 }
 
@@ -48,8 +59,13 @@ static enum tk_err
 add_operation(void *arg, tk_str service, tk_str name, int32_t kind,
               const struct tk_store_count *count)
 {
-    char what[96];
-    (void)snprintf(what, sizeof what, "%.*s/%.*s/%d", TK_STR_ARG(service), TK_STR_ARG(name), kind);
+    char what[64];
+    const struct lines *lines = arg;
+    if ((lines->details & TK_COUNT_NAMES) != 0)
+        (void)snprintf(what, sizeof what, "%.*s/%.*s/%d", TK_STR_ARG(service), TK_STR_ARG(name),
+                       kind);
+    else
+        (void)snprintf(what, sizeof what, "%.*s", TK_STR_ARG(service));
     add_line(arg, what, count);
     return TK_OK;
 }
@@ -57,7 +73,7 @@ add_operation(void *arg, tk_str service, tk_str name, int32_t kind,
 static enum tk_err
 add_value(void *arg, struct tk_value value, const struct tk_store_count *count)
 {
-    char what[96];
+    char what[64];
     if (value.type == TK_VALUE_STRING)
         (void)snprintf(what, sizeof what, "\"%.*s\"", TK_STR_ARG(tk_value_str(value)));
     else if (value.type == TK_VALUE_INT)
@@ -86,7 +102,7 @@ compare_lines(const void *a, const void *b)
 }
 
 static const char *
-print(struct lines *lines, bool counts)
+print(struct lines *lines, bool counts, bool buckets)
 {
     qsort(lines->line, lines->count, sizeof lines->line[0], compare_lines);
     tk_buf_init(&lines->text, SIZE_MAX);
@@ -98,6 +114,8 @@ print(struct lines *lines, bool counts)
                 &lines->text, " %llu %llu %llu %llu", (unsigned long long)line->count.span_count,
                 (unsigned long long)line->count.error_count,
                 (unsigned long long)line->count.last_nano, (unsigned long long)line->durations);
+        if (buckets)
+            tk_buf_printf(&lines->text, " %llu", (unsigned long long)line->buckets);
         tk_buf_append(&lines->text, TK_STR("\n"));
     }
     tk_buf_append_char(&lines->text, '\0');
@@ -113,18 +131,19 @@ struct question {
     struct tk_store_range range;
 };
 
+/* Adds what is told to `lines`. */
 static void
-ask(struct tk_store_view *view, const struct question *q, bool by_scan, struct lines *lines)
+ask_more(struct tk_store_view *view, const struct question *q, bool by_scan, struct lines *lines)
 {
     struct tk_error err = {0};
+    lines->details = q->range.details;
     struct tk_count_values values = {.owners = q->owners,
                                      .key = tk_str_from(q->key),
                                      .prefix = tk_str_from(q->prefix),
-                                     .want_durations = true,
+                                     .want_durations = (q->range.details & TK_COUNT_DURATIONS) != 0,
                                      .each = add_value,
                                      .arg = lines};
     enum tk_err code = TK_ERR_INPUT;
-    lines->count = 0;
     if (q->what == OPERATIONS && by_scan)
         code = tk_count_operations(view, &q->range, add_operation, lines, &err);
     else if (q->what == OPERATIONS)
@@ -136,11 +155,35 @@ ask(struct tk_store_view *view, const struct question *q, bool by_scan, struct l
     else if (by_scan)
         code = tk_count_values(view, &q->range, &values, &err);
     else
-        code = tk_store_values(view, q->owners, values.key, values.prefix, true, &q->range,
-                               add_value, lines, &err);
+        code = tk_store_values(view, q->owners, values.key, values.prefix, &q->range, add_value,
+                               lines, &err);
     tk_count_values_release(&values);
     if (code != TK_OK)
         fail_msg("%s: %s", tk_err_text(code), err.message);
+}
+
+static void
+ask(struct tk_store_view *view, const struct question *q, bool by_scan, struct lines *lines)
+{
+    lines->count = lines->first_step = 0;
+    ask_more(view, q, by_scan, lines);
+}
+
+/* Each step by itself, by scan. */
+static void
+ask_step_by_step(struct tk_store_view *view, const struct question *q, struct lines *lines)
+{
+    const struct tk_store_range *range = &q->range;
+    lines->count = lines->first_step = 0;
+    for (uint64_t begin = range->begin_nano; begin < range->end_nano; lines->first_step++) {
+        struct question one = *q;
+        uint64_t end = begin + range->step_nano;
+        one.range.begin_nano = begin;
+        one.range.end_nano = end < range->end_nano ? end : range->end_nano;
+        one.range.step_nano = 0;
+        ask_more(view, &one, true, lines);
+        begin = end;
+    }
 }
 
 static void
@@ -152,7 +195,7 @@ assert_answer(struct tk_store *store, const struct question *question, const cha
     assert_int_equal(tk_store_view_open(store, 1, &view, &err), TK_OK);
     for (int by_scan = 0; by_scan < 2; by_scan++) {
         ask(view, question, by_scan, &lines);
-        const char *text = print(&lines, question->what != KEYS);
+        const char *text = print(&lines, question->what != KEYS, false);
         if (strcmp(text, expected) != 0)
             fail_msg("%s:\n%s is not\n%s", by_scan ? "by scan" : "by the store", text, expected);
         tk_buf_release(&lines.text);
@@ -160,7 +203,7 @@ assert_answer(struct tk_store *store, const struct question *question, const cha
     tk_store_view_close(view);
 }
 
-/* The store and the scan agree. */
+/* The store and the scan agree; of steps, all at once and one at a time too. */
 static void
 assert_agreement(struct tk_store *store, const struct question *question)
 {
@@ -168,14 +211,21 @@ assert_agreement(struct tk_store *store, const struct question *question)
     struct tk_store_view *view;
     struct tk_error err;
     assert_int_equal(tk_store_view_open(store, 1, &view, &err), TK_OK);
-    ask(view, question, false, &by_store);
-    ask(view, question, true, &by_scan);
-    const char *text = print(&by_store, true), *expected = print(&by_scan, true);
-    if (strcmp(text, expected) != 0)
-        fail_msg("from %llu to %llu:\n%s is not\n%s",
-                 (unsigned long long)question->range.begin_nano,
-                 (unsigned long long)question->range.end_nano, text, expected);
-    tk_buf_release(&by_store.text);
+    if (question->range.step_nano > 0)
+        ask_step_by_step(view, question, &by_scan);
+    else
+        ask(view, question, true, &by_scan);
+    const char *expected = print(&by_scan, true, true);
+    for (int store_scans = 0; store_scans < 2; store_scans++) {
+        ask(view, question, store_scans, &by_store);
+        const char *text = print(&by_store, true, true);
+        if (strcmp(text, expected) != 0)
+            fail_msg("from %llu to %llu by %llu:\n%s is not\n%s",
+                     (unsigned long long)question->range.begin_nano,
+                     (unsigned long long)question->range.end_nano,
+                     (unsigned long long)question->range.step_nano, text, expected);
+        tk_buf_release(&by_store.text);
+    }
     tk_buf_release(&by_scan.text);
     tk_store_view_close(view);
 }
@@ -183,12 +233,15 @@ assert_agreement(struct tk_store *store, const struct question *question)
 #define OPERATIONS_OF(...)                                                                         \
     &(struct question)                                                                             \
     {                                                                                              \
-        .what = OPERATIONS, .range = { __VA_ARGS__ }                                               \
+        .what = OPERATIONS, .range = { __VA_ARGS__, .details = ALL_DETAILS }                       \
     }
 #define VALUES_OF(of, name, begin, ...)                                                            \
     &(struct question)                                                                             \
     {                                                                                              \
-        .what = VALUES, .owners = (of), .key = (name), .prefix = (begin), .range = { __VA_ARGS__ } \
+        .what = VALUES, .owners = (of), .key = (name), .prefix = (begin), .range = {               \
+            __VA_ARGS__,                                                                           \
+            .details = ALL_DETAILS                                                                 \
+        }                                                                                          \
     }
 
 struct home {
@@ -287,6 +340,18 @@ next_random(uint32_t *random, uint32_t below)
     return (*random >> 8) % below;
 }
 
+static void
+assert_agreement_on_all(struct tk_store *store, uint64_t begin, uint64_t end, uint64_t step)
+{
+    assert_agreement(store, OPERATIONS_OF(begin, end, .step_nano = step));
+    assert_agreement(store, VALUES_OF(TK_OWNER_SPAN, "yes", "", begin, end, .step_nano = step));
+    assert_agreement(store,
+                     VALUES_OF(TK_OWNER_SPAN, "http.route", "/", begin, end, .step_nano = step));
+    assert_agreement(store, VALUES_OF(TK_OWNER_EVENT, "big", "", begin, end, .step_nano = step));
+    assert_agreement(store, VALUES_OF(TK_OWNER_RESOURCE | TK_OWNER_SCOPE, "service.name", "", begin,
+                                      end, .step_nano = step));
+}
+
 /* Spans of many traces, some of them again, in many segments: ranges cut through them. */
 static void
 ranges_that_cut_through_segments_count_what_their_rows_say(void **state)
@@ -312,14 +377,58 @@ ranges_that_cut_through_segments_count_what_their_rows_say(void **state)
     }
     for (int i = 0; i < RANGES; i++) {
         uint64_t begin = 1000 + next_random(&random, 1400);
-        uint64_t end = i % 5 == 0 ? 0 : begin + next_random(&random, 700);
-        assert_agreement(home.store, OPERATIONS_OF(begin, end));
-        assert_agreement(home.store, VALUES_OF(TK_OWNER_SPAN, "yes", "", begin, end));
-        assert_agreement(home.store, VALUES_OF(TK_OWNER_SPAN, "http.route", "/", begin, end));
-        assert_agreement(home.store, VALUES_OF(TK_OWNER_EVENT, "big", "", begin, end));
-        assert_agreement(home.store, VALUES_OF(TK_OWNER_RESOURCE | TK_OWNER_SCOPE, "service.name",
-                                               "", begin, end));
+        uint64_t end = i % 5 == 0 ? 0 : begin + 1 + next_random(&random, 700);
+        assert_agreement_on_all(home.store, begin, end, 0);
+        if (end != 0)
+            assert_agreement_on_all(home.store, begin, end,
+                                    1 + (end - begin) / (1 + next_random(&random, 30)));
     }
+    assert_agreement_on_all(home.store, 500, 5000, 4500); /* whole segments in the only step, */
+    assert_agreement_on_all(home.store, 500, 5000, 3000); /* in the first of two */
+    assert_agreement_on_all(home.store, 1, 5000, 999);    /* and in some but the first */
+    end_home(&home);
+}
+
+/* Segments of several groups: some lie within a step as a whole. */
+static void
+steps_that_cut_through_groups_count_what_their_rows_say(void **state)
+{
+    enum { GENERATIONS = 3, SPANS = 6000, LATE = 997 };
+    static const char *const names[] = {"a", "b", "c"};
+    static const uint64_t steps[] = {100000, 30000, 7001, 997};
+    static const unsigned details[] = {0, TK_COUNT_NAMES, TK_COUNT_LAST, TK_COUNT_DURATIONS,
+                                       ALL_DETAILS};
+    struct home home = make_home();
+    struct fx_span *spans = calloc(SPANS, sizeof *spans);
+    (void)state;
+    for (uint64_t g = 0; g < GENERATIONS; g++) {
+        for (uint64_t i = 0; i < SPANS; i++) {
+            uint64_t id = g * (SPANS - 100) + i;        /* a hundred of each come again */
+            uint64_t late = id % LATE == 0 ? 20000 : 0; /* traces that last over several steps */
+            spans[i] = (struct fx_span){.trace = 1 + id / 10,
+                                        .span = 1 + id,
+                                        .start = 1000 + 5 * id + late,
+                                        .end = 1000 + 5 * id + late + id % 300,
+                                        .name = names[id % 3]};
+        }
+        assert_int_equal(fx_send(home.store, 1, spans, SPANS), TK_OK);
+        if (g < GENERATIONS - 1)
+            seal(&home);
+    }
+    for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+        for (size_t k = 0; k < sizeof details / sizeof *details; k++) {
+            struct tk_store_range range = {.begin_nano = 900 + 3000 * i,
+                                           .end_nano = 100000 - 20000 * i,
+                                           .step_nano = steps[i],
+                                           .details = details[k]};
+            assert_agreement(home.store, &(struct question){.what = OPERATIONS, .range = range});
+            assert_agreement(home.store, &(struct question){.what = VALUES,
+                                                            .owners = TK_OWNER_SPAN,
+                                                            .key = "yes",
+                                                            .prefix = "",
+                                                            .range = range});
+        }
+    free(spans);
     end_home(&home);
 }
 
@@ -437,10 +546,11 @@ many_events_with_one_value_are_one_span(void **state)
                                      .prefix = TK_STR(""),
                                      .each = add_value,
                                      .arg = &lines};
-    lines.count = 0;
+    lines.count = lines.first_step = 0;
+    lines.details = ALL_DETAILS;
     for (int i = 0; i < 2; i++) /* what was seen is forgotten between rows */
         assert_int_equal(tk_count_row_values(&values, batch, 0), TK_OK);
-    assert_string_equal(print(&lines, true),
+    assert_string_equal(print(&lines, true, false),
                         "\"a\" 2 0 1005 0\n\"b\" 2 0 1005 0\ntrue 2 0 1005 0\n");
     tk_buf_release(&lines.text);
     tk_count_values_release(&values);
@@ -478,7 +588,7 @@ counting_ends_when_time_is_up_or_who_asks_has_enough(void **state)
     assert_int_equal(tk_store_view_open(home.store, 1, &view, &err), TK_OK);
     assert_int_equal(tk_store_operations(view, &all, refuse, NULL, &err), TK_ERR_BUSY);
     assert_int_equal(tk_store_operations(view, &none, add_operation, &lines, &err), TK_ERR_TIMEOUT);
-    assert_int_equal(tk_store_values(view, TK_OWNER_SPAN, TK_STR("yes"), TK_STR(""), false, &none,
+    assert_int_equal(tk_store_values(view, TK_OWNER_SPAN, TK_STR("yes"), TK_STR(""), &none,
                                      add_value, &lines, &err),
                      TK_ERR_TIMEOUT);
     tk_store_view_close(view);
@@ -492,6 +602,7 @@ main(void)
         cmocka_unit_test(operations_are_counted_wherever_the_spans_are),
         cmocka_unit_test(a_span_counts_by_its_own_start),
         cmocka_unit_test(ranges_that_cut_through_segments_count_what_their_rows_say),
+        cmocka_unit_test(steps_that_cut_through_groups_count_what_their_rows_say),
         cmocka_unit_test(a_span_that_came_twice_counts_once),
         cmocka_unit_test(values_are_counted_of_each_type_and_owner),
         cmocka_unit_test(texts_are_chosen_by_their_beginning),

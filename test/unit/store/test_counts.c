@@ -22,19 +22,33 @@ some_counts(uint32_t code_count)
     return counts; /* nothing has the last code */
 }
 
+/* In a scratch that is released by the caller. */
+static const struct tk_histogram *
+durations_of(const struct tk_counts *counts, uint32_t code, struct tk_histogram *scratch)
+{
+    const struct tk_histogram *durations;
+    assert_int_equal(tk_counts_durations(counts, code, scratch, &durations), TK_OK);
+    return durations;
+}
+
 static void
 assert_equal(const struct tk_counts *a, const struct tk_counts *b)
 {
+    struct tk_histogram scratch_a = {0}, scratch_b = {0};
     assert_int_equal(a->code_count, b->code_count);
-    assert_int_equal(a->durations != NULL, b->durations != NULL);
     for (uint32_t i = 0; i < a->code_count; i++) {
         assert_true(a->span_count[i] == b->span_count[i]);
         assert_true(a->error_count[i] == b->error_count[i]);
         assert_true(a->last_nano[i] == b->last_nano[i]);
-        for (uint32_t k = 0; a->durations != NULL && k < TK_HISTOGRAM_BUCKETS; k++)
-            assert_true(tk_histogram_get(&a->durations[i], k) ==
-                        tk_histogram_get(&b->durations[i], k));
+        const struct tk_histogram *of_a = durations_of(a, i, &scratch_a);
+        const struct tk_histogram *of_b = durations_of(b, i, &scratch_b);
+        assert_int_equal(of_a != NULL, of_b != NULL);
+        assert_true(of_a == NULL || of_a->count == of_b->count);
+        for (uint32_t k = 0; of_a != NULL && k < TK_HISTOGRAM_BUCKETS; k++)
+            assert_true(tk_histogram_get(of_a, k) == tk_histogram_get(of_b, k));
     }
+    tk_histogram_release(&scratch_a);
+    tk_histogram_release(&scratch_b);
 }
 
 static void
@@ -95,6 +109,69 @@ merged_counts_add_up_under_the_codes_of_the_new_dictionary(void **state)
     tk_counts_release(&to);
 }
 
+/* What was read is kept packed: it is merged and written as what was counted is. */
+static void
+counts_that_were_read_merge_and_are_written_as_those_counted(void **state)
+{
+    static const uint32_t map[] = {2, 1, 0, 3};
+    struct tk_counts counts = some_counts(4), back, to_counted, to_read;
+    struct tk_buf counted, read;
+    (void)state;
+    tk_buf_init(&counted, SIZE_MAX);
+    tk_buf_init(&read, SIZE_MAX);
+    tk_counts_write(&counts, &counted);
+    assert_int_equal(tk_counts_read(tk_buf_str(&counted), 4, &back), TK_OK);
+    tk_counts_write(&back, &read);
+    assert_true(tk_str_eq(tk_buf_str(&counted), tk_buf_str(&read)));
+    assert_int_equal(tk_counts_init(&to_counted, 4), TK_OK);
+    assert_int_equal(tk_counts_init(&to_read, 4), TK_OK);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(tk_counts_merge(&to_counted, &counts, map), TK_OK);
+        assert_int_equal(tk_counts_merge(&to_read, &back, map), TK_OK);
+    }
+    assert_equal(&to_counted, &to_read);
+    tk_counts_release(&counts);
+    tk_counts_release(&back);
+    tk_counts_release(&to_counted);
+    tk_counts_release(&to_read);
+    tk_buf_release(&counted);
+    tk_buf_release(&read);
+}
+
+static void
+histograms_that_were_read_take_the_memory_of_what_is_in_them(void **state)
+{
+    struct tk_counts counts, back;
+    struct tk_buf out;
+    (void)state;
+    assert_int_equal(tk_counts_init(&counts, 200), TK_OK);
+    for (uint32_t i = 0; i < 200; i++) { /* a nanosecond and an hour: far apart */
+        add(&counts, i, false, 1, 1);
+        add(&counts, i, false, 1, 3600000000000);
+    }
+    tk_buf_init(&out, SIZE_MAX);
+    tk_counts_write(&counts, &out);
+    assert_int_equal(tk_counts_read(tk_buf_str(&out), 200, &back), TK_OK);
+    assert_true(tk_counts_memory(&back) < 200 * 64);
+    assert_true(tk_counts_memory(&counts) > 200 * 1000 * sizeof(uint64_t));
+    assert_equal(&counts, &back);
+    tk_counts_release(&counts);
+    tk_counts_release(&back);
+    tk_buf_release(&out);
+}
+
+static void
+cleared_counts_are_as_new(void **state)
+{
+    struct tk_counts counts = some_counts(20), none;
+    (void)state;
+    assert_int_equal(tk_counts_init(&none, 20), TK_OK);
+    tk_counts_clear(&counts, 20);
+    assert_equal(&counts, &none);
+    tk_counts_release(&counts);
+    tk_counts_release(&none);
+}
+
 /* Every prefix, and every byte changed: an error or counts, never a crash. */
 static void
 damaged_counts_are_refused_or_read_but_never_trusted(void **state)
@@ -113,9 +190,11 @@ damaged_counts_are_refused_or_read_but_never_trusted(void **state)
     for (size_t i = 0; i < out.len * 8; i++) {
         out.ptr[i / 8] ^= (char)(1 << (i % 8));
         if (tk_counts_read(tk_buf_str(&out), 20, &back) == TK_OK) {
+            struct tk_histogram scratch = {0};
             for (uint32_t k = 0; k < 20; k++)
-                assert_true(back.durations[k].count == back.span_count[k] &&
+                assert_true(durations_of(&back, k, &scratch)->count == back.span_count[k] &&
                             back.error_count[k] <= back.span_count[k]);
+            tk_histogram_release(&scratch);
             tk_counts_release(&back);
         }
         out.ptr[i / 8] ^= (char)(1 << (i % 8));
@@ -160,7 +239,7 @@ assert_operations(const struct tk_operations *operations, const char *expected)
 {
     struct tk_buf out;
     tk_buf_init(&out, SIZE_MAX);
-    assert_int_equal(tk_operations_each(operations, print, &out), TK_OK);
+    assert_int_equal(tk_operations_each(operations, true, print, &out), TK_OK);
     tk_buf_append_char(&out, '\0');
     assert_string_equal(out.ptr, expected);
     tk_buf_release(&out);
@@ -321,6 +400,9 @@ main(void)
         cmocka_unit_test(counts_come_back_as_they_were_written),
         cmocka_unit_test(only_so_many_codes_have_a_histogram),
         cmocka_unit_test(merged_counts_add_up_under_the_codes_of_the_new_dictionary),
+        cmocka_unit_test(counts_that_were_read_merge_and_are_written_as_those_counted),
+        cmocka_unit_test(histograms_that_were_read_take_the_memory_of_what_is_in_them),
+        cmocka_unit_test(cleared_counts_are_as_new),
         cmocka_unit_test(damaged_counts_are_refused_or_read_but_never_trusted),
         cmocka_unit_test(operations_are_told_apart_by_service_name_and_kind),
         cmocka_unit_test(no_operation_at_all_is_not_too_many),

@@ -248,7 +248,7 @@ tally_of(struct tk_segment *segment, const char *key)
     struct tk_cache_item *item, *section;
     struct tk_error err;
     struct tk_operations *operations = operations_of(segment);
-    assert_int_equal(tk_operations_each(operations, add_to_tally, &tally), TK_OK);
+    assert_int_equal(tk_operations_each(operations, true, add_to_tally, &tally), TK_OK);
     tk_operations_free(operations);
     assert_int_equal(tk_segment_schema(segment, &item, &err), TK_OK);
     const struct tk_schema_view *schema = item->value;
