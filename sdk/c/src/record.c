@@ -1,0 +1,611 @@
+/*
+ * record - a span as the OTLP bytes it will be.
+ *
+ * `bytes` holds fields of the message Span in the order they were set: at most one traceState, then
+ * name, attributes, events, links, status. Protobuf lets them stand in any order. Invariants:
+ *
+ * 1. Every field in it is length-delimited and has a tag of one byte, so that skipping is one step
+ * per field.
+ * 2. There is at most one name, one status, and one attribute of a key: what is set again takes the
+ * old one out first.
+ * 3. A call either writes its field whole or, when there is no room, nothing, and counts it.
+ *
+ * A key is looked for only when its bit in `keys` is set: nearly always, a key that is new is known
+ * to be new.
+ */
+#include "record.h"
+
+#include "utf8.h"
+#include "wire.h"
+
+#include <tracekit.h>
+
+enum { FIRST_CAPACITY = 1024 };
+
+/* Makes room for so many more bytes. */
+static bool
+room(tracekit_record *record, size_t more)
+{
+    size_t wanted = record->size + more;
+    if (wanted <= record->capacity)
+        return true;
+    if (wanted > TK_SPAN_BYTES_MAX || record->grow == NULL)
+        return false;
+    size_t capacity = record->capacity > 0 ? record->capacity : FIRST_CAPACITY;
+    while (capacity < wanted)
+        capacity *= 2;
+    if (capacity > TK_SPAN_BYTES_MAX)
+        capacity = TK_SPAN_BYTES_MAX;
+    return record->grow(record, (uint32_t)capacity);
+}
+
+/* Text with its tag and length; the caller has made room for TK_TEXT_SIZE_MAX(size). */
+#define TK_TEXT_SIZE_MAX(size) (1 + TK_LENGTH_SIZE_MAX + TK_UTF8_GROWTH * (size_t)(size))
+
+static uint8_t *
+put_text_slowly(uint8_t *to, uint8_t tag, const char *text, size_t size)
+{
+    uint8_t *start = to + 1 + TK_LENGTH_SIZE_MAX;
+    size_t valid = tk_utf8_copy(start, text, size);
+    *to = tag;
+    to = tk_put_varint(to + 1, valid);
+    memmove(to, start, valid);
+    return to + valid;
+}
+
+static inline uint8_t *
+put_text(uint8_t *to, uint8_t tag, const char *text, size_t size)
+{
+    uint8_t *start = to;
+    *to++ = tag;
+    to = tk_put_varint(to, size);
+    if (!tk_copy_ascii(to, text, size))
+        return put_text_slowly(start, tag, text, size);
+    return to + size;
+}
+
+static uint8_t *
+end_of(const tracekit_record *record)
+{
+    return record->bytes + record->size;
+}
+
+static void
+set_end(tracekit_record *record, const uint8_t *end)
+{
+    record->size = (uint32_t)(end - record->bytes);
+}
+
+/* ---- what is there already ------------------------------------------------------------------ */
+
+static uint8_t *
+next_field(uint8_t *field)
+{
+    uint32_t length;
+    uint8_t *body = field + (tk_get_length(field + 1, &length) - field);
+    return body + length;
+}
+
+static void
+take_out(tracekit_record *record, uint8_t *field)
+{
+    uint8_t *next = next_field(field);
+    memmove(field, next, (size_t)(end_of(record) - next));
+    record->size -= (uint32_t)(next - field);
+}
+
+static uint8_t *
+find_field(const tracekit_record *record, uint8_t tag)
+{
+    for (uint8_t *field = record->bytes; field < end_of(record); field = next_field(field))
+        if (*field == tag)
+            return field;
+    return NULL;
+}
+
+static uint8_t *
+find_attribute(const tracekit_record *record, const char *key, size_t key_size)
+{
+    for (uint8_t *field = record->bytes; field < end_of(record); field = next_field(field)) {
+        if (*field != TK_TAG_ATTRIBUTE)
+            continue;
+        uint32_t length, size;
+        const uint8_t *text = tk_get_length(field + 1, &length) + 1;
+        text = tk_get_length(text, &size);
+        if (size == key_size && memcmp(text, key, size) == 0)
+            return field;
+    }
+    return NULL;
+}
+
+static inline uint64_t
+key_bit(const char *key, size_t size)
+{
+    size_t mixed =
+        size * 7 + (uint8_t)key[0] + (uint8_t)key[size / 2] * 5U + (uint8_t)key[size - 1] * 3U;
+    return 1ULL << (mixed & 63);
+}
+
+/* Makes room for an attribute: takes out the one with the same key; says no when there are too
+ * many. */
+static inline bool
+begin_attribute(tracekit_record *record, const char *key, size_t key_size, size_t value_size)
+{
+    uint64_t bit = key_bit(key, key_size);
+    if (record->keys & bit) {
+        uint8_t *old = find_attribute(record, key, key_size);
+        if (old != NULL) {
+            take_out(record, old);
+            record->attributes--;
+        }
+    }
+    size_t most = 2 * (1 + TK_LENGTH_SIZE_MAX) + TK_TEXT_SIZE_MAX(key_size) + value_size;
+    if (record->attributes >= TK_ATTRIBUTES_MAX || !room(record, most)) {
+        record->dropped_attributes++;
+        return false;
+    }
+    record->keys |= bit;
+    record->attributes++;
+    return true;
+}
+
+/* Keys as long as values may be, but no longer. An empty key is none. */
+static inline bool
+valid_key(const char *key, size_t *size)
+{
+    if (key == NULL || *size == 0)
+        return false;
+    if (*size > TK_TEXT_MAX)
+        *size = tk_utf8_cut(key, *size, TK_TEXT_MAX);
+    return true;
+}
+
+/* ---- messages whose size is known at their end ----------------------------------------------- */
+
+/* Writes the tag and leaves a byte for the length. */
+static uint8_t *
+open_message(uint8_t *to, uint8_t tag, uint8_t **ret_body)
+{
+    *to = tag;
+    *ret_body = to + 2;
+    return to + 2;
+}
+
+/* Puts the length in front of the body, moving it when one byte is too few. Needs
+ * TK_LENGTH_SIZE_MAX - 1 bytes more. */
+static uint8_t *
+close_message(uint8_t *body, uint8_t *end)
+{
+    size_t size = (size_t)(end - body);
+    uint32_t more = tk_varint_size(size) - 1;
+    if (more > 0)
+        memmove(body + more, body, size);
+    tk_put_varint(body - 1, size);
+    return end + more;
+}
+
+/* ---- values -----------------------------------------------------------------------------------
+ */
+
+static size_t value_size_max(const tracekit_value *value, int depth);
+
+static size_t
+least(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+static size_t
+attribute_size_max(const tracekit_attribute *attribute, int depth)
+{
+    size_t key = attribute->key != NULL ? least(strlen(attribute->key), TK_TEXT_MAX) : 0;
+    return 2 * (1 + TK_LENGTH_SIZE_MAX) + TK_TEXT_SIZE_MAX(key) +
+           value_size_max(&attribute->value, depth);
+}
+
+/* The most bytes an AnyValue with its tag can take. Beyond a span's limit the sum does not matter.
+ */
+static size_t
+value_size_max(const tracekit_value *value, int depth)
+{
+    size_t sum = 2 * (1 + TK_LENGTH_SIZE_MAX) + TK_VARINT_MAX;
+    if (value->type == TRACEKIT_TYPE_STRING)
+        return sum + TK_TEXT_SIZE_MAX(least(value->as.bytes.size, TK_TEXT_MAX));
+    if (value->type == TRACEKIT_TYPE_BYTES)
+        return sum + least(value->as.bytes.size, TK_TEXT_MAX);
+    if (depth >= TK_VALUE_DEPTH_MAX)
+        return sum;
+    if (value->type == TRACEKIT_TYPE_ARRAY)
+        for (size_t i = 0;
+             i < least(value->as.array.count, TK_ATTRIBUTES_MAX) && sum <= TK_SPAN_BYTES_MAX; i++)
+            sum += value_size_max(&value->as.array.items[i], depth + 1);
+    if (value->type == TRACEKIT_TYPE_MAP)
+        for (size_t i = 0;
+             i < least(value->as.map.count, TK_ATTRIBUTES_MAX) && sum <= TK_SPAN_BYTES_MAX; i++)
+            sum += attribute_size_max(&value->as.map.items[i], depth + 1);
+    return sum;
+}
+
+static uint8_t *put_value(uint8_t *to, const tracekit_value *value, int depth);
+
+/* KeyValue behind `tag`. An attribute without a key is left out. */
+static uint8_t *
+put_attribute(uint8_t *to, uint8_t tag, const tracekit_attribute *attribute, int depth)
+{
+    size_t key_size = attribute->key != NULL ? strlen(attribute->key) : 0;
+    if (!valid_key(attribute->key, &key_size))
+        return to;
+    uint8_t *body, *value;
+    to = open_message(to, tag, &body);
+    to = put_text(to, TK_TAG_KEY, attribute->key, key_size);
+    to = open_message(to, TK_TAG_VALUE, &value);
+    to = close_message(value, put_value(to, &attribute->value, depth));
+    return close_message(body, to);
+}
+
+static uint8_t *
+put_list(uint8_t *to, const tracekit_value *value, int depth)
+{
+    bool array = value->type == TRACEKIT_TYPE_ARRAY;
+    size_t count = array ? value->as.array.count : value->as.map.count;
+    uint8_t *list, *item;
+    to = open_message(to, array ? TK_TAG_VALUE_ARRAY : TK_TAG_VALUE_MAP, &list);
+    for (size_t i = 0; i < least(count, TK_ATTRIBUTES_MAX) && depth < TK_VALUE_DEPTH_MAX; i++) {
+        if (array) {
+            to = open_message(to, TK_TAG_ITEM, &item);
+            to = close_message(item, put_value(to, &value->as.array.items[i], depth + 1));
+        } else {
+            to = put_attribute(to, TK_TAG_ITEM, &value->as.map.items[i], depth + 1);
+        }
+    }
+    return close_message(list, to);
+}
+
+/* The fields of AnyValue, without a tag around them; an unknown type and a missing string are an
+ * empty value. */
+static uint8_t *
+put_value(uint8_t *to, const tracekit_value *value, int depth)
+{
+    const char *start = value->as.bytes.start;
+    switch (value->type) {
+    case TRACEKIT_TYPE_STRING:
+        if (start == NULL)
+            return to;
+        return put_text(to, TK_TAG_VALUE_STRING, start,
+                        tk_utf8_cut(start, value->as.bytes.size, TK_TEXT_MAX));
+    case TRACEKIT_TYPE_BYTES: {
+        size_t size = start != NULL ? least(value->as.bytes.size, TK_TEXT_MAX) : 0;
+        *to = TK_TAG_VALUE_BYTES;
+        to = tk_put_varint(to + 1, size);
+        if (size > 0)
+            memcpy(to, start, size);
+        return to + size;
+    }
+    case TRACEKIT_TYPE_INT:
+        *to = TK_TAG_VALUE_INT;
+        return tk_put_varint(to + 1, (uint64_t)value->as.integer);
+    case TRACEKIT_TYPE_DOUBLE: {
+        uint64_t bits;
+        memcpy(&bits, &value->as.number, sizeof bits);
+        *to = TK_TAG_VALUE_DOUBLE;
+        return tk_put_fixed64(to + 1, bits);
+    }
+    case TRACEKIT_TYPE_BOOL:
+        to[0] = TK_TAG_VALUE_BOOL;
+        to[1] = value->as.boolean;
+        return to + 2;
+    case TRACEKIT_TYPE_ARRAY:
+    case TRACEKIT_TYPE_MAP:
+        return put_list(to, value, depth);
+    }
+    return to;
+}
+
+/* ---- the calls ---------------------------------------------------------------------------------
+ */
+
+bool
+tracekit_record_begin(tracekit_record *record, void *bytes, uint32_t capacity,
+                      const char *tracestate, size_t tracestate_size, const char *name,
+                      size_t name_size)
+{
+    bool (*grow)(tracekit_record *, uint32_t) = record->grow;
+    *record = (tracekit_record){.bytes = bytes, .capacity = capacity, .grow = grow};
+    if (name_size > TK_TEXT_MAX)
+        name_size = tk_utf8_cut(name, name_size, TK_TEXT_MAX);
+    if (!room(record, TK_TEXT_SIZE_MAX(tracestate_size) + TK_TEXT_SIZE_MAX(name_size)))
+        return false;
+    uint8_t *to = record->bytes;
+    if (tracestate_size > 0)
+        to = put_text(to, TK_TAG_TRACE_STATE, tracestate, tracestate_size);
+    set_end(record, put_text(to, TK_TAG_NAME, name, name_size));
+    return true;
+}
+
+void
+tracekit_record_name(tracekit_record *record, const char *name, size_t name_size)
+{
+    name_size = tk_utf8_cut(name, name_size, TK_TEXT_MAX);
+    if (!room(record, TK_TEXT_SIZE_MAX(name_size)))
+        return;
+    uint8_t *old = find_field(record, TK_TAG_NAME);
+    if (old != NULL)
+        take_out(record, old);
+    set_end(record, put_text(end_of(record), TK_TAG_NAME, name, name_size));
+}
+
+void
+tracekit_record_status(tracekit_record *record, tracekit_status status, const char *message,
+                       size_t message_size)
+{
+    if (message == NULL || status != TRACEKIT_STATUS_ERROR)
+        message_size = 0;
+    message_size = tk_utf8_cut(message, message_size, TK_TEXT_MAX);
+    uint8_t *old = find_field(record, TK_TAG_STATUS), *body;
+    if (old != NULL)
+        take_out(record, old);
+    record->failed = status == TRACEKIT_STATUS_ERROR;
+    if (status == TRACEKIT_STATUS_UNSET ||
+        !room(record, 2 * TK_LENGTH_SIZE_MAX + 4 + TK_TEXT_SIZE_MAX(message_size)))
+        return;
+    uint8_t *to = open_message(end_of(record), TK_TAG_STATUS, &body);
+    if (message_size > 0)
+        to = put_text(to, 0x12, message, message_size);
+    *to++ = 0x18;
+    *to++ = (uint8_t)status;
+    set_end(record, close_message(body, to));
+}
+
+/* A string of an attribute that is short and ASCII has all its lengths in one byte each. */
+static inline uint8_t *
+put_short_string(uint8_t *to, const char *key, size_t key_size, const char *value,
+                 size_t value_size)
+{
+    to[0] = TK_TAG_ATTRIBUTE;
+    to[1] = (uint8_t)(key_size + value_size + 6);
+    to[2] = TK_TAG_KEY;
+    to[3] = (uint8_t)key_size;
+    bool ascii = tk_copy_ascii(to + 4, key, key_size);
+    to += 4 + key_size;
+    to[0] = TK_TAG_VALUE;
+    to[1] = (uint8_t)(value_size + 2);
+    to[2] = TK_TAG_VALUE_STRING;
+    to[3] = (uint8_t)value_size;
+    ascii &= tk_copy_ascii(to + 4, value, value_size);
+    return ascii ? to + 4 + value_size : NULL;
+}
+
+void
+tracekit_record_string(tracekit_record *record, const char *key, size_t key_size, const char *value,
+                       size_t value_size)
+{
+    if (!valid_key(key, &key_size) || value == NULL)
+        return;
+    if (value_size > TK_TEXT_MAX)
+        value_size = tk_utf8_cut(value, value_size, TK_TEXT_MAX);
+    if (!begin_attribute(record, key, key_size, TK_TEXT_SIZE_MAX(value_size)))
+        return;
+    uint8_t *to = end_of(record);
+    if (key_size + value_size < 122) {
+        uint8_t *end = put_short_string(to, key, key_size, value, value_size);
+        if (end != NULL) {
+            set_end(record, end);
+            return;
+        }
+    }
+    uint8_t *body, *inner;
+    to = put_text(open_message(to, TK_TAG_ATTRIBUTE, &body), TK_TAG_KEY, key, key_size);
+    to = put_text(open_message(to, TK_TAG_VALUE, &inner), TK_TAG_VALUE_STRING, value, value_size);
+    set_end(record, close_message(body, close_message(inner, to)));
+}
+
+/* Everything of an attribute up to its value, of at most 10 bytes, whose size goes to where
+ * `ret_sizes` says. */
+static inline uint8_t *
+begin_number(tracekit_record *record, const char *key, size_t key_size, uint8_t **ret_body)
+{
+    if (!valid_key(key, &key_size) || !begin_attribute(record, key, key_size, 1 + TK_VARINT_MAX))
+        return NULL;
+    uint8_t *to = open_message(end_of(record), TK_TAG_ATTRIBUTE, ret_body);
+    to = put_text(to, TK_TAG_KEY, key, key_size);
+    to[0] = TK_TAG_VALUE;
+    return to + 2;
+}
+
+static inline void
+end_number(tracekit_record *record, uint8_t *body, uint8_t *value, uint8_t *end)
+{
+    value[-1] = (uint8_t)(end - value);
+    size_t size = (size_t)(end - body);
+    if (size >= 0x80)
+        end = close_message(body, end);
+    else
+        body[-1] = (uint8_t)size;
+    set_end(record, end);
+}
+
+void
+tracekit_record_int(tracekit_record *record, const char *key, size_t key_size, int64_t value)
+{
+    uint8_t *body, *to = begin_number(record, key, key_size, &body);
+    if (to == NULL)
+        return;
+    to[0] = TK_TAG_VALUE_INT;
+    end_number(record, body, to, tk_put_varint(to + 1, (uint64_t)value));
+}
+
+void
+tracekit_record_double(tracekit_record *record, const char *key, size_t key_size, double value)
+{
+    uint64_t bits;
+    uint8_t *body, *to = begin_number(record, key, key_size, &body);
+    if (to == NULL)
+        return;
+    memcpy(&bits, &value, sizeof bits);
+    to[0] = TK_TAG_VALUE_DOUBLE;
+    end_number(record, body, to, tk_put_fixed64(to + 1, bits));
+}
+
+void
+tracekit_record_bool(tracekit_record *record, const char *key, size_t key_size, bool value)
+{
+    uint8_t *body, *to = begin_number(record, key, key_size, &body);
+    if (to == NULL)
+        return;
+    to[0] = TK_TAG_VALUE_BOOL;
+    to[1] = value;
+    end_number(record, body, to, to + 2);
+}
+
+void
+tracekit_record_value(tracekit_record *record, const char *key, size_t key_size,
+                      const tracekit_value *value)
+{
+    if (!valid_key(key, &key_size) || value == NULL)
+        return;
+    if (!begin_attribute(record, key, key_size, value_size_max(value, 0)))
+        return;
+    uint8_t *body, *inner;
+    uint8_t *to =
+        put_text(open_message(end_of(record), TK_TAG_ATTRIBUTE, &body), TK_TAG_KEY, key, key_size);
+    to = put_value(open_message(to, TK_TAG_VALUE, &inner), value, 0);
+    set_end(record, close_message(body, close_message(inner, to)));
+}
+
+void
+tracekit_record_event(tracekit_record *record, uint64_t time_unix_nano, const char *name,
+                      size_t name_size, const tracekit_attribute *attributes,
+                      size_t attribute_count)
+{
+    name_size = tk_utf8_cut(name, name_size, TK_TEXT_MAX);
+    size_t dropped = attribute_count > TK_ATTRIBUTES_MAX ? attribute_count - TK_ATTRIBUTES_MAX : 0;
+    size_t most = 32 + TK_TEXT_SIZE_MAX(name_size);
+    for (size_t i = 0; i < attribute_count - dropped && most <= TK_SPAN_BYTES_MAX; i++)
+        most += attribute_size_max(&attributes[i], 0);
+    if (record->events >= TK_EVENTS_MAX || !room(record, most)) {
+        record->dropped_events++;
+        return;
+    }
+    uint8_t *body, *to = open_message(end_of(record), TK_TAG_EVENT, &body);
+    *to = 0x09;
+    to = tk_put_fixed64(to + 1, time_unix_nano);
+    to = put_text(to, 0x12, name, name_size);
+    for (size_t i = 0; i < attribute_count - dropped; i++)
+        to = put_attribute(to, 0x1a, &attributes[i], 0);
+    if (dropped > 0) {
+        *to = 0x20;
+        to = tk_put_varint(to + 1, dropped);
+    }
+    set_end(record, close_message(body, to));
+    record->events++;
+}
+
+void
+tracekit_record_link(tracekit_record *record, const tracekit_context *link)
+{
+    if (record->links >= TK_LINKS_MAX ||
+        !room(record, 64 + TK_TEXT_SIZE_MAX(link->tracestate_size))) {
+        record->dropped_links++;
+        return;
+    }
+    uint8_t *body, *to = open_message(end_of(record), TK_TAG_LINK, &body);
+    *to++ = TK_TAG_TRACE_ID;
+    *to++ = sizeof link->trace_id;
+    memcpy(to, link->trace_id, sizeof link->trace_id);
+    to += sizeof link->trace_id;
+    *to++ = TK_TAG_SPAN_ID;
+    *to++ = sizeof link->span_id;
+    memcpy(to, link->span_id, sizeof link->span_id);
+    to += sizeof link->span_id;
+    if (link->tracestate_size > 0)
+        to = put_text(to, TK_TAG_TRACE_STATE, link->tracestate, link->tracestate_size);
+    *to++ = 0x35; /* Link.flags, fixed32 */
+    to = tk_put_fixed32(to, link->flags | TK_REMOTE_IS_KNOWN | TK_IS_REMOTE);
+    set_end(record, close_message(body, to));
+    record->links++;
+}
+
+/* ---- the end ------------------------------------------------------------------------------------
+ */
+
+static bool
+has_parent(const tracekit_identity *identity)
+{
+    uint64_t id;
+    memcpy(&id, identity->parent_id, sizeof id);
+    return id != 0;
+}
+
+/* Tags and values that are always there: ids, kind, times, flags. */
+enum { FIXED_SIZE = 18 + 10 + 2 + 9 + 9 + 6, PARENT_SIZE = 10 };
+
+static uint32_t
+count_size(uint32_t count)
+{
+    return count > 0 ? 1 + tk_varint_size(count) : 0;
+}
+
+static uint32_t
+body_size(const tracekit_record *record, const tracekit_identity *identity)
+{
+    uint32_t size = record->size + FIXED_SIZE + (has_parent(identity) ? PARENT_SIZE : 0);
+    if (record->dropped_attributes | record->dropped_events | record->dropped_links)
+        size += count_size(record->dropped_attributes) + count_size(record->dropped_events) +
+                count_size(record->dropped_links);
+    return size;
+}
+
+size_t
+tracekit_record_size(const tracekit_record *record, const tracekit_identity *identity)
+{
+    uint32_t size = body_size(record, identity);
+    return 1 + tk_varint_size(size) + size;
+}
+
+static uint8_t *
+put_count(uint8_t *to, uint8_t tag, uint32_t count)
+{
+    if (count == 0)
+        return to;
+    *to = tag;
+    return tk_put_varint(to + 1, count);
+}
+
+uint8_t *
+tracekit_record_end(const tracekit_record *record, const tracekit_identity *identity, uint8_t *to)
+{
+    *to = TK_TAG_SPAN;
+    to = tk_put_varint(to + 1, body_size(record, identity));
+    *to++ = TK_TAG_TRACE_ID;
+    *to++ = sizeof identity->trace_id;
+    memcpy(to, identity->trace_id, sizeof identity->trace_id);
+    to += sizeof identity->trace_id;
+    *to++ = TK_TAG_SPAN_ID;
+    *to++ = sizeof identity->span_id;
+    memcpy(to, identity->span_id, sizeof identity->span_id);
+    to += sizeof identity->span_id;
+    if (has_parent(identity)) {
+        *to++ = TK_TAG_PARENT_ID;
+        *to++ = sizeof identity->parent_id;
+        memcpy(to, identity->parent_id, sizeof identity->parent_id);
+        to += sizeof identity->parent_id;
+    }
+    *to++ = TK_TAG_KIND;
+    *to++ = identity->kind;
+    *to++ = TK_TAG_START;
+    to = tk_put_fixed64(to, identity->start_unix_nano);
+    *to++ = TK_TAG_END;
+    to = tk_put_fixed64(to, identity->end_unix_nano);
+    *to++ = TK_TAG_FLAGS & 0xff;
+    *to++ = TK_TAG_FLAGS >> 8;
+    to = tk_put_fixed32(to, identity->flags | TK_REMOTE_IS_KNOWN |
+                                (identity->parent_is_remote ? TK_IS_REMOTE : 0));
+    memcpy(to, record->bytes, record->size);
+    to += record->size;
+    if (record->dropped_attributes | record->dropped_events | record->dropped_links) {
+        to = put_count(to, TK_TAG_DROPPED_ATTRIBUTES, record->dropped_attributes);
+        to = put_count(to, TK_TAG_DROPPED_EVENTS, record->dropped_events);
+        to = put_count(to, TK_TAG_DROPPED_LINKS, record->dropped_links);
+    }
+    return to;
+}
