@@ -13,7 +13,7 @@ const docs = fileURLToPath(new URL('../docs', import.meta.url));
 
 /** What stands in the list beside every page, in this order; a page that is not here ends up last. */
 const contents = [
-  ['Start', ['distributed-tracing', 'doctor', 'verify']],
+  ['Start', ['distributed-tracing', 'doctor', 'verify', 'mcp']],
   [
     'When something is wrong',
     [

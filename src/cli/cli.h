@@ -32,10 +32,12 @@ enum tk_exit tk_cli_trace(int argc, char **argv);
 enum tk_exit tk_cli_search(int argc, char **argv);
 enum tk_exit tk_cli_services(int argc, char **argv);
 enum tk_exit tk_cli_tags(int argc, char **argv);
+enum tk_exit tk_cli_compare(int argc, char **argv);
 enum tk_exit tk_cli_verify(int argc, char **argv);
 enum tk_exit tk_cli_check(int argc, char **argv);
 enum tk_exit tk_cli_export(int argc, char **argv);
 enum tk_exit tk_cli_import(int argc, char **argv);
+enum tk_exit tk_cli_mcp(int argc, char **argv);
 enum tk_exit tk_cli_bench(int argc, char **argv);
 
 /* An error line to stderr: "tracekit <command>: <text>". Returns `status`. */

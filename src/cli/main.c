@@ -12,12 +12,14 @@ static const struct tk_command commands[] = {
     {"signin", "print a one-time link that signs a browser in", tk_cli_signin},
     {"trace", "draw one trace as a waterfall", tk_cli_trace},
     {"search", "find traces", tk_cli_search},
+    {"compare", "why one trace took longer than another", tk_cli_compare},
     {"services", "list the services that sent spans", tk_cli_services},
     {"tags", "list the attributes that can be searched", tk_cli_tags},
     {"verify", "send one request and see whether its trace comes whole", tk_cli_verify},
     {"check", "verify a data directory", tk_cli_check},
     {"export", "write traces as OTLP JSON lines", tk_cli_export},
     {"import", "read OTLP files", tk_cli_import},
+    {"mcp", "the same for coding assistants (Model Context Protocol)", tk_cli_mcp},
     {"bench", "load a server with spans and measure it", tk_cli_bench},
 };
 enum { COMMAND_COUNT = sizeof commands / sizeof *commands };
