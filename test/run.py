@@ -80,6 +80,18 @@ def read_plain(text):
     return count
 
 
+def read_pytest(text):
+    count = Count()
+    for number, outcome in re.findall(r"(\d+) (passed|failed|errors?|skipped|xfailed|xpassed)\b(?=.* in [\d.]+s)", text):
+        if outcome in ("passed", "xpassed"):
+            count.passed += int(number)
+        elif outcome in ("skipped", "xfailed"):
+            count.skipped += int(number)
+        else:
+            count.failed += int(number)
+    return count
+
+
 @dataclass
 class Suite:
     name: str
@@ -139,6 +151,8 @@ SUITES = [
           [["go", "test", "-v", "-race", "./..."],
            ["go", "test", "-v", "-tags", "tracekit_nolabels", "./tracekit"],
            ["go", "-C", "integration", "test", "-v", "./..."]], folder="sdk/go"),
+    Suite("python", "the Python SDK, in real frameworks; the document's Python blocks", read_pytest,
+          build("release", "tracekit") + [[PYTHON, "-m", "pytest", "sdk/python"]]),
     Suite("e2e", "the three-service example in a browser; OpenTelemetry's SDKs as clients and as a hop",
           read_node, [["node", "sdk/js/build.mjs"], ["npm", "test", "-w", "test/e2e"]]),
     Suite("fuzz", "every reader's fuzz target, 50 seconds each", read_plain,

@@ -59,6 +59,10 @@ def shell_parses():
     return run(["bash", "-n", "dev", ".ci/run"])
 
 
+def ruff(*command):
+    return lambda: run([sys.executable, "-m", "ruff", *command, "."], "sdk/python")
+
+
 CHECKS = {
     "clang-format": clang_format,
     "clang-tidy": clang_tidy,
@@ -71,6 +75,9 @@ CHECKS = {
     "go vet sdk/go": go_vet("sdk/go"),
     "go vet sdk/go/integration": go_vet("sdk/go/integration"),
     "go vet example": go_vet("examples/three-services/go"),
+    "ruff sdk/python": ruff("check", "--no-cache"),
+    "ruff format sdk/python": ruff("format", "--check", "--no-cache"),
+    "mypy sdk/python": lambda: run([sys.executable, "-m", "mypy"], "sdk/python"),
     "python": python_compiles,
     "bash": shell_parses,
 }

@@ -1,0 +1,314 @@
+"""OTLP's protobuf messages, written by hand: no tree of message objects stands between a span and its bytes.
+
+The numbers are those of opentelemetry-proto's trace.proto, common.proto and resource.proto. A field begins with its tag,
+`number << 3 | wire type`; the tags stand here as the bytes they are. Everything returns bytes and nothing raises: what
+cannot be written as it is becomes text, and text that is no Unicode is mended, since a receiver may refuse a whole request
+for one bad character.
+"""
+
+from __future__ import annotations
+
+from struct import Struct
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from tracekit._span import Span
+
+# Of one span, all its attributes and events together; what would make it bigger is dropped and counted.
+SPAN_BYTES_MAX = 256 << 10
+# A value may contain itself: depth and bytes both stop that.
+VALUE_DEPTH_MAX = 16
+
+HAS_IS_REMOTE = 0x100
+IS_REMOTE = 0x200
+
+_ONE_BYTE = tuple(bytes((n,)) for n in range(128))
+# The beginning of an attribute of a span whose length is one byte.
+_SPAN_ATTRIBUTE = tuple(b"J" + length for length in _ONE_BYTE)
+# What stands between a key and a short text: the value's tag and length, the string's tag and length.
+_SHORT_TEXT = tuple(bytes((0x12, n + 2, 0x0A, n)) for n in range(126))
+_TRUE = b"\x12\x02\x10\x01"
+_FALSE = b"\x12\x02\x10\x00"
+_SMALL_INT = tuple(b"\x12\x02\x18" + one for one in _ONE_BYTE)
+
+_DOUBLE = Struct("<d").pack
+_FIXED64 = Struct("<Q").pack
+_KIND_AND_TIMES = Struct("<BBBQBQ").pack
+_FLAGS = Struct("<BBI").pack
+
+# Keys repeat: the field `key` of an attribute, by key. Cleared when somebody makes keys up.
+_KEYS_MAX = 2048
+_keys: dict[str, bytes] = {}
+_TOO_DEEP = b"\x0a\x03..."
+
+
+def utf8(text: str) -> bytes:
+    try:
+        return text.encode()
+    except UnicodeEncodeError:  # lone surrogates
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+
+
+def varint(n: int) -> bytes:
+    if n < 0x80:
+        return _ONE_BYTE[n]
+    out = bytearray()
+    while n >= 0x80:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
+def message(tag: bytes, body: bytes) -> bytes:
+    """A field of bytes: a message, a text, an id."""
+    return tag + varint(len(body)) + body
+
+
+def _key(key: str) -> bytes:
+    field = _keys.get(key)
+    if field is None:
+        if len(_keys) >= _KEYS_MAX:
+            _keys.clear()
+        _keys[key] = field = message(b"\x0a", utf8(key))
+    return field
+
+
+def _integer(value: int) -> bytes:
+    """The fields of an AnyValue."""
+    if -(1 << 63) <= value < 1 << 63:
+        return b"\x18" + varint(value & 0xFFFFFFFFFFFFFFFF)
+    return message(b"\x0a", str(value).encode()) if value.bit_length() < 1 << 12 else message(b"\x0a", b"...")
+
+
+def text_of(value: object) -> str:
+    """How the value prints; a `__str__` that raises is the value's affair."""
+    try:
+        return str(value)
+    except Exception:
+        return f"<unprintable {type(value).__name__}>"
+
+
+def any_value(value: object, depth: int = 0, room: int = SPAN_BYTES_MAX) -> bytes:
+    """The fields of an AnyValue: whatever OTLP has a kind for keeps it, everything else is what str() says."""
+    if value is None:
+        return b""
+    if value is True:
+        return b"\x10\x01"
+    if value is False:
+        return b"\x10\x00"
+    if isinstance(value, str):
+        # Of a subclass (an Enum, say) the text itself. A text beyond all room need not be copied first.
+        return message(b"\x0a", utf8(str.__str__(value[: SPAN_BYTES_MAX + 1])))
+    if isinstance(value, int):
+        return _integer(int.__index__(value))
+    if isinstance(value, float):
+        return b"\x21" + _DOUBLE(value)
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        return message(b"\x3a", bytes(value[: SPAN_BYTES_MAX + 1]))
+    try:
+        if isinstance(value, dict):
+            return _map(value.items(), depth, room)
+        if isinstance(value, (list, tuple, set, frozenset)):
+            return _array(value, depth, room)
+        if hasattr(value, "isoformat"):
+            return any_value(str(value.isoformat()))
+        if hasattr(value, "__index__"):  # the integers of other libraries
+            return _integer(int(value.__index__()))
+    except Exception:  # a class of the user's own, which may do anything
+        pass
+    return any_value(text_of(value))
+
+
+def _array(items: Iterable[object], depth: int, room: int) -> bytes:
+    if depth >= VALUE_DEPTH_MAX:
+        return _TOO_DEEP
+    out = bytearray()
+    for item in items:
+        if len(out) > room:
+            break
+        out += message(b"\x0a", any_value(item, depth + 1, room - len(out)))
+    return message(b"\x2a", bytes(out))
+
+
+def _map(items: Iterable[tuple[object, object]], depth: int, room: int) -> bytes:
+    if depth >= VALUE_DEPTH_MAX:
+        return _TOO_DEEP
+    out = bytearray()
+    for key, value in items:
+        if len(out) > room:
+            break
+        out += message(b"\x0a", key_value(text_of(key), value, depth + 1, room - len(out)))
+    return message(b"\x32", bytes(out))
+
+
+def key_value(key: str, value: object, depth: int = 0, room: int = SPAN_BYTES_MAX) -> bytes:
+    return _key(key) + message(b"\x12", any_value(value, depth, room))
+
+
+class Encoded(bytes):
+    """The AnyValue of what may change after it was set: it is written down when it is."""
+
+    __slots__ = ()
+
+
+def frozen(value: object) -> object:
+    """The value as a span keeps it: as it is when it cannot change, else as its bytes."""
+    return Encoded(any_value(value))
+
+
+def _append_attribute(out: list[bytes], key: str, value: Any) -> int:
+    """Appends the field Span.attributes; gives its size."""
+    field = _keys.get(key) or _key(key)
+    kind = type(value)
+    if kind is str:
+        if len(value) > SPAN_BYTES_MAX:
+            return SPAN_BYTES_MAX + 1
+        try:
+            text = value.encode()
+        except UnicodeEncodeError:
+            text = utf8(value)
+        n = len(text)
+        size = len(field) + n + 4
+        if size < 128:
+            out += (_SPAN_ATTRIBUTE[size], field, _SHORT_TEXT[n], text)
+            return size + 2
+        rest = message(b"\x12", message(b"\x0a", text))
+    elif kind is int:
+        rest = _SMALL_INT[value] if 0 <= value < 128 else message(b"\x12", _integer(value))
+    elif kind is bool:
+        rest = _TRUE if value else _FALSE
+    elif kind is float:
+        rest = b"\x12\x09\x21" + _DOUBLE(value)
+    else:
+        rest = message(b"\x12", value)
+    size = len(field) + len(rest)
+    head = _SPAN_ATTRIBUTE[size] if size < 128 else b"J" + varint(size)
+    out += (head, field, rest)
+    return size + len(head)
+
+
+def event(name: str, unix_nano: int, attributes: Iterable[tuple[str, object]]) -> bytes:
+    """The message Span.Event."""
+    out = bytearray(b"\x09" + _FIXED64(unix_nano) + message(b"\x12", utf8(name)))
+    for key, value in attributes:
+        out += message(b"\x1a", key_value(key, value))
+        if len(out) > SPAN_BYTES_MAX:
+            break
+    return bytes(out)
+
+
+def encode_span(span: Span) -> bytes:
+    """A field of ScopeSpans, its own tag and length included, of a span that has ended."""
+    out = [b"\x0a\x10", span.trace_id, b"\x12\x08", span.span_id]
+    if span.tracestate:
+        out.append(message(b"\x1a", span.tracestate.encode()))
+    if span.parent_id:
+        out += (b"\x22\x08", span.parent_id)
+    name = utf8(span.name)
+    n = len(name)
+    offset = span._offset
+    out += (
+        b"*",
+        _ONE_BYTE[n] if n < 128 else varint(n),
+        name,
+        _KIND_AND_TIMES(0x30, span.kind, 0x39, span._start + offset, 0x41, span._end + offset),
+    )
+    dropped = span._dropped_attributes
+    room = SPAN_BYTES_MAX
+    for key, value in span._attributes.items():
+        mark = len(out)
+        size = _append_attribute(out, key, value)
+        if size > room:
+            del out[mark:]
+            dropped += 1
+        else:
+            room -= size
+    if dropped:
+        out.append(b"\x50" + varint(dropped))
+    if span._events or span._dropped_events:
+        _append_events(out, span, room)
+    if span._status:
+        status = message(b"\x12", utf8(span._status_message)) if span._status_message else b""
+        out.append(message(b"\x7a", status + b"\x18" + _ONE_BYTE[span._status]))
+    out.append(_FLAGS(0x85, 0x01, span.flags | (HAS_IS_REMOTE | IS_REMOTE if span._remote_parent else HAS_IS_REMOTE)))
+    body = b"".join(out)
+    return b"\x12" + varint(len(body)) + body
+
+
+def _append_events(out: list[bytes], span: Span, room: int) -> None:
+    dropped = span._dropped_events
+    for one in span._events:
+        if len(one) > room:
+            dropped += 1
+        else:
+            room -= len(one)
+            out.append(message(b"\x5a", one))
+    if dropped:
+        out.append(b"\x60" + varint(dropped))
+
+
+def resource(attributes: Iterable[tuple[str, object]]) -> bytes:
+    """The message Resource. What is empty is left out."""
+    return b"".join(message(b"\x0a", key_value(key, value)) for key, value in attributes if value not in ("", None))
+
+
+def scope(name: str, version: str) -> bytes:
+    """The message InstrumentationScope."""
+    return message(b"\x0a", utf8(name)) + message(b"\x12", utf8(version))
+
+
+def request(resource: bytes, scope: bytes, spans: Iterable[bytes]) -> bytes:
+    """The message ExportTraceServiceRequest, of spans as `encode_span` gives them."""
+    scope_spans = message(b"\x0a", scope) + b"".join(spans)
+    return message(b"\x0a", message(b"\x0a", resource) + message(b"\x12", scope_spans))
+
+
+def partial_success(answer: bytes) -> tuple[int, str]:
+    """Of an ExportTraceServiceResponse: how many spans were refused, and why.
+
+    What cannot be read is taken for a full success, as the server said 200.
+    """
+    rejected, why = 0, ""
+    for number, contents in _fields(answer):
+        if number == 1 and isinstance(contents, bytes):
+            for inner, value in _fields(contents):
+                if inner == 1 and isinstance(value, int):
+                    rejected = value
+                elif inner == 2 and isinstance(value, bytes):
+                    why = value.decode("utf-8", "replace")
+    return rejected, why
+
+
+def _fields(data: bytes) -> Iterable[tuple[int, int | bytes]]:
+    """The varint and the length-delimited fields of a message, up to what is neither."""
+    at = 0
+    try:
+        while at < len(data):
+            tag, at = _read_varint(data, at)
+            value, at = _read_varint(data, at)
+            if tag & 7 == 0:
+                yield tag >> 3, value
+            elif tag & 7 == 2 and at + value <= len(data):
+                yield tag >> 3, data[at : at + value]
+                at += value
+            else:
+                return
+    except IndexError:
+        return
+
+
+def _read_varint(data: bytes, at: int) -> tuple[int, int]:
+    value = shift = 0
+    while True:
+        byte = data[at]
+        value |= (byte & 0x7F) << shift
+        at += 1
+        if byte < 0x80:
+            return value, at
+        shift += 7
+        if shift > 63:
+            raise IndexError

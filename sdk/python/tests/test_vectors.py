@@ -1,0 +1,224 @@
+"""The rules that all SDKs share, sdk/spec."""
+
+import re
+from datetime import datetime
+
+import pytest
+from support import vectors
+
+import tracekit
+from tracekit import _otlp, _sender, _span
+from tracekit._options import checked_rate, traces_url
+from tracekit._propagation import RANDOM, SAMPLED, extract, inject, parse_tracestate
+from tracekit._redact import redact_query, redact_url
+from tracekit._sampling import Sampler
+from tracekit._span import Span
+from tracekit._targets import is_target
+
+
+def cases(file, *path):
+    found = vectors(file)
+    for key in path:
+        found = found[key]
+    return pytest.mark.parametrize("case", found, ids=[case.get("name", str(case)) for case in found])
+
+
+def joined(members):
+    return ",".join("=".join(member) for member in members)
+
+
+def made(trace_id="", span_id="", flags=0, tracestate=""):
+    span = Span("x", 1, None, (bytes.fromhex(trace_id), flags, tracestate), None)
+    span.span_id = bytes.fromhex(span_id)
+    return span
+
+
+def sent(span, headers=()):
+    headers = dict(headers)
+    inject(span, headers)
+    return headers
+
+
+@cases("traceparent.json", "parse")
+def test_traceparent(case):
+    context = extract(case["headers"], [], [])
+    if case["expect"] is None:
+        assert context is None
+        return
+    got = {
+        "traceId": context.trace_id.hex(),
+        "parentId": context.span_id.hex(),
+        "sampled": bool(context.flags & SAMPLED),
+        "random": bool(context.flags & RANDOM),
+    }
+    assert got == case["expect"]
+    assert context.flags <= SAMPLED | RANDOM
+
+
+@cases("traceparent.json", "parse")
+def test_traceparent_of_headers_joined_by_a_comma(case):
+    if not case["headers"]:
+        return
+    context = extract([",".join(case["headers"])], [], [])
+    assert (context is None) == (case["expect"] is None)
+
+
+@cases("tracestate.json", "parse")
+def test_tracestate(case):
+    assert parse_tracestate(case["headers"]) == joined(case["members"])
+    assert parse_tracestate([",".join(case["headers"])]) == joined(case["members"])
+
+
+@cases("tracestate.json", "make")
+def test_tracestate_made(case):
+    headers = sent(made("ab" * 16, "cd" * 8, 1, joined(case["members"])), {"tracestate": "of=the-caller"})
+    assert headers.get("tracestate") == case["header"]
+
+
+@cases("headers.json", "make")
+def test_headers_made(case):
+    span = case["span"]
+    flags = SAMPLED * span["sampled"] | RANDOM * span["random"]
+    headers = sent(made(span["traceId"], span["spanId"], flags, joined(span["tracestate"])))
+    assert headers.get("traceparent") == case["expect"]["traceparent"]
+    assert headers.get("tracestate") == case["expect"]["tracestate"]
+
+
+@cases("headers.json", "continue")
+def test_headers_continued(case, recorded):
+    client = tracekit.get_client()
+    incoming = extract(case["incoming"]["traceparent"], case["incoming"]["tracestate"], [])
+    with client.start("GET /", _span.SERVER, incoming):
+        headers = sent(client.start("GET", _span.CLIENT, tracekit.current_span()))
+    version, trace_id, span_id, flags = headers["traceparent"].split("-")
+    same = any(value.strip()[3:35] == trace_id for value in case["incoming"]["traceparent"])
+    expect = case["expect"]
+    assert (version, same, flags, headers.get("tracestate")) == (
+        "00",
+        expect["sameTrace"],
+        expect["flags"],
+        expect["tracestate"],
+    )
+    assert all(span_id not in value for value in case["incoming"]["traceparent"])
+
+
+def targets_of(case):
+    if case["targets"] is None:
+        return None
+    return [
+        one if isinstance(one, str) else re.compile(one["regexp"], re.IGNORECASE if "i" in one["flags"] else 0)
+        for one in case["targets"]
+    ]
+
+
+@cases("targets.json", "absolute")
+def test_targets(case):
+    if case["targets"] is not None:  # unset is the same origin in a browser only
+        assert is_target(case["url"], targets_of(case)) == (case["expect"] == "sent")
+
+
+@cases("targets.json", "server")
+def test_targets_of_a_server(case):
+    assert is_target(case["url"], targets_of(case)) == (case["expect"] == "sent")
+
+
+@cases("targets.json", "browser")
+def test_targets_of_resolved_urls(case):
+    if case["targets"] is not None and "://" in case["url"]:
+        assert is_target(case["url"], targets_of(case)) == (case["expect"] == "sent")
+
+
+@cases("sampling.json", "thresholds")
+def test_thresholds(case):
+    sampler = Sampler(case["rate"])
+    if case["th"] is None:
+        assert not sampler.samples(b"\xff" * 16)
+    else:
+        assert sampler.tracestate == f"ot=th:{case['th']}"
+
+
+@cases("sampling.json", "decisions")
+def test_decisions(case):
+    assert Sampler(case["rate"]).samples(bytes.fromhex(case["traceId"])) == case["sampled"]
+
+
+@pytest.mark.parametrize("rate", [*vectors("sampling.json")["invalidRates"], float("nan"), "half", None, []])
+def test_a_rate_that_is_none_is_said_and_taken_as_1(rate, capfd):
+    assert checked_rate(rate) == 1
+    assert capfd.readouterr().err.count("\n") == 1
+
+
+@cases("retry.json", "outcomes")
+def test_outcomes(case):
+    assert _sender.outcome_of(case["status"]) == case["outcome"]
+
+
+@cases("retry.json", "delays")
+def test_delays(case):
+    now = datetime.fromisoformat(case["now"].replace("Z", "+00:00")).timestamp()
+    expect = case["delayMs"] if isinstance(case["delayMs"], list) else [case["delayMs"]] * 2
+    for _ in range(100):
+        ms = _sender.retry_delay(case["attempt"], case["retryAfter"], now) * 1000
+        assert expect[0] <= ms <= expect[1]
+
+
+def test_the_constants_of_retry():
+    spec = vectors("retry.json")
+    assert spec["attemptsMax"] == _sender.ATTEMPTS_MAX
+    assert spec["delayMsInitial"] == _sender.DELAY_INITIAL * 1000
+    assert spec["delayMsMax"] == _sender.DELAY_MAX * 1000
+
+
+@cases("endpoint.json", "cases")
+def test_endpoints(case):
+    assert traces_url(case["endpoint"]) == case["url"]
+
+
+@cases("redaction.json", "urls")
+def test_redaction(case):
+    assert redact_url(case["url"]) == case["expect"]
+    query, expect = (url.partition("#")[0].partition("?")[2] for url in (case["url"], case["expect"]))
+    assert redact_query(query) == expect
+
+
+def value_of(typed):
+    ((kind, value),) = typed.items()
+    if kind == "int":
+        return int(value)
+    if kind == "double":
+        return float(value)
+    return [value_of(item) for item in value] if kind == "array" else value
+
+
+def pairs_of(pairs):
+    return [(key, value_of(value)) for key, value in pairs]
+
+
+@cases("otlp.json", "cases")
+def test_otlp(case):
+    spans = []
+    for described in case["spans"]:
+        flags = SAMPLED | (RANDOM if described.get("random") else 0)
+        identity = (bytes.fromhex(described["traceId"]), flags, described.get("traceState", ""))
+        span = Span(described["name"], getattr(_span, described["kind"]), None, identity, spans.append)
+        span.span_id = bytes.fromhex(described["spanId"])
+        span.parent_id = bytes.fromhex(described.get("parentSpanId", ""))
+        span._remote_parent = described.get("parentIsRemote", False)
+        span._start, span._offset = int(described["startTimeUnixNano"]), 0
+        for key, value in pairs_of(described.get("attributes", [])):
+            span.set_tag(key, value)
+        span._dropped_attributes = described.get("droppedAttributesCount", 0)
+        span._events = [
+            _otlp.event(event["name"], int(event["timeUnixNano"]), pairs_of(event.get("attributes", [])))
+            for event in described.get("events", [])
+        ]
+        span._dropped_events = described.get("droppedEventsCount", 0)
+        status = described.get("status", {"code": "UNSET"})
+        if status["code"] != "UNSET":
+            span.set_status(status["code"] == "OK", status.get("message", ""))
+        span._end = int(described["endTimeUnixNano"])
+        spans.append(_otlp.encode_span(span))
+    body = _otlp.request(
+        _otlp.resource(pairs_of(case["resource"])), _otlp.scope(case["scope"]["name"], case["scope"]["version"]), spans
+    )
+    assert body.hex() == case["protobufHex"]
