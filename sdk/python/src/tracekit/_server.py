@@ -1,0 +1,164 @@
+"""The server span of a request, whichever framework serves it.
+
+A request gets one span, a child of the caller that its headers name, called `GET /users/{id}` after method and route: never
+after the path, that would be a name per user.
+"""
+
+from __future__ import annotations
+
+from tracekit import _client, _http, _span
+from tracekit._propagation import extract
+from tracekit._redact import redact_query
+from tracekit._span import current
+from tracekit._url import split_host
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+    from tracekit._span import Span
+
+
+def from_environ(environ: Mapping[str, Any], path: str | None = None) -> Span | None:
+    """Starts the span of a WSGI request. None: it has none, being a browser's question whether it may ask (CORS).
+
+    `path` is for those who have decoded it.
+    """
+    method = environ.get("REQUEST_METHOD") or "GET"
+    if method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
+        return None
+    get = environ.get
+    traceparent, tracestate, baggage = get("HTTP_TRACEPARENT"), get("HTTP_TRACESTATE"), get("HTTP_BAGGAGE")
+    parent = None
+    if traceparent is not None or baggage is not None:
+        # A server joins several headers of a name by commas.
+        parent = extract(
+            [] if traceparent is None else [traceparent],
+            [] if tracestate is None else [tracestate],
+            [] if baggage is None else [baggage],
+        )
+    client = _client.get_client()
+    span = client.start(_http.method_name(method), _span.SERVER, parent)
+    if span.is_recording:
+        _http.set_method(span, method)
+        set_tag = span.set_tag
+        set_tag("url.scheme", get("wsgi.url_scheme", "http"))
+        set_tag("url.path", _text(get("SCRIPT_NAME", "") + get("PATH_INFO", "")) if path is None else path)
+        query = get("QUERY_STRING")
+        if query:
+            set_tag("url.query", redact_query(query))
+        set_address(span, get("HTTP_HOST") or get("SERVER_NAME") or "")
+        set_tag("client.address", get("REMOTE_ADDR"))
+        set_tag("user_agent.original", get("HTTP_USER_AGENT"))
+        protocol = get("SERVER_PROTOCOL", "")
+        if protocol.startswith("HTTP/"):
+            set_tag("network.protocol.version", protocol[5:])
+    return span
+
+
+def _text(path: str) -> str:
+    """WSGI's strings are bytes as Latin-1 has them."""
+    if path.isascii():
+        return path
+    try:
+        return path.encode("latin-1").decode("utf-8", "replace")
+    except UnicodeEncodeError:
+        return path
+
+
+def from_scope(scope: Mapping[str, Any]) -> Span | None:
+    """Starts the span of an ASGI request. None: it has none, being a browser's question whether it may ask (CORS)."""
+    method = scope.get("method") or "GET"
+    traceparents: list[str] = []
+    tracestates: list[str] = []
+    baggage: list[str] = []
+    host = agent = b""
+    for name, value in scope["headers"]:
+        if name == b"host":
+            host = value
+        elif name == b"user-agent":
+            agent = value
+        elif name == b"traceparent":
+            traceparents.append(value.decode("latin-1"))
+        elif name == b"tracestate":
+            tracestates.append(value.decode("latin-1"))
+        elif name == b"baggage":
+            baggage.append(value.decode("latin-1"))
+        elif name == b"access-control-request-method" and method == "OPTIONS":
+            return None
+    parent = extract(traceparents, tracestates, baggage) if traceparents or baggage else None
+    client = _client.get_client()
+    span = client.start(_http.method_name(method), _span.SERVER, parent)
+    if span.is_recording:
+        _http.set_method(span, method)
+        set_tag = span.set_tag
+        set_tag("url.scheme", scope.get("scheme") or "http")
+        set_tag("url.path", scope["path"])
+        query = scope.get("query_string")
+        if query:
+            set_tag("url.query", redact_query(query.decode("latin-1")))
+        if host:
+            set_address(span, host.decode("latin-1"))
+        peer = scope.get("client")
+        if peer:
+            set_tag("client.address", peer[0])
+        if agent:
+            set_tag("user_agent.original", agent.decode("latin-1"))
+        set_tag("network.protocol.version", scope.get("http_version"))
+    return span
+
+
+class Within:
+    """The parts of a response that is made while it is sent: each is made within the span, and `done` is called when there
+    are no more."""
+
+    __slots__ = ("_done", "_parts", "_span")
+
+    def __init__(self, parts: Iterable[Any], span: Span, done: Callable[[], None]) -> None:
+        self._parts = iter(parts)
+        self._span = span
+        self._done = done
+
+    def __iter__(self) -> Within:
+        return self
+
+    def __next__(self) -> Any:
+        span = self._span
+        token = current.set(span)
+        try:
+            return next(self._parts)
+        except StopIteration:
+            self._done()
+            raise
+        except Exception as error:
+            span.capture_exception(error)
+            raise
+        finally:
+            current.reset(token)
+
+
+def set_address(span: Span, authority: str) -> None:
+    host, port = split_host(authority)
+    if host:
+        span.set_tag("server.address", host)
+        if port is not None and port >= 0:
+            span.set_tag("server.port", port)
+
+
+def set_route(span: Span, method: str, route: str) -> None:
+    if route and span.is_recording:
+        span.name = f"{_http.method_name(method)} {route}"
+        span.set_tag("http.route", route)
+
+
+def finish(span: Span, status: int, error: BaseException | None = None) -> None:
+    """Ends the span with its response's status, 0 when there was none, and with what the application raised."""
+    if isinstance(error, Exception):  # and not a client that went away, or a program that ends
+        span.capture_exception(error)
+        status = status or 500  # as every server answers
+    if status:
+        span.set_tag("http.response.status_code", status)
+        if status >= 500:
+            _http.fail_status(span, status)
+    span.end()

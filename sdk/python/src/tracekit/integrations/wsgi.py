@@ -1,0 +1,95 @@
+"""Any WSGI application: ``application = TracekitMiddleware(application)``."""
+
+from __future__ import annotations
+
+from tracekit import _log, _server
+from tracekit._span import current
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    from tracekit._span import Span
+
+    Application = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+    Route = Callable[[dict[str, Any]], str]
+
+
+class TracekitMiddleware:
+    """Traces the requests of a WSGI application.
+
+    :param route: gives a request's route, such as ``/users/<id>``, when the application has returned; without, spans are
+        named by the method alone.
+    """
+
+    def __init__(self, app: Application, route: Route | None = None) -> None:
+        self.app = app
+        self._route = route
+
+    def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+        span = _server.from_environ(environ)
+        if span is None:
+            return self.app(environ, start_response)
+        request = _Request(span, environ, self._route)
+
+        def started(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+            request.status = int(status[:3]) if status[:3].isdigit() else 0
+            return start_response(status, headers, *exc_info)
+
+        token = current.set(span)
+        try:
+            body = self.app(environ, started)
+        except BaseException as error:
+            request.finish(error)
+            raise
+        finally:
+            current.reset(token)
+        if type(body) in (list, tuple):  # all there
+            request.finish()
+            return body
+        return _Body(body, request)
+
+
+class _Request:
+    __slots__ = ("environ", "route", "span", "status")
+
+    def __init__(self, span: Span, environ: dict[str, Any], route: Route | None) -> None:
+        self.span = span
+        self.environ = environ
+        self.route = route
+        self.status = 0
+
+    def finish(self, error: BaseException | None = None) -> None:
+        if not self.span.is_recording:
+            return
+        if self.route is not None:
+            try:
+                _server.set_route(self.span, self.environ.get("REQUEST_METHOD") or "GET", self.route(self.environ))
+            except Exception as broken:
+                _log.once("route", f"a request's route is not known: {broken!r}")
+        _server.finish(self.span, self.status, error)
+
+
+class _Body(_server.Within):
+    """A response that is made while it is sent."""
+
+    __slots__ = ("_body",)
+
+    def __init__(self, body: Iterable[bytes], request: _Request) -> None:
+        super().__init__(body, request.span, request.finish)
+        self._body = body
+
+    def close(self) -> None:
+        """The server calls it, whatever happened."""
+        close = getattr(self._body, "close", None)
+        token = current.set(self._span)
+        try:
+            if close is not None:
+                close()
+        finally:
+            current.reset(token)
+            self._done()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._body, name)
