@@ -1,6 +1,6 @@
 /**
- * Tags, as they are given and as OTLP/JSON writes them. A tag is written when it is set: what
- * happens to its value later does not change it, and nothing is left to do when spans leave.
+ * Tags, as they are given. What a tag holds is fixed when it is set: what happens to an array or
+ * an object later does not change it. They are written as OTLP when the span ends.
  */
 
 /** What a tag may hold. Other objects become their JSON text; null and undefined take it away. */
@@ -8,69 +8,69 @@ export type TagValue = string | number | boolean | bigint | Date | readonly TagV
 
 export type Tags = Readonly<Record<string, TagValue | null | undefined>>;
 
-/** Per span, per event and per array; what is beyond is dropped and, on spans, counted. */
+/** A value as OTLP has it: nothing in it changes any more. */
+export type Plain = string | number | boolean | bigint | readonly Plain[];
+
+/** Per span, per event and per link; what is beyond is dropped and counted. */
 export const COUNT_MAX = 128;
 
-const LENGTH_MAX = 32_768;
-const DEPTH_MAX = 8;
+/** What OTLP's text of one span may come to. */
+export const SPAN_BYTES_MAX = 262_144;
 
-/** ASCII that JSON writes as it is: nearly all there is. */
-const PLAIN = /^[ !#-[\]-~]*$/;
+export const STRING_BYTES_MAX = 32_768;
+export const ITEMS_MAX = 128;
+export const DEPTH_MAX = 8;
 
-/** A string in JSON, cut, its lone surrogates replaced, since they are not Unicode. */
-export function jsonText(value: string): string {
-  if (value.length < 256 && PLAIN.test(value)) return `"${value}"`;
-  return JSON.stringify(value.slice(0, LENGTH_MAX).replace(/[\ud800-\udfff]/gu, '\ufffd'));
+/** Cuts what is too long, before the character that does not fit. */
+export function cut(text: string): string {
+  if (text.length * 3 <= STRING_BYTES_MAX) return text;
+  return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(STRING_BYTES_MAX)).read);
 }
 
-function objectText(value: object): string {
+/** Any object may throw when it is looked at. */
+function plainObject(value: object, depth: number): Plain {
   try {
-    return JSON.stringify(value) ?? String(value);
+    if (Array.isArray(value) && depth < DEPTH_MAX) {
+      return value.slice(0, ITEMS_MAX).map((item) => plain(item, depth + 1));
+    }
+    const text = value instanceof Date && !isNaN(+value) ? value.toISOString() : JSON.stringify(value);
+    return cut(text ?? String(value));
   } catch {
-    return Object.prototype.toString.call(value);
+    return '[object]';
   }
 }
 
-const stringValue = (text: string): string => `{"stringValue":${jsonText(text)}}`;
-const intValue = (value: number | bigint): string => `{"intValue":"${value}"}`;
-
-function numberValue(value: number): string {
-  if (Number.isSafeInteger(value)) return intValue(value);
-  return `{"doubleValue":${Number.isFinite(value) ? value : `"${value}"`}}`;
-}
-
-function arrayValue(values: readonly TagValue[], depth: number): string {
-  const items = values.slice(0, COUNT_MAX).map((item) => anyValue(item, depth + 1));
-  return `{"arrayValue":{"values":[${items}]}}`;
-}
-
-/** OTLP's AnyValue. Never throws. */
-function anyValue(value: TagValue | null | undefined, depth = 0): string {
-  switch (typeof value) {
-    case 'string':
-      return stringValue(value);
-    case 'boolean':
-      return `{"boolValue":${value}}`;
-    case 'number':
-      return numberValue(value);
-    case 'bigint':
-      return BigInt.asIntN(64, value) === value ? intValue(value) : stringValue(String(value));
-  }
-  if (Array.isArray(value) && depth < DEPTH_MAX) return arrayValue(value, depth);
-  if (value instanceof Date && !isNaN(+value)) return stringValue(value.toISOString());
-  return stringValue(objectText(value as object));
+/** Never throws. */
+function plain(value: TagValue, depth: number): Plain {
+  if (typeof value === 'string') return cut(value);
+  if (typeof value === 'boolean' || typeof value === 'number') return value;
+  if (typeof value !== 'bigint') return plainObject(value, depth);
+  return BigInt.asIntN(64, value) === value ? value : String(value);
 }
 
 /** Attributes in the order they were first set; setting one again replaces its value. */
 export class Attributes {
-  private readonly _values = new Map<string, string>();
+  /** @internal */ readonly keys: string[] = [];
+  /** @internal */ readonly values: Plain[] = [];
   /** How many found no room. */
   dropped = 0;
 
   set(key: string, value: TagValue | null | undefined): void {
-    if (value === null || value === undefined) this._values.delete(key);
-    else if (this._values.size >= COUNT_MAX && !this._values.has(key)) this.dropped++;
-    else this._values.set(key, anyValue(value));
+    const { keys, values } = this;
+    const index = keys.indexOf(key);
+    if (value === null || value === undefined) {
+      if (index >= 0) {
+        keys.splice(index, 1);
+        values.splice(index, 1);
+      }
+    } else if (index >= 0) {
+      values[index] = plain(value, 0);
+    } else if (keys.length >= COUNT_MAX) {
+      this.dropped++;
+    } else {
+      keys.push(key);
+      values.push(plain(value, 0));
+    }
   }
 
   setAll(tags: Tags | undefined): void {
@@ -78,18 +78,9 @@ export class Attributes {
   }
 
   /** Takes from `others` what is not set here. */
-  inherit(others: Attributes): void {
-    for (const [key, value] of others._values) {
-      if (!this._values.has(key) && this._values.size < COUNT_MAX) this._values.set(key, value);
+  inherit({ keys, values }: Attributes): void {
+    for (let i = 0; i < keys.length; i++) {
+      if (!this.keys.includes(keys[i]!)) this.set(keys[i]!, values[i]);
     }
-  }
-
-  /** OTLP's list in JSON, without its brackets; empty when there is nothing. */
-  json(): string {
-    let list = '';
-    for (const [key, value] of this._values) {
-      list += `${list && ','}{"key":${jsonText(key)},"value":${value}}`;
-    }
-    return list;
   }
 }

@@ -20,6 +20,13 @@ const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
 /** What page authors may count on: `??=` and class fields as they are written. */
 const BROWSERS = ['chrome94', 'firefox93', 'safari15'];
 
+/** Members that nobody outside of a bundle sees: private ones, and those of our own options. */
+const INTERNAL = new RegExp(
+  '^_|^(startMicros|endMicros|eventsDropped|parentIsRemote|statusMessage|recording|micros|setAll|' +
+    'inherit|startChild|ended|randomHex|globalTags|rejected|hasHeader|opaque|scope|opened|closed|' +
+    'touch|transport|exporter|tracer|fits|leave|loud)$',
+);
+
 const forBrowser = (external = []) => [
   { outfile: 'index.js', format: 'esm', external },
   { outfile: 'index.cjs', format: 'cjs', external },
@@ -27,14 +34,14 @@ const forBrowser = (external = []) => [
 
 const packages = {
   browser: {
-    settings: { target: BROWSERS, minify: true, mangleProps: /^_/, sourcemap: true },
+    settings: { target: BROWSERS, minify: true, mangleProps: INTERNAL, sourcemap: true },
     outputs: [
       ...forBrowser(),
       { outfile: 'tracekit.iife.js', format: 'iife', globalName: 'TraceKit' },
     ],
   },
   react: {
-    settings: { target: BROWSERS, minify: true, mangleProps: /^_/, sourcemap: true },
+    settings: { target: BROWSERS, minify: true, mangleProps: INTERNAL, sourcemap: true },
     outputs: forBrowser(['react']),
   },
   node: {

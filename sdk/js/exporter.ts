@@ -1,17 +1,17 @@
 /**
- * Keeps ended spans until the server has them.
+ * Keeps ended spans, written as they go out, until the server has them.
  *
- * Invariants: at most QUEUE_MAX spans wait; a span that finds no room, or whose batch is given up,
- * is counted in `stats().dropped`. Batches go one after the other (only a page that goes away
- * sends them side by side) and never again once the server took them, in whole or in part.
- * Nothing here throws.
+ * Invariants: at most QUEUE_MAX spans of QUEUE_BYTES_MAX in all wait or are under way; a span that
+ * finds no room, or whose batch is given up, is counted in `stats().dropped`. Batches go one after
+ * the other (only a page that goes away sends them side by side) and never again once the server
+ * took them, in whole or in part. Nothing here throws.
  */
 
 import type { Log } from './log.js';
 import { ATTEMPTS_MAX, outcomeOf, retryDelay, type Outcome } from './retry.js';
-import type { Span } from './span.js';
 
 export const QUEUE_MAX = 2_048;
+export const QUEUE_BYTES_MAX = 16_777_216;
 export const BATCH_MAX = 512;
 export const INTERVAL_MS = 5_000;
 
@@ -23,13 +23,17 @@ export interface Reply {
   text: string;
 }
 
-export interface ExporterOptions {
+/** `S` is a span, `Item` the same written out, `Body` a request, as the transport takes them. */
+export interface ExporterOptions<S, Item, Body, Answer extends Reply> {
   url: string;
   /** False when there is no key: spans are let go, uncounted, since nobody waits for them. */
   enabled: boolean;
-  encode: (spans: readonly Span[]) => string;
+  encode: (span: S) => Item;
+  request: (items: readonly Item[]) => Body;
   /** Posts a body; `leaving` when the page may be gone before the answer. Never rejects. */
-  send: (body: string, leaving: boolean) => Promise<Reply>;
+  send: (body: Body, leaving: boolean) => Promise<Answer>;
+  /** How many spans the server's answer says it rejected, and why. */
+  rejected: (reply: Answer) => [count: number, message: string];
   log: Log;
 }
 
@@ -46,18 +50,14 @@ function later(work: () => void, ms: number): ReturnType<typeof setTimeout> {
   return timer;
 }
 
-function rejectedSpans(text: string): [count: number, message: string] {
-  try {
-    const partial = JSON.parse(text).partialSuccess ?? {};
-    return [Number(partial.rejectedSpans ?? 0), String(partial.errorMessage ?? '')];
-  } catch {
-    return [0, ''];
-  }
-}
-
-export class Exporter {
-  private readonly _options: ExporterOptions;
-  private _queue: Span[] = [];
+export class Exporter<
+  S,
+  Item extends { length: number },
+  Body,
+  Answer extends Reply = Reply,
+> {
+  private readonly _options: ExporterOptions<S, Item, Body, Answer>;
+  private _queue: Item[] = [];
   private _timer: ReturnType<typeof setTimeout> | undefined;
   private _draining: Promise<void> | undefined;
   private _wake: (() => void) | undefined;
@@ -67,8 +67,10 @@ export class Exporter {
   private _sent = 0;
   private _dropped = 0;
   private _underWay = 0;
+  /** Of what waits or is under way. */
+  private _bytes = 0;
 
-  constructor(options: ExporterOptions) {
+  constructor(options: ExporterOptions<S, Item, Body, Answer>) {
     this._options = options;
   }
 
@@ -77,22 +79,24 @@ export class Exporter {
     return { sent: this._sent, dropped: this._dropped, queued };
   }
 
-  add(span: Span): void {
+  add(span: S): void {
     if (!this._options.enabled) return;
-    if (this._queue.length >= QUEUE_MAX) {
+    if (this._queue.length + this._underWay >= QUEUE_MAX || this._bytes >= QUEUE_BYTES_MAX) {
       this._drop(1, 'the queue is full');
       return;
     }
-    this._queue.push(span);
-    if (this._queue.length >= BATCH_MAX) void this._drain();
+    const item = this._options.encode(span);
+    this._bytes += item.length;
+    const waiting = this._queue.push(item);
+    if (waiting >= BATCH_MAX) void this._drain();
     else this._timer ??= later(() => void this._drain(), INTERVAL_MS);
   }
 
   /** The page may go away: posts at once, side by side, what `fits`; the rest as usual. */
-  leave(fits: (body: string) => boolean): void {
+  leave(fits: (body: Body) => boolean): void {
     for (let count = BATCH_MAX; this._queue.length && count; ) {
       const batch = this._queue.slice(0, count);
-      const body = this._options.encode(batch);
+      const body = this._options.request(batch);
       if (fits(body)) {
         this._queue.splice(0, batch.length);
         void this._deliver(batch, body, true);
@@ -120,6 +124,7 @@ export class Exporter {
     this._hurried = true;
     const done = await this.flush(timeoutMs);
     this._drop(this._queue.length, 'the service is stopping');
+    for (const item of this._queue) this._bytes -= item.length;
     this._queue = [];
     clearTimeout(this._timer);
     this._hurried = false;
@@ -147,17 +152,18 @@ export class Exporter {
   private async _sendAll(): Promise<void> {
     while (this._queue.length) {
       const batch = this._queue.splice(0, BATCH_MAX);
-      await this._deliver(batch, this._options.encode(batch), false);
+      await this._deliver(batch, this._options.request(batch), false);
     }
   }
 
-  private async _deliver(batch: Span[], body: string, leaving: boolean): Promise<void> {
+  private async _deliver(batch: readonly Item[], body: Body, leaving: boolean): Promise<void> {
     this._underWay += batch.length;
     await this._attempt(batch.length, body, leaving);
     this._underWay -= batch.length;
+    for (const item of batch) this._bytes -= item.length;
   }
 
-  private async _attempt(count: number, body: string, leaving: boolean): Promise<void> {
+  private async _attempt(count: number, body: Body, leaving: boolean): Promise<void> {
     for (let attempt = 1; ; attempt++) {
       const reply = await this._options.send(body, leaving);
       const outcome = outcomeOf(reply.status);
@@ -182,15 +188,15 @@ export class Exporter {
     });
   }
 
-  private _report(reply: Reply, outcome: Outcome, count: number): void {
+  private _report(reply: Answer, outcome: Outcome, count: number): void {
     if (outcome === 'delivered') this._reportDelivery(reply, count);
     else this._reportFailure(reply);
     this._failing = outcome !== 'delivered';
   }
 
-  private _reportDelivery(reply: Reply, count: number): void {
+  private _reportDelivery(reply: Answer, count: number): void {
     const { log, url } = this._options;
-    const [rejected, message] = rejectedSpans(reply.text);
+    const [rejected, message] = this._options.rejected(reply);
     this._sent += count - rejected;
     this._dropped += rejected;
     log.debug(`exported ${count - rejected} spans to ${url}: ${reply.status}`);

@@ -1,20 +1,19 @@
-/**
- * Ended spans as an OTLP/JSON request body, written as text at once. Members that hold OTLP's
- * default value are left out.
- */
+/** Ended spans as OTLP/JSON. Members that hold OTLP's default value are left out. */
 
-import { Attributes, jsonText, type Tags } from './attributes.js';
-import type { Span, SpanEvent, SpanKind, StatusCode } from './span.js';
+import { Attributes, SPAN_BYTES_MAX, type Plain, type Tags } from './attributes.js';
+import type { Span, SpanKind, StatusCode } from './span.js';
 import { traceFlags } from './traceparent.js';
 
-const KINDS: Record<SpanKind, number> = {
-  INTERNAL: 1,
-  SERVER: 2,
-  CLIENT: 3,
-  PRODUCER: 4,
-  CONSUMER: 5,
-};
-const STATUS: Record<StatusCode, number> = { UNSET: 0, OK: 1, ERROR: 2 };
+/** OTLP's numbers: the place in the list. */
+export const KINDS: readonly (SpanKind | '')[] = [
+  '',
+  'INTERNAL',
+  'SERVER',
+  'CLIENT',
+  'PRODUCER',
+  'CONSUMER',
+];
+export const STATUS: readonly StatusCode[] = ['UNSET', 'OK', 'ERROR'];
 const PARENT_REMOTE_IS_KNOWN = 0x100;
 const PARENT_IS_REMOTE = 0x200;
 
@@ -23,13 +22,21 @@ export interface Scope {
   version: string;
 }
 
-function flags(span: Span): number {
+export function flags(span: Span): number {
   return traceFlags(span) | PARENT_REMOTE_IS_KNOWN | (span.parentIsRemote ? PARENT_IS_REMOTE : 0);
 }
 
-/** `,"name":[items]`, if there are any. */
-function list(name: string, items: string): string {
-  return items && `,"${name}":[${items}]`;
+/** A string in JSON, its lone surrogates replaced, since they are not Unicode. */
+function jsonText(value: string): string {
+  return JSON.stringify(value.replace(/[\ud800-\udfff]/gu, '\ufffd'));
+}
+
+function anyValue(value: Plain): string {
+  if (typeof value === 'string') return `{"stringValue":${jsonText(value)}}`;
+  if (typeof value === 'boolean') return `{"boolValue":${value}}`;
+  if (typeof value === 'object') return `{"arrayValue":{"values":[${value.map(anyValue)}]}}`;
+  if (typeof value === 'bigint' || Number.isSafeInteger(value)) return `{"intValue":"${value}"}`;
+  return `{"doubleValue":${Number.isFinite(value) ? value : `"${value}"`}}`;
 }
 
 /** `,"name":value`, unless the value is what a reader takes for a missing one. */
@@ -38,39 +45,59 @@ function member(name: string, value: string | number | undefined): string {
   return `,"${name}":${typeof value === 'string' ? jsonText(value) : value}`;
 }
 
-function otlpEvent({ name, micros, attributes }: SpanEvent): string {
+/** `,"name":[items]`, if there are any, and how many were dropped: those beyond `room` too. */
+function list(name: string, items: string[], dropped: number, room = SPAN_BYTES_MAX): string {
+  const kept = items.filter((item) => item.length < room && (room -= item.length));
   return (
-    `{"timeUnixNano":"${micros}000","name":${jsonText(name)}` +
-    `${list('attributes', attributes.json())}}`
+    (kept.length ? `,"${name[0]!.toLowerCase()}${name.slice(1)}":[${kept}]` : '') +
+    member(`dropped${name}Count`, dropped + items.length - kept.length)
   );
 }
 
-function otlpStatus(span: Span): string {
-  const code = STATUS[span.status];
-  return code ? `,"status":{"code":${code}${member('message', span.statusMessage)}}` : '';
+function attributeList({ keys, values, dropped }: Attributes): string {
+  const item = (value: Plain, index: number): string =>
+    `{"key":${jsonText(keys[index]!)},"value":${anyValue(value)}}`;
+  return list('Attributes', values.map(item), dropped);
 }
 
-function otlpSpan(span: Span): string {
-  return (
+/** One span. */
+export function jsonSpan(span: Span): string {
+  const code = STATUS.indexOf(span.status);
+  const text =
     `{"traceId":"${span.traceId}","spanId":"${span.spanId}","flags":${flags(span)}` +
     member('traceState', span.tracestate) +
     member('parentSpanId', span.parentSpanId) +
-    `,"name":${jsonText(span.name)},"kind":${KINDS[span.kind]}` +
+    `,"name":${jsonText(span.name)},"kind":${KINDS.indexOf(span.kind)}` +
     `,"startTimeUnixNano":"${span.startMicros}000","endTimeUnixNano":"${span.endMicros}000"` +
-    list('attributes', span.attributes.json()) +
-    member('droppedAttributesCount', span.attributes.dropped) +
-    list('events', span.events.map(otlpEvent).join()) +
-    member('droppedEventsCount', span.eventsDropped) +
-    `${otlpStatus(span)}}`
+    attributeList(span.attributes);
+  const events = span.events.map(
+    ({ name, micros, attributes }) =>
+      `{"timeUnixNano":"${micros}000","name":${jsonText(name)}${attributeList(attributes)}}`,
+  );
+  return (
+    text +
+    list('Events', events, span.eventsDropped, SPAN_BYTES_MAX - text.length) +
+    (code ? `,"status":{"code":${code}${member('message', span.statusMessage)}}` : '') +
+    '}'
   );
 }
 
-/** Returns the function that encodes batches of one service. */
-export function otlpEncoder(resource: Tags, scope: Scope): (spans: readonly Span[]) => string {
+/** Returns the function that makes a request body of spans of one service. */
+export function jsonRequest(resource: Tags, scope: Scope): (spans: readonly string[]) => string {
   const attributes = new Attributes();
   attributes.setAll(resource);
   const head =
-    `{"resourceSpans":[{"resource":{"attributes":[${attributes.json()}]},` +
+    `{"resourceSpans":[{"resource":{${attributeList(attributes).slice(1)}},` +
     `"scopeSpans":[{"scope":${JSON.stringify(scope)},"spans":[`;
-  return (spans) => `${head}${spans.map(otlpSpan).join()}]}]}]}`;
+  return (spans) => `${head}${spans.join()}]}]}]}`;
+}
+
+/** What an answer's partial success says. */
+export function jsonRejected({ text }: { text: string }): [count: number, message: string] {
+  try {
+    const partial = JSON.parse(text).partialSuccess ?? {};
+    return [Number(partial.rejectedSpans ?? 0), String(partial.errorMessage ?? '')];
+  } catch {
+    return [0, ''];
+  }
 }

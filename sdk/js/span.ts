@@ -16,19 +16,15 @@ export interface SpanEvent {
   attributes: Attributes;
 }
 
-/** How a span comes to be; made by the tracer. */
-export interface SpanOrigin {
-  name: string;
-  kind: SpanKind;
-  identity: SpanContext;
-  parent: SpanContext | undefined;
-  /** Start on the monotonic clock, in milliseconds; unset = now. */
-  at: number | undefined;
-  tags: Tags | undefined;
-  startChild: (parent: Span, name: string, tags?: Tags) => Span;
-  /** Takes the ended span; unset when the span is not recorded. */
-  sink: ((span: Span) => void) | undefined;
+/** Who makes spans; see the tracer. */
+export interface SpanOwner {
+  startChild(parent: Span, name: string, tags?: Tags): Span;
+  /** Takes an ended span. */
+  ended(span: Span): void;
 }
+
+/** No events: most spans have none. */
+export const NONE: never[] = [];
 
 /** What is known of a thrown value, which may be anything. */
 function errorFacts(error: unknown): { type: string; message: string; stack?: string } {
@@ -42,71 +38,63 @@ function errorFacts(error: unknown): { type: string; message: string; stack?: st
 }
 
 export class Span implements SpanContext {
-  readonly traceId: string;
-  readonly spanId: string;
-  readonly sampled: boolean;
-  readonly random: boolean;
-  readonly tracestate: string;
   /** Empty for a root. */
   readonly parentSpanId: string;
 
   /** @internal */ readonly parentIsRemote: boolean;
-  /** @internal The first span of this trace in this process. */ readonly entry: Span;
-  /** @internal */ name: string;
-  /** @internal */ readonly kind: SpanKind;
+  /** @internal The first span of this trace in this process. */ readonly entry: this;
   /** @internal */ readonly startMicros: number;
   /** @internal */ endMicros = 0;
   /** @internal */ readonly attributes = new Attributes();
-  /** @internal */ readonly events: SpanEvent[] = [];
+  /** @internal */ events: SpanEvent[] = NONE;
   /** @internal */ eventsDropped = 0;
   /** @internal */ status: StatusCode = 'UNSET';
   /** @internal */ statusMessage: string | undefined;
 
   private readonly _clockOrigin: number;
-  private readonly _startChild: SpanOrigin['startChild'];
-  private _sink: SpanOrigin['sink'];
   private _lastError: unknown;
 
-  /** @internal */
-  constructor(origin: SpanOrigin) {
-    const { identity, parent } = origin;
-    this.traceId = identity.traceId;
-    this.spanId = identity.spanId;
-    this.sampled = identity.sampled;
-    this.random = identity.random;
-    this.tracestate = identity.tracestate;
-    this.parentSpanId = parent?.spanId ?? '';
+  /** @internal `at` is the start on the monotonic clock, in milliseconds. */
+  constructor(
+    private readonly _owner: SpanOwner,
+    /** @internal */ public name: string,
+    /** @internal */ public readonly kind: SpanKind,
+    parent: SpanContext | undefined,
+    at: number,
+    readonly traceId: string,
+    readonly spanId: string,
+    readonly sampled: boolean,
+    readonly random: boolean,
+    readonly tracestate: string,
+    /** @internal It is neither ended nor left alone. */ public recording: boolean,
+  ) {
     const local = parent instanceof Span ? parent : undefined;
+    this.parentSpanId = parent ? parent.spanId : '';
     this.parentIsRemote = parent !== undefined && !local;
-    this.entry = local?.entry ?? this;
-    this.name = origin.name;
-    this.kind = origin.kind;
-    this._startChild = origin.startChild;
-    this._sink = origin.sink;
-    this._clockOrigin = local?._clockOrigin ?? clockOrigin();
-    this.startMicros = microsAt(this._clockOrigin, origin.at);
-    if (origin.sink) this.attributes.setAll(origin.tags);
+    this.entry = local ? (local.entry as this) : this;
+    this._clockOrigin = local ? local._clockOrigin : clockOrigin(at);
+    this.startMicros = microsAt(this._clockOrigin, at);
   }
 
   /** Sets an attribute, or with null takes it away. Numbers, booleans, lists keep their type. */
   setTag(key: string, value: TagValue | null | undefined): this {
-    if (this._sink) this.attributes.set(key, value);
+    if (this.recording) this.attributes.set(key, value);
     return this;
   }
 
   setTags(tags: Tags): this {
-    if (this._sink) this.attributes.setAll(tags);
+    if (this.recording) this.attributes.setAll(tags);
     return this;
   }
 
   setName(name: string): this {
-    if (this._sink) this.name = name;
+    if (this.recording) this.name = String(name);
     return this;
   }
 
   /** Says how the operation went. A message only explains an error. */
   setStatus(code: StatusCode, message?: string): this {
-    if (this._sink) {
+    if (this.recording) {
       this.status = code;
       this.statusMessage = code === 'ERROR' ? message : undefined;
     }
@@ -115,20 +103,22 @@ export class Span implements SpanContext {
 
   /** Notes that something happened now. */
   addEvent(name: string, tags?: Tags): this {
-    if (!this._sink) return this;
+    if (!this.recording) return this;
     if (this.events.length >= COUNT_MAX) {
       this.eventsDropped++;
       return this;
     }
     const attributes = new Attributes();
     attributes.setAll(tags);
-    this.events.push({ name, micros: microsAt(this._clockOrigin), attributes });
+    const micros = microsAt(this._clockOrigin, performance.now());
+    if (!this.events.length) this.events = [];
+    this.events.push({ name: String(name), micros, attributes });
     return this;
   }
 
   /** Records the error as an event and marks the span failed. The same error counts once. */
   captureException(error: unknown): this {
-    if (!this._sink || error === this._lastError) return this;
+    if (!this.recording || error === this._lastError) return this;
     this._lastError = error;
     const { type, message, stack } = errorFacts(error);
     this.setTag('error.type', type).setStatus('ERROR', message);
@@ -141,16 +131,15 @@ export class Span implements SpanContext {
 
   /** Starts a child. It does not become the current span. */
   startSpan(name: string, tags?: Tags): Span {
-    return this._startChild(this, name, tags);
+    return this._owner.startChild(this, name, tags);
   }
 
   /** Ends the span, now or at `at` of the monotonic clock (ms). The second time does nothing. */
-  end(at?: number): void {
-    const sink = this._sink;
-    if (!sink) return;
+  end(at = performance.now()): void {
+    if (!this.recording) return;
     this.endMicros = Math.max(this.startMicros, microsAt(this._clockOrigin, at));
-    this._sink = undefined;
-    sink(this);
+    this.recording = false;
+    this._owner.ended(this);
   }
 
   /** The same as `end`. */
@@ -163,10 +152,10 @@ export class Span implements SpanContext {
  * Runs `work` and ends the span when it is done, with the error if it fails. `within` makes the
  * span the current one while the work runs.
  */
-export function runSpan<T>(
-  span: Span,
+export function runSpan<T, S extends Span>(
+  span: S,
   within: (work: () => T) => T,
-  work: (span: Span) => T,
+  work: (span: S) => T,
 ): T {
   const failed = (error: unknown): never => {
     span.captureException(error);

@@ -3,7 +3,7 @@
 import type { Attributes, Tags } from './attributes.js';
 import { idSource, type RandomHex } from './ids.js';
 import { isSampled, rootTracestate, threshold } from './sampling.js';
-import { Span, type SpanKind } from './span.js';
+import type { Span, SpanKind, SpanOwner } from './span.js';
 import type { SpanContext } from './traceparent.js';
 
 export interface SpanOptions {
@@ -15,7 +15,7 @@ export interface SpanOptions {
   at?: number;
 }
 
-export interface TracerOptions {
+export interface TracerOptions<S extends Span> {
   randomHex: RandomHex;
   sampleRate: number;
   /** When false nothing is recorded, and this service is not seen in the traces it serves. */
@@ -23,7 +23,9 @@ export interface TracerOptions {
   current: () => Span | undefined;
   /** Set on every span as it ends, unless it has its own. */
   globalTags: Attributes;
-  export: (span: Span) => void;
+  export: (span: S) => void;
+  /** What a span is here. */
+  Span: new (...origin: ConstructorParameters<typeof Span>) => S;
 }
 
 const NOBODY: SpanContext = {
@@ -34,52 +36,56 @@ const NOBODY: SpanContext = {
   tracestate: '',
 };
 
-export class Tracer {
-  private readonly _options: TracerOptions;
+export class Tracer<S extends Span = Span> implements SpanOwner {
+  private readonly _options: TracerOptions<S>;
   private readonly _draw: ReturnType<typeof idSource>;
   private readonly _limit: string | undefined;
+  private readonly _rootState: string;
 
-  constructor(options: TracerOptions) {
+  constructor(options: TracerOptions<S>) {
     this._options = options;
     this._draw = idSource(options.randomHex);
     this._limit = threshold(options.sampleRate);
+    this._rootState = this._limit === undefined ? '' : rootTracestate(this._limit);
   }
 
-  start(name: string, options: SpanOptions = {}): Span {
-    const parent =
-      options.parent === undefined ? this._options.current() : (options.parent ?? undefined);
-    const identity = this._identity(parent);
-    return new Span({
-      name: String(name),
-      kind: options.kind ?? 'INTERNAL',
-      identity,
-      parent,
-      at: options.at,
-      tags: options.tags,
-      startChild: this._startChild,
-      sink: this._options.enabled && identity.sampled ? this._sink : undefined,
-    });
+  start(name: string, options: SpanOptions = {}): S {
+    const { parent = this._options.current(), tags } = options;
+    const span = this._span(String(name), options.kind ?? 'INTERNAL', parent ?? undefined, options.at);
+    if (tags) span.setTags(tags);
+    return span;
+  }
+
+  startChild(parent: Span, name: string, tags?: Tags): S {
+    return this.start(name, { parent, tags });
+  }
+
+  ended(span: S): void {
+    span.attributes.inherit(this._options.globalTags);
+    this._options.export(span);
   }
 
   /** A service that does not record hands on what it got: its callees are its caller's children. */
-  private _identity(parent: SpanContext | undefined): SpanContext {
-    if (!this._options.enabled) return parent ?? NOBODY;
-    const spanId = this._draw(8);
-    if (parent?.traceId) {
-      const { traceId, sampled, random, tracestate } = parent;
-      return { traceId, spanId, sampled, random, tracestate };
+  private _span(
+    name: string,
+    kind: SpanKind,
+    parent: SpanContext | undefined,
+    at = performance.now(),
+  ): S {
+    const { enabled } = this._options;
+    let { traceId, spanId, sampled, random, tracestate } = parent ?? NOBODY;
+    if (enabled) {
+      spanId = this._draw(8);
+      if (!traceId) {
+        traceId = this._draw(16);
+        sampled = isSampled(traceId, this._limit);
+        random = true;
+        tracestate = sampled ? this._rootState : '';
+      }
     }
-    const traceId = this._draw(16);
-    const sampled = isSampled(traceId, this._limit);
-    const tracestate = sampled ? rootTracestate(this._limit!) : '';
-    return { traceId, spanId, sampled, random: true, tracestate };
+    const recording = enabled && sampled;
+    return new this._options.Span(
+      this, name, kind, parent, at, traceId, spanId, sampled, random, tracestate, recording,
+    );
   }
-
-  private readonly _startChild = (parent: Span, name: string, tags?: Tags): Span =>
-    this.start(name, { parent, tags });
-
-  private readonly _sink = (span: Span): void => {
-    span.attributes.inherit(this._options.globalTags);
-    this._options.export(span);
-  };
 }

@@ -10,7 +10,8 @@ import {
   reportSetUp,
   type Options,
 } from '../../js/options.js';
-import { otlpEncoder } from '../../js/otlp.js';
+import { jsonRejected, jsonRequest, jsonSpan } from '../../js/otlp.js';
+import { Span } from '../../js/span.js';
 import type { Target } from '../../js/targets.js';
 import { Tracer } from '../../js/tracer.js';
 import { currentScope } from './activity.js';
@@ -20,7 +21,7 @@ declare const TRACEKIT_VERSION: string;
 
 export interface Client {
   tracer: Tracer;
-  exporter: Exporter;
+  exporter: Exporter<Span, string, string>;
   transport: Transport;
   log: Log;
   url: string;
@@ -53,8 +54,15 @@ export function makeClient(options: Options): Client {
     'user_agent.original': globalThis.navigator?.userAgent,
   };
   const transport = makeTransport(url, options.apiKey ?? '');
-  const encode = otlpEncoder(resource, { name: '@tracekit/browser', version: TRACEKIT_VERSION });
-  const exporter = new Exporter({ url, enabled, log, encode, send: transport.send });
+  const exporter = new Exporter({
+    url,
+    enabled,
+    log,
+    encode: jsonSpan,
+    request: jsonRequest(resource, { name: '@tracekit/browser', version: TRACEKIT_VERSION }),
+    send: transport.send,
+    rejected: jsonRejected,
+  });
   const tracer = new Tracer({
     randomHex,
     sampleRate,
@@ -62,6 +70,7 @@ export function makeClient(options: Options): Client {
     current: () => currentScope()?.span(),
     globalTags,
     export: (span) => exporter.add(span),
+    Span,
   });
   if (on) reportSetUp(log, options.apiKey, { url, serviceName, sampleRate });
   const targets = checkedTargets(options.tracePropagationTargets, log);

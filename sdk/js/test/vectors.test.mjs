@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { describe, test } from 'node:test';
+import { decodeRequest } from './support/protobuf.mjs';
 import { source, vectors } from './support/sources.mjs';
 
 const { parseTraceparent, formatTraceparent } = await source('traceparent');
@@ -14,9 +15,15 @@ const retry = await source('retry');
 const { tracesUrl } = await source('endpoint');
 const { redactUrl } = await source('redact');
 const { checkedRate } = await source('options');
-const { Tracer } = await source('tracer');
-const { Attributes } = await source('attributes');
-const { otlpEncoder } = await source('otlp');
+const attributes = await source('attributes');
+const exporter = await source('exporter');
+const { parseBaggage, formatBaggage, ...baggage } = await source('baggage');
+const { jsonSpan, jsonRequest } = await source('otlp');
+const { NodeSpan, Tracer, protobufSpan, protobufRequest } = await source(
+  'tracer',
+  '../node/src/otlp',
+  '../node/src/span',
+);
 
 function each(file, section, check) {
   describe(`${file}.json: ${section}`, () => {
@@ -30,8 +37,9 @@ function tracer(options = {}) {
     sampleRate: 1,
     enabled: true,
     current: () => undefined,
-    globalTags: new Attributes(),
+    globalTags: new attributes.Attributes(),
     export: () => {},
+    Span: NodeSpan,
     ...options,
   });
 }
@@ -190,9 +198,119 @@ function spanOf(abstract, start) {
   return span;
 }
 
-each('otlp', 'cases', ({ resource, scope, spans, json }) => {
+each('otlp', 'cases', ({ resource, scope, spans, json, protobufHex }) => {
   const made = tracer();
   const start = (name, options) => made.start(name, options);
   const ended = spans.map((abstract) => spanOf({ sampled: true, ...abstract }, start));
-  assert.deepEqual(JSON.parse(otlpEncoder(tags(resource), scope)(ended)), json);
+  const service = tags(resource);
+  assert.deepEqual(JSON.parse(jsonRequest(service, scope)(ended.map(jsonSpan))), json);
+  const bytes = protobufRequest(service, scope)(ended.map(protobufSpan));
+  assert.deepEqual(decodeRequest(bytes), decodeRequest(Buffer.from(protobufHex, 'hex')));
+});
+
+each('w3c', 'cases', ({ requests }) => {
+  for (const { headers, calls = 1, expect } of requests) {
+    const of = (wanted) => headers.filter(([name]) => name.toLowerCase() === wanted).map(([, value]) => value);
+    const parent = extract(of('traceparent'), of('tracestate'));
+    const server = tracer().start('server', { parent: parent ?? null });
+    const sent = Array.from({ length: calls }, () => headersOf(server.startSpan('client')));
+    assert.equal(new Set(sent.map(({ traceparent }) => traceparent)).size, calls);
+    for (const { traceparent, tracestate = null } of sent) {
+      assert.match(traceparent, /^00-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}$/);
+      const [, traceId, spanId, flags] = traceparent.split('-');
+      assert.equal(traceId, server.traceId);
+      const incoming = String(of('traceparent')[0]);
+      assert.equal(incoming.includes(traceId), expect.sameTrace);
+      assert.ok(!incoming.includes(spanId));
+      assert.deepEqual({ flags, tracestate }, { flags: expect.flags, tracestate: expect.tracestate });
+    }
+  }
+});
+
+each('baggage', 'parse', ({ headers, members }) => {
+  assert.deepEqual(parseBaggage(headers), members);
+});
+
+each('baggage', 'make', ({ members, header }) => {
+  assert.equal(formatBaggage(members) || null, header);
+});
+
+each('baggage', 'continue', ({ incoming, expect }) => {
+  assert.equal(formatBaggage(parseBaggage(incoming.baggage)) || null, expect);
+});
+
+test('limits.json: the constants', () => {
+  const limits = vectors('limits');
+  assert.deepEqual(
+    [attributes.COUNT_MAX, attributes.SPAN_BYTES_MAX, attributes.STRING_BYTES_MAX],
+    [limits.attributesMax, limits.spanBytesMax, limits.stringBytesMax],
+  );
+  assert.deepEqual([attributes.ITEMS_MAX, attributes.DEPTH_MAX], [limits.arrayItemsMax, limits.depthMax]);
+  assert.deepEqual(
+    [exporter.QUEUE_MAX, exporter.QUEUE_BYTES_MAX, exporter.BATCH_MAX, exporter.INTERVAL_MS],
+    [limits.queueSpansMax, limits.queueBytesMax, limits.batchSpansMax, limits.batchDelayMs],
+  );
+  const { membersMax, bytesMax } = vectors('baggage');
+  assert.deepEqual([baggage.MEMBERS_MAX, baggage.BYTES_MAX], [membersMax, bytesMax]);
+});
+
+/** An ended span as both encodings tell it. */
+function encodings(span) {
+  const service = [{ 'service.name': 'limits' }, { name: 's', version: '1' }];
+  const bytes = protobufRequest(...service)([protobufSpan(span)]);
+  const bodies = [JSON.parse(jsonRequest(...service)([jsonSpan(span)])), decodeRequest(bytes)];
+  return bodies.map((body) => body.resourceSpans[0].scopeSpans[0].spans[0]);
+}
+
+const count = (list = []) => list.length;
+
+each('limits', 'counts', (one) => {
+  const span = tracer().start('limits');
+  const keys = (n = 0) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`k${i}`, i]));
+  span.setTags(keys(one.attributes)).setTags(keys(one.again));
+  for (let i = 0; i < (one.events ?? 0); i++) span.addEvent('e', keys(one.eventAttributes));
+  for (let i = 0; i < (one.links ?? 0); i++) span.addLink(tracer().start('linked'));
+  span.end();
+  for (const out of encodings(span).slice(one.links ? 1 : 0)) {
+    const event = out.events?.[0] ?? {};
+    const found = {
+      kept: {
+        attributes: count(out.attributes),
+        events: count(out.events),
+        links: count(out.links),
+        eventAttributes: count(event.attributes),
+      },
+      dropped: {
+        attributes: out.droppedAttributesCount ?? 0,
+        events: out.droppedEventsCount ?? 0,
+        links: out.droppedLinksCount ?? 0,
+        eventAttributes: event.droppedAttributesCount ?? 0,
+      },
+    };
+    for (const what of ['kept', 'dropped']) {
+      for (const name in one[what]) assert.equal(found[what][name], one[what][name], `${what} ${name}`);
+    }
+  }
+});
+
+each('limits', 'truncation', ({ text, expect }) => {
+  const whole = (pieces) => pieces.map(([piece, times]) => piece.repeat(times)).join('');
+  const span = tracer().start('limits').setTag('text', whole(text));
+  span.end();
+  for (const { attributes: [{ value }] } of encodings(span)) {
+    assert.ok(value.stringValue === whole(expect), 'not cut at the right place');
+  }
+});
+
+test('limits.json: a span that would be too long loses attributes and events, which are counted', () => {
+  const span = tracer().start('limits');
+  const long = 'x'.repeat(vectors('limits').stringBytesMax);
+  for (let i = 0; i < 10; i++) span.setTag(`k${i}`, long).addEvent('e', { long });
+  span.setTag('short', 1).end();
+  for (const out of encodings(span)) {
+    assert.ok(JSON.stringify(out).length < vectors('limits').spanBytesMax * 1.1);
+    assert.equal(count(out.attributes) + (out.droppedAttributesCount ?? 0), 11);
+    assert.equal(count(out.events) + (out.droppedEventsCount ?? 0), 10);
+    assert.equal(out.attributes.at(-1).key, 'short');
+  }
 });

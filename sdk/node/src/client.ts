@@ -13,26 +13,27 @@ import {
   reportSetUp,
   type Options,
 } from '../../js/options.js';
-import { otlpEncoder } from '../../js/otlp.js';
-import type { Span } from '../../js/span.js';
 import type { Target } from '../../js/targets.js';
 import { Tracer } from '../../js/tracer.js';
 import { environmentOptions } from './environment.js';
 import { flushAtExit } from './exit.js';
-import { makeSend } from './transport.js';
+import { protobufRejected, protobufRequest, protobufSpan } from './otlp.js';
+import type { Piece } from './protobuf.js';
+import { NodeSpan } from './span.js';
+import { makeSend, type NodeReply } from './transport.js';
 
 declare const TRACEKIT_VERSION: string;
 
 const EXIT_FLUSH_MS = 3_000;
 
 export interface Client {
-  tracer: Tracer;
-  exporter: Exporter;
+  tracer: Tracer<NodeSpan>;
+  exporter: Exporter<NodeSpan, Piece, Buffer, NodeReply>;
   log: Log;
   targets: readonly Target[] | undefined;
 }
 
-export const storage = new AsyncLocalStorage<Span>();
+export const storage = new AsyncLocalStorage<NodeSpan>();
 
 let client: Client | undefined;
 
@@ -70,11 +71,13 @@ function setUp(code: Options): Client {
     url,
     enabled,
     log,
-    encode: otlpEncoder(resourceOf(options, serviceName), {
+    encode: protobufSpan,
+    request: protobufRequest(resourceOf(options, serviceName), {
       name: '@tracekit/node',
       version: TRACEKIT_VERSION,
     }),
     send: makeSend(url, options.apiKey ?? ''),
+    rejected: protobufRejected,
   });
   const tracer = new Tracer({
     randomHex: (bytes) => randomBytes(bytes).toString('hex'),
@@ -83,6 +86,7 @@ function setUp(code: Options): Client {
     current: () => storage.getStore(),
     globalTags: new Attributes(),
     export: (span) => exporter.add(span),
+    Span: NodeSpan,
   });
   if (on) reportSetUp(log, options.apiKey, { url, serviceName, sampleRate });
   return { tracer, exporter, log, targets: checkedTargets(options.tracePropagationTargets, log) };

@@ -1,26 +1,34 @@
 /** The traced client: `fetch` with a client span, and the trace headers on the request. */
 
-import type { Tags } from '../../js/attributes.js';
 import { inject } from '../../js/propagation.js';
 import { redactUrl } from '../../js/redact.js';
 import { propagationTo, resolveUrl } from '../../js/targets.js';
 import { getClient, storage } from './client.js';
-import { methodName, methodTags } from './server.js';
+import { methodName, setMethod } from './server.js';
+import type { NodeSpan as Span } from './span.js';
 
 type Input = Parameters<typeof fetch>[0];
 type Init = Parameters<typeof fetch>[1];
 
-function urlTags(url: URL | undefined): Tags {
-  if (!url) return {};
-  return {
-    'url.full': redactUrl(url.href),
-    'server.address': url.hostname,
-    'server.port': Number(url.port) || (url.protocol === 'https:' ? 443 : 80),
-  };
+export function setUrl(span: Span, url: URL | undefined): void {
+  if (!url) return;
+  span.setTag('url.full', redactUrl(url.href)).setTag('server.address', url.hostname);
+  span.setTag('server.port', Number(url.port) || (url.protocol === 'https:' ? 443 : 80));
+}
+
+/** Sets the headers of a request that `span` makes, if its URL is one of the targets. */
+export function injectInto(
+  span: Span,
+  url: URL | undefined,
+  set: (name: string, value: string) => void,
+): void {
+  if (propagationTo(url, getClient().targets, undefined) !== 'sent') return;
+  inject(span, set);
+  if (span.entry.baggage) set('baggage', span.entry.baggage);
 }
 
 /** An error's code (ECONNREFUSED) says more than its class; fetch hides it in the cause. */
-function errorType(error: unknown): string {
+export function errorType(error: unknown): string {
   const { cause, name } = error as { cause?: { code?: unknown; name?: unknown }; name?: unknown };
   return String(cause?.code ?? cause?.name ?? name ?? typeof error);
 }
@@ -30,15 +38,13 @@ export async function tracedFetch(input: Input, init?: Init): Promise<Response> 
   const request = input instanceof Request ? input : undefined;
   const method = (init?.method ?? request?.method ?? 'GET').toUpperCase();
   const url = resolveUrl(request?.url ?? String(input));
-  const { tracer, targets } = getClient();
-  const span = tracer.start(methodName(method), {
-    kind: 'CLIENT',
-    tags: { ...methodTags(method), ...urlTags(url) },
-  });
+  const span = getClient().tracer.start(methodName(method), { kind: 'CLIENT' });
+  setMethod(span, method);
+  setUrl(span, url);
   try {
     const headers = new Headers(init?.headers ?? request?.headers);
-    if (!headers.has('traceparent') && propagationTo(url, targets, undefined) === 'sent') {
-      inject(span, (name, value) => headers.set(name, value));
+    if (!headers.has('traceparent')) {
+      injectInto(span, url, (name, value) => headers.set(name, value));
     }
     const response = await storage.run(span, () => fetch(input, { ...init, headers }));
     span.setTag('http.response.status_code', response.status);

@@ -4,15 +4,18 @@
  */
 
 import type { Tags, TagValue } from '../../js/attributes.js';
+import { formatBaggage, parseBaggage } from '../../js/baggage.js';
 import type { Stats } from '../../js/exporter.js';
 import type { Options } from '../../js/options.js';
-import { runSpan, type Span } from '../../js/span.js';
+import { runSpan } from '../../js/span.js';
 import { getClient, init as setUp, storage } from './client.js';
 import { Handlers } from './express.js';
 import { fastifyPlugin } from './fastify.js';
 import { tracedFetch } from './fetch.js';
+import type { NodeSpan as Span } from './span.js';
 
-export type { Options, Span, Stats, Tags, TagValue };
+export type { Options, Stats, Tags, TagValue };
+export type { NodeSpan as Span } from './span.js';
 export type { Target } from '../../js/targets.js';
 export { Handlers, fastifyPlugin, tracedFetch as fetch };
 
@@ -38,6 +41,24 @@ export function setTag(key: string, value: TagValue | null | undefined): void {
   if (!span) getClient().log.debug(`setTag(${key}) outside of a request or span: ignored`);
   span?.setTag(key, value);
   span?.entry.setTag(key, value);
+}
+
+/** What the request's `baggage` says of `key`; undefined outside of a request. */
+export function getBaggage(key: string): string | undefined {
+  const header = currentSpan()?.entry.baggage;
+  return header ? parseBaggage([header]).find(([name]) => name === key)?.[1] : undefined;
+}
+
+/**
+ * Hands a value on to every service that this request still calls through the traced clients, as
+ * W3C baggage. It is plain for all of them to read: no secrets. Outside of a request it does
+ * nothing.
+ */
+export function setBaggage(key: string, value: string): void {
+  const entry = currentSpan()?.entry;
+  if (!entry) return;
+  const others = parseBaggage([entry.baggage]).filter(([name]) => name !== key);
+  entry.baggage = formatBaggage([...others, [key, String(value)]]);
 }
 
 /**
@@ -99,6 +120,8 @@ export const TraceKit = {
   fetch: tracedFetch,
   currentSpan,
   setTag,
+  getBaggage,
+  setBaggage,
   startSpan,
   startTransaction,
   captureException,

@@ -2,28 +2,35 @@
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import { formatBaggage, parseBaggage } from '../../js/baggage.js';
 import { extract } from '../../js/propagation.js';
 import { redactUrl } from '../../js/redact.js';
-import type { Tags } from '../../js/attributes.js';
-import type { Span } from '../../js/span.js';
 import { getClient, storage } from './client.js';
+import type { NodeSpan as Span } from './span.js';
 
-const METHODS = /^(GET|HEAD|POST|PUT|DELETE|CONNECT|OPTIONS|TRACE|PATCH|QUERY)$/;
+const METHODS = new Set(
+  'GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY'.split(' '),
+);
 
-const spans = new WeakMap<IncomingMessage, Span>();
+const SPAN = Symbol('tracekit.span');
+
+/** A request or response that belongs to a span. */
+interface Traced extends NodeJS.EventEmitter {
+  [SPAN]?: Span;
+}
 
 function valuesOf(header: string | string[] | undefined): string[] {
   return header === undefined ? [] : [header].flat();
 }
 
 /** The method's tags: an unknown one is not let into names and group-bys. */
-export function methodTags(method: string): Tags {
-  if (METHODS.test(method)) return { 'http.request.method': method };
-  return { 'http.request.method': '_OTHER', 'http.request.method_original': method };
+export function setMethod(span: Span, method: string): void {
+  if (METHODS.has(method)) span.setTag('http.request.method', method);
+  else span.setTag('http.request.method', '_OTHER').setTag('http.request.method_original', method);
 }
 
 export function methodName(method: string): string {
-  return METHODS.test(method) ? method : 'HTTP';
+  return METHODS.has(method) ? method : 'HTTP';
 }
 
 /** Express cuts the mount point off `url`. */
@@ -31,21 +38,27 @@ function requestTarget(req: IncomingMessage & { originalUrl?: string }): string 
   return req.originalUrl ?? req.url ?? '/';
 }
 
-function requestTags(req: IncomingMessage): Tags {
-  const [path, query] = requestTarget(req).split(/\?([^]*)/);
-  const authority = req.headers.host ?? req.headers[':authority'];
-  const host = /^(.*?)(?::(\d+))?$/.exec(String(authority ?? ''));
-  return {
-    ...methodTags(req.method ?? 'GET'),
-    'url.scheme': (req.socket as TLSSocket).encrypted ? 'https' : 'http',
-    'url.path': path,
-    'url.query': query && redactUrl('?' + query).slice(1),
-    'server.address': host?.[1] || undefined,
-    'server.port': host?.[2] ? Number(host[2]) : undefined,
-    'client.address': req.socket.remoteAddress,
-    'user_agent.original': req.headers['user-agent'],
-    'network.protocol.version': req.httpVersion,
-  };
+function setAddress(span: Span, authority: string): void {
+  const colon = authority.lastIndexOf(':');
+  const port = colon > authority.lastIndexOf(']') ? Number(authority.slice(colon + 1)) : NaN;
+  span.setTag('server.address', port >= 0 ? authority.slice(0, colon) : authority);
+  if (port >= 0) span.setTag('server.port', port);
+}
+
+function setRequest(span: Span, req: IncomingMessage): void {
+  const { headers, socket } = req;
+  const target = requestTarget(req);
+  const query = target.indexOf('?');
+  const authority = headers.host ?? headers[':authority'];
+  const agent = headers['user-agent'];
+  setMethod(span, req.method ?? 'GET');
+  span.setTag('url.scheme', (socket as TLSSocket).encrypted ? 'https' : 'http');
+  span.setTag('url.path', query < 0 ? target : target.slice(0, query));
+  if (query >= 0) span.setTag('url.query', redactUrl(target.slice(query)).slice(1));
+  if (authority) setAddress(span, String(authority));
+  span.setTag('client.address', socket.remoteAddress);
+  if (agent) span.setTag('user_agent.original', agent);
+  span.setTag('network.protocol.version', req.httpVersion);
 }
 
 /** A browser's question whether it may ask; no part of anyone's request. */
@@ -54,6 +67,7 @@ function isPreflight(req: IncomingMessage): boolean {
 }
 
 function finish(span: Span, req: IncomingMessage, res: ServerResponse, route?: string): void {
+  if (!span.recording) return;
   if (route) {
     span.setName(`${methodName(req.method ?? 'GET')} ${route}`).setTag('http.route', route);
   }
@@ -66,12 +80,22 @@ function finish(span: Span, req: IncomingMessage, res: ServerResponse, route?: s
   span.end();
 }
 
-/** Events of the emitter are told to their listeners within the span. */
-function bindEmitter(emitter: NodeJS.EventEmitter, span: Span): void {
-  const emit = emitter.emit;
-  emitter.emit = function (this: NodeJS.EventEmitter, ...event) {
-    return storage.run(span, () => emit.apply(this, event));
-  };
+/** `emit` of a traced emitter: its listeners are told within the span. */
+function emitWithin(this: Traced, ...event: Parameters<NodeJS.EventEmitter['emit']>): boolean {
+  const { emit } = Object.getPrototypeOf(this) as NodeJS.EventEmitter;
+  const span = this[SPAN];
+  if (!span || storage.getStore() === span) return emit.apply(this, event);
+  return storage.run(span, () => emit.apply(this, event));
+}
+
+function bindEmitter(emitter: Traced, span: Span): void {
+  emitter[SPAN] = span;
+  if (Object.hasOwn(emitter, 'emit')) {
+    const emit = emitter.emit;
+    emitter.emit = (...event) => storage.run(span, () => emit.apply(emitter, event));
+  } else {
+    emitter.emit = emitWithin;
+  }
 }
 
 /**
@@ -85,14 +109,14 @@ export function serve(
   route: () => string | undefined,
   next: () => void,
 ): void {
-  if (spans.has(req) || isPreflight(req)) return next();
-  const { traceparent, tracestate } = req.headers;
+  if ((req as Traced)[SPAN] || isPreflight(req)) return next();
+  const { traceparent, tracestate, baggage } = req.headers;
   const span = getClient().tracer.start(methodName(req.method ?? 'GET'), {
     kind: 'SERVER',
-    parent: extract(valuesOf(traceparent), valuesOf(tracestate)) ?? null,
-    tags: requestTags(req),
+    parent: traceparent ? (extract(valuesOf(traceparent), valuesOf(tracestate)) ?? null) : null,
   });
-  spans.set(req, span);
+  if (baggage) span.baggage = formatBaggage(parseBaggage(valuesOf(baggage)));
+  if (span.sampled) setRequest(span, req);
   bindEmitter(req, span);
   bindEmitter(res, span);
   const done = (): void => finish(span, req, res, route());
@@ -105,5 +129,5 @@ export function serve(
 export function serveFailed(req: IncomingMessage, error: unknown): void {
   const { status, statusCode } = (error ?? {}) as { status?: unknown; statusCode?: unknown };
   const code = Number(status ?? statusCode ?? 500);
-  if (!(code < 500)) spans.get(req)?.captureException(error);
+  if (!(code < 500)) (req as Traced)[SPAN]?.captureException(error);
 }

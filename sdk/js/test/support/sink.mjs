@@ -1,7 +1,8 @@
-/** An OTLP/JSON receiver for tests: keeps what it was sent, answers as it is told. */
+/** An OTLP receiver for tests: keeps what it was sent, answers as it is told. */
 
 import { createServer } from 'node:http';
 import { gunzipSync } from 'node:zlib';
+import { decodeRequest, encodeAnswer } from './protobuf.mjs';
 
 /** A generous deadline: tests poll for what they wait for, and never measure time. */
 export const DEADLINE_MS = 60_000;
@@ -72,14 +73,17 @@ export async function startSink() {
     if (req.method === 'OPTIONS') return res.writeHead(204, CORS).end();
     const bytes = await readBody(req);
     const text = req.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes;
-    const request = { url: req.url, headers: req.headers, body: JSON.parse(text) };
+    const json = req.headers['content-type'] === 'application/json';
+    const body = json ? JSON.parse(text) : decodeRequest(text);
+    const request = { url: req.url, headers: req.headers, body };
     sink.requests.push(request);
     const answer = sink.answers.length ? sink.answers.shift() : {};
     if (!answer) return req.socket.destroy();
-    const { status = 200, headers = {}, body = {} } = answer;
+    const { status = 200, headers = {}, body: said = {} } = answer;
     if (status === 200) sink.spans.push(...spansOf(request.body));
-    res.writeHead(status, { 'Content-Type': 'application/json', ...CORS, ...headers });
-    res.end(JSON.stringify(body));
+    const type = req.headers['content-type'];
+    res.writeHead(status, { 'Content-Type': type, ...CORS, ...headers });
+    res.end(json ? JSON.stringify(said) : encodeAnswer(said));
   });
   sink.url = `http://127.0.0.1:${await listen(server)}`;
   sink.close = () => close(server);

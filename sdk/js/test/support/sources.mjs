@@ -6,10 +6,12 @@ import { build } from 'esbuild';
 
 const here = (path) => fileURLToPath(new URL(path, import.meta.url));
 
-/** Imports a TypeScript file of sdk/js as it stands. */
-export async function source(name) {
+/** Imports TypeScript files of sdk/js as they stand; several share what they import. */
+export async function source(...names) {
+  const contents = names.map((name) => `export * from './${name}.ts';`).join('\n');
   const { outputFiles } = await build({
-    entryPoints: [here(`../../${name}.ts`)],
+    stdin: { contents, resolveDir: here('../..') },
+    tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     bundle: true,
     format: 'esm',
     write: false,
