@@ -3,6 +3,7 @@
  * `import { TraceKit } from '@tracekit/node'` all name the same object.
  */
 
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Tags, TagValue } from '../../js/attributes.js';
 import { formatBaggage, parseBaggage } from '../../js/baggage.js';
 import type { Stats } from '../../js/exporter.js';
@@ -12,6 +13,7 @@ import { getClient, init as setUp, storage } from './client.js';
 import { Handlers } from './express.js';
 import { fastifyPlugin } from './fastify.js';
 import { tracedFetch } from './fetch.js';
+import { serve, serveWith } from './server.js';
 import type { NodeSpan as Span } from './span.js';
 
 export type { Options, Stats, Tags, TagValue };
@@ -25,6 +27,17 @@ const FLUSH_MS = 5_000;
 export function init(options: Options = {}): typeof TraceKit {
   setUp(options);
   return TraceKit;
+}
+
+/**
+ * For servers without a framework: `createServer(httpHandler((req, res) => …))`. Spans are called
+ * by the method; `route`, when given, is asked for the route that was taken.
+ */
+export function httpHandler(
+  handler: (req: IncomingMessage, res: ServerResponse) => unknown,
+  route: (req: IncomingMessage) => string | undefined = () => undefined,
+): (req: IncomingMessage, res: ServerResponse) => void {
+  return (req, res) => serve(req, res, () => route(req), () => serveWith(handler, req, res));
 }
 
 /** The span that is being worked on; undefined outside of any. */
@@ -117,6 +130,7 @@ export const TraceKit = {
   init,
   Handlers,
   fastifyPlugin,
+  httpHandler,
   fetch: tracedFetch,
   currentSpan,
   setTag,

@@ -125,6 +125,25 @@ export function serve(
   storage.run(span, next);
 }
 
+/** Runs a handler that answers by itself; what it throws is recorded, and thrown on. */
+export function serveWith(
+  handler: (req: IncomingMessage, res: ServerResponse) => unknown,
+  req: IncomingMessage,
+  res: ServerResponse,
+): unknown {
+  try {
+    const result = handler(req, res);
+    if (!(result instanceof Promise)) return result;
+    return result.catch((error: unknown) => {
+      serveFailed(req, error);
+      throw error;
+    });
+  } catch (error) {
+    serveFailed(req, error);
+    throw error;
+  }
+}
+
 /** Records an error that a request failed with; the caller's own mistakes (4xx) are none. */
 export function serveFailed(req: IncomingMessage, error: unknown): void {
   const { status, statusCode } = (error ?? {}) as { status?: unknown; statusCode?: unknown };
