@@ -8,6 +8,8 @@
  */
 #include "context.h"
 
+#include "utf8.h"
+
 #include <stdio.h>
 #include <strings.h>
 
@@ -234,18 +236,30 @@ tk_baggage_valid_key(const char *key)
     return valid_token(key, strlen(key));
 }
 
-/* The key of a member, without the blanks around it; an empty one when the member is not
- * well-formed. */
-static size_t
-baggage_key(const char **member, size_t size)
+/* A member of a list, without the blanks around its parts; `rest` is the value, and properties
+ * behind a semicolon. */
+struct member {
+    const char *key, *rest;
+    size_t key_size, value_size, rest_size;
+};
+
+/* What W3C Baggage allows in a value; in one that is made, the percent sign begins an escape. */
+static bool
+baggage_octet(char c)
 {
-    const char *equals = memchr(*member, '=', size);
-    size_t key_size = equals != NULL ? (size_t)(equals - *member) : 0;
-    trim(member, &key_size);
-    return valid_token(*member, key_size) ? key_size : 0;
+    return c > 0x20 && c < 0x7f && c != '"' && c != ',' && c != ';' && c != '\\';
 }
 
-/* Whether a header can carry it: no control characters, nothing beyond ASCII. */
+static bool
+all_octets(const char *text, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if (!baggage_octet(text[i]))
+            return false;
+    return true;
+}
+
+/* Properties are kept as they came, if a header can carry them. */
 static bool
 printable(const char *text, size_t size)
 {
@@ -253,6 +267,39 @@ printable(const char *text, size_t size)
         if ((text[i] < 0x20 && text[i] != '\t') || text[i] > 0x7e)
             return false;
     return true;
+}
+
+static bool
+read_member(const char *text, size_t size, struct member *ret_member)
+{
+    const char *equals = memchr(text, '=', size);
+    if (equals == NULL)
+        return false;
+    struct member member = {.key = text, .key_size = (size_t)(equals - text), .rest = equals + 1};
+    member.rest_size = size - member.key_size - 1;
+    trim(&member.key, &member.key_size);
+    trim(&member.rest, &member.rest_size);
+    const char *properties = memchr(member.rest, ';', member.rest_size), *value = member.rest;
+    member.value_size = properties != NULL ? (size_t)(properties - member.rest) : member.rest_size;
+    trim(&value, &member.value_size);
+    *ret_member = member;
+    return valid_token(member.key, member.key_size) && all_octets(value, member.value_size) &&
+           printable(member.rest, member.rest_size);
+}
+
+/* Where in a list the member with this key stands; its size is 0 when it is not there. */
+static size_t
+find_baggage(const char *list, size_t size, const char *key, size_t key_size,
+             size_t *ret_member_size)
+{
+    size_t at = 0, whole = 0;
+    for (; at < size; at += whole + 1) {
+        whole = member_size(list + at, size - at);
+        if (whole > key_size && list[at + key_size] == '=' && memcmp(list + at, key, key_size) == 0)
+            break;
+    }
+    *ret_member_size = at < size ? whole : 0;
+    return at < size ? at : size;
 }
 
 static size_t
@@ -264,69 +311,73 @@ count_members(const char *list, size_t size)
     return count;
 }
 
+/* Puts a member in the place of the one with its key, else at the end; false when it does not fit.
+ */
+static bool
+put_member(char *list, size_t *size, const struct member *member)
+{
+    size_t old, at = find_baggage(list, *size, member->key, member->key_size, &old);
+    size_t comma = old == 0 && *size > 0, own = member->key_size + 1 + member->rest_size;
+    if ((old == 0 && count_members(list, *size) >= TK_BAGGAGE_MEMBERS_MAX) ||
+        *size - old + comma + own > TRACEKIT_BAGGAGE_MAX)
+        return false;
+    memmove(list + at + comma + own, list + at + old, *size - at - old);
+    if (comma)
+        list[at++] = ',';
+    memcpy(list + at, member->key, member->key_size);
+    list[at + member->key_size] = '=';
+    memcpy(list + at + member->key_size + 1, member->rest, member->rest_size);
+    *size += comma + own - old;
+    return true;
+}
+
 size_t
 tk_baggage_append(char *to, size_t size, const char *members, size_t members_size)
 {
-    size_t count = count_members(to, size);
+    struct member member;
     for (size_t at = 0; at < members_size;) {
-        const char *member = members + at, *key = member;
-        size_t whole = member_size(member, members_size - at);
+        size_t whole = member_size(members + at, members_size - at);
+        if (read_member(members + at, whole, &member))
+            put_member(to, &size, &member); /* what does not fit is left out, what follows is not */
         at += whole + 1;
-        trim(&member, &whole);
-        key = member;
-        if (baggage_key(&key, whole) == 0 || !printable(member, whole))
-            continue;
-        if (count == TK_BAGGAGE_MEMBERS_MAX || size + whole + 1 > TRACEKIT_BAGGAGE_MAX)
-            break;
-        if (size > 0)
-            to[size++] = ',';
-        memcpy(to + size, member, whole);
-        size += whole;
-        count++;
     }
     return size;
 }
 
-/* What W3C Baggage allows in a value as it is; the percent sign begins an escape. */
-static bool
-plain_in_baggage(char c)
+/* Takes a member out, with the comma that parts it from its neighbour. */
+static size_t
+remove_baggage(char *list, size_t size, const char *key)
 {
-    return c > 0x20 && c < 0x7f && c != '"' && c != ',' && c != ';' && c != '\\' && c != '%';
+    size_t old, at = find_baggage(list, size, key, strlen(key), &old);
+    if (old == 0)
+        return size;
+    size_t begin = at > 0 ? at - 1 : 0, end = at + old + (at == 0 && old < size);
+    memmove(list + begin, list + end, size - end);
+    return size - (end - begin);
 }
 
 long
-tk_baggage_set(char to[TRACEKIT_BAGGAGE_MAX], const char *from, size_t from_size, const char *key,
-               const char *value)
+tk_baggage_set(char list[TRACEKIT_BAGGAGE_MAX], size_t size, const char *key, const char *value)
 {
-    size_t key_size = strlen(key), size = 0;
-    for (size_t at = 0; at < from_size;) { /* all but the key's own member */
-        const char *name = from + at;
-        size_t whole = member_size(from + at, from_size - at),
-               name_size = baggage_key(&name, whole);
-        if (name_size != key_size || memcmp(name, key, key_size) != 0)
-            size = tk_baggage_append(to, size, from + at, whole);
-        at += whole + 1;
-    }
+    char encoded[TRACEKIT_BAGGAGE_MAX];
+    struct member member = {.key = key, .key_size = strlen(key), .rest = encoded};
     if (value == NULL)
-        return (long)size;
-    if (count_members(to, size) >= TK_BAGGAGE_MEMBERS_MAX ||
-        size + key_size + 2 + 3 * strlen(value) > TRACEKIT_BAGGAGE_MAX)
-        return -1;
-    if (size > 0)
-        to[size++] = ',';
-    memcpy(to + size, key, key_size);
-    size += key_size;
-    to[size++] = '=';
+        return (long)remove_baggage(list, size, key);
     for (; *value != '\0'; value++) {
-        if (plain_in_baggage(*value)) {
-            to[size++] = *value;
+        char *to = encoded + member.rest_size;
+        if (member.rest_size + 3 > sizeof encoded)
+            return -1;
+        if (baggage_octet(*value) && *value != '%') {
+            *to = *value;
+            member.rest_size++;
             continue;
         }
-        to[size++] = '%';
-        to[size++] = "0123456789ABCDEF"[(uint8_t)*value >> 4];
-        to[size++] = "0123456789ABCDEF"[(uint8_t)*value & 15];
+        to[0] = '%';
+        to[1] = "0123456789ABCDEF"[(uint8_t)*value >> 4];
+        to[2] = "0123456789ABCDEF"[(uint8_t)*value & 15];
+        member.rest_size += 3;
     }
-    return (long)size;
+    return put_member(list, &size, &member) ? (long)size : -1;
 }
 
 static int
@@ -336,35 +387,30 @@ any_hex_digit(char c)
 }
 
 long
-tk_baggage_get(const char *from, size_t from_size, const char *key, char *to, size_t capacity)
+tk_baggage_get(const char *list, size_t size, const char *key, char *to, size_t capacity)
 {
-    for (size_t at = 0; at < from_size;) {
-        const char *name = from + at;
-        size_t whole = member_size(from + at, from_size - at),
-               name_size = baggage_key(&name, whole);
-        const char *member = from + at, *end = member + whole;
-        at += whole + 1;
-        if (name_size == 0 || name_size != strlen(key) || memcmp(name, key, name_size) != 0)
-            continue;
-        const char *value = (const char *)memchr(member, '=', whole) + 1;
-        const char *properties = memchr(value, ';', (size_t)(end - value));
-        size_t left = (size_t)((properties != NULL ? properties : end) - value), size = 0;
-        trim(&value, &left);
-        for (size_t i = 0; i < left; i++, size++) {
-            char c = value[i];
-            if (c == '%' && i + 2 < left && any_hex_digit(value[i + 1]) >= 0 &&
-                any_hex_digit(value[i + 2]) >= 0) {
-                c = (char)(any_hex_digit(value[i + 1]) << 4 | any_hex_digit(value[i + 2]));
-                i += 2;
-            }
-            if (size < capacity)
-                to[size] = c;
+    struct member member;
+    char decoded[TRACEKIT_BAGGAGE_MAX];
+    uint8_t text[TK_UTF8_GROWTH * TRACEKIT_BAGGAGE_MAX];
+    size_t whole, at = find_baggage(list, size, key, strlen(key), &whole), length = 0;
+    if (whole == 0 || !read_member(list + at, whole, &member))
+        return -1;
+    for (size_t i = 0; i < member.value_size; i++) {
+        char c = member.rest[i];
+        if (c == '%' && i + 2 < member.value_size && any_hex_digit(member.rest[i + 1]) >= 0 &&
+            any_hex_digit(member.rest[i + 2]) >= 0) {
+            c = (char)(any_hex_digit(member.rest[i + 1]) << 4 | any_hex_digit(member.rest[i + 2]));
+            i += 2;
         }
-        if (capacity > 0)
-            to[size < capacity ? size : capacity - 1] = '\0';
-        return (long)size;
+        decoded[length++] = c;
     }
-    return -1;
+    length = tk_utf8_copy(text, decoded, length);
+    if (capacity > 0) {
+        size_t kept = length < capacity ? length : capacity - 1;
+        memcpy(to, text, kept);
+        to[kept] = '\0';
+    }
+    return (long)length;
 }
 
 /* ---- headers -----------------------------------------------------------------------------------

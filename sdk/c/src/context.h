@@ -24,16 +24,19 @@ void tk_traceparent_write(char to[TK_TRACEPARENT_SIZE + 1], const uint8_t trace_
 /* Whether it is a token of RFC 9110. */
 bool tk_baggage_valid_key(const char *key);
 
-/* Appends baggage members to `to`, which holds `size` of TRACEKIT_BAGGAGE_MAX bytes; gives the new
- * size. */
-size_t tk_baggage_append(char *to, size_t size, const char *members, size_t members_size);
+/*
+ * Reads baggage members into a list of `size` bytes that has room for TRACEKIT_BAGGAGE_MAX; gives
+ * the new size. Of members with one key the last value stays, in the first place; what is not
+ * well-formed is left out alone.
+ */
+size_t tk_baggage_append(char *list, size_t size, const char *members, size_t members_size);
 
-/* Puts `key` (taken away first if it is there) with `value`, NULL for none, into `to`; gives the
- * size or -1. */
-long tk_baggage_set(char to[TRACEKIT_BAGGAGE_MAX], const char *from, size_t size, const char *key,
+/* Sets a key's value, NULL to take it away; gives the new size, or -1 when it does not fit. */
+long tk_baggage_set(char list[TRACEKIT_BAGGAGE_MAX], size_t size, const char *key,
                     const char *value);
 
-/* The decoded value's size, or -1; writes it with a NUL when it fits. */
-long tk_baggage_get(const char *from, size_t size, const char *key, char *to, size_t capacity);
+/* Writes the decoded value, with a NUL, as far as it fits; gives its size, or -1 when it is not
+ * there. */
+long tk_baggage_get(const char *list, size_t size, const char *key, char *to, size_t capacity);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 /* What a client can invent is kept out of names and of attributes that are counted. */
 static bool
@@ -37,14 +38,17 @@ set_method(tracekit_span *span, const char *method)
         tracekit_set_string(span, "http.request.method_original", method);
 }
 
+/* `port_default` is what the scheme implies, -1 for none. */
 static void
-set_address(tracekit_span *span, const char *where)
+set_address(tracekit_span *span, const char *where, int port_default)
 {
     char host[256];
     int port;
     if (where == NULL || !tk_url_host(where, host, &port))
         return;
     tracekit_set_string(span, "server.address", host);
+    if (port < 0)
+        port = port_default;
     if (port >= 0)
         tracekit_set_int(span, "server.port", port);
 }
@@ -79,7 +83,7 @@ tracekit_start_server(const tracekit_request *request, const tracekit_context *c
         size_t size = tk_url_redact_query(request->query, query);
         tracekit_set_string_n(span, "url.query", strlen("url.query"), query, size);
     }
-    set_address(span, request->host);
+    set_address(span, request->host, -1);
     tracekit_set_string(span, "client.address", request->client_address);
     tracekit_set_string(span, "user_agent.original", request->user_agent);
     return span;
@@ -101,7 +105,7 @@ tracekit_start_client(const tracekit_span *parent, const char *method, const cha
         char redacted[TK_URL_MAX];
         size_t size = tk_url_redact(url, redacted);
         tracekit_set_string_n(span, "url.full", strlen("url.full"), redacted, size);
-        set_address(span, url);
+        set_address(span, url, strncasecmp(url, "https:", 6) == 0 ? 443 : 80);
     }
     return span;
 }

@@ -303,8 +303,15 @@ tracekit_start_from_n(const tracekit_context *caller, const char *name, size_t n
     struct tk_thread *thread = enabled_thread();
     if (thread == NULL)
         return NULL;
-    if (caller == NULL || !caller->valid)
-        return put_on_top(thread, begin(thread, NULL, name, name_size));
+    struct tk_baggage *baggage =
+        caller != NULL ? make_baggage(caller->baggage, caller->baggage_size) : NULL;
+    if (caller == NULL || !caller->valid) { /* baggage needs no traceparent */
+        tracekit_span *root = put_on_top(thread, begin(thread, NULL, name, name_size));
+        if (root != NULL)
+            root->baggage = hold_baggage(baggage);
+        let_baggage_go(baggage);
+        return root;
+    }
     uint8_t state[TRACEKIT_TRACESTATE_MAX + 8];
     size_t state_size = caller->tracestate_size, at = 0;
     if (state_size > 0) {
@@ -315,7 +322,6 @@ tracekit_start_from_n(const tracekit_context *caller, const char *name, size_t n
         memcpy(state + at, caller->tracestate, state_size);
         at += state_size;
     }
-    struct tk_baggage *baggage = make_baggage(caller->baggage, caller->baggage_size);
     struct parent parent = {caller->trace_id, caller->span_id, caller->flags, true, state, at,
                             baggage};
     tracekit_span *span = put_on_top(thread, begin(thread, &parent, name, name_size));
@@ -516,9 +522,10 @@ tracekit_set_baggage(tracekit_span *span, const char *key, const char *value)
         return TRACEKIT_OK;
     if (key == NULL || !tk_baggage_valid_key(key))
         return TRACEKIT_ERROR_ARGUMENT;
-    const struct tk_baggage *old = span->baggage;
-    long size =
-        tk_baggage_set(text, old != NULL ? old->text : "", old != NULL ? old->size : 0, key, value);
+    size_t old = span->baggage != NULL ? span->baggage->size : 0;
+    if (old > 0)
+        memcpy(text, span->baggage->text, old);
+    long size = tk_baggage_set(text, old, key, value);
     if (size < 0)
         return TRACEKIT_ERROR_MEMORY;
     struct tk_baggage *baggage = make_baggage(text, (size_t)size);

@@ -542,7 +542,7 @@ static void
 baggage_goes_along_and_is_not_recorded(void **state)
 {
     (void)state;
-    static const char header[] = "tenant=acme , user=j%C3%B6rg;p=1,bad key=1,,x=\"q\"";
+    static const char header[] = "tenant=acme , user=j%C3%B6rg;p=1,bad key=1,,x=q";
     tracekit_context caller = {0};
     tracekit_headers headers;
     char value[64];
@@ -560,11 +560,11 @@ baggage_goes_along_and_is_not_recorded(void **state)
     assert_int_equal(tracekit_set_baggage(child, "tenant", NULL), TRACEKIT_OK);
     assert_int_equal(tracekit_set_baggage(child, "a b", "1"), TRACEKIT_ERROR_ARGUMENT);
     tracekit_inject(child, &headers);
-    assert_string_equal(headers.baggage, "x=\"q\",user=a%2C%20b=%C3%A9");
+    assert_string_equal(headers.baggage, "user=a%2C%20b=%C3%A9,x=q");
     tracekit_get_baggage(child, "user", value, sizeof value);
     assert_string_equal(value, "a, b=\xc3\xa9");
     tracekit_inject(server, &headers);
-    assert_string_equal(headers.baggage, "tenant=acme,user=j%C3%B6rg;p=1,x=\"q\"");
+    assert_string_equal(headers.baggage, "tenant=acme,user=j%C3%B6rg;p=1,x=q");
     tracekit_end(child);
     tracekit_end(server);
     assert_int_equal(sent("server"), 1);

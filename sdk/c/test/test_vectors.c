@@ -2,7 +2,9 @@
 #include "../src/config.h"
 #include "../src/context.h"
 #include "../src/log.h"
+#include "../src/record.h"
 #include "../src/retry.h"
+#include "../src/tracer.h"
 #include "../src/url.h"
 #include "test.h"
 
@@ -516,6 +518,217 @@ spans_are_the_golden_bytes_that_the_official_classes_make(void **state)
     json_decref(document);
 }
 
+/* ---- baggage, limits, names ---------------------------------------------------------------------
+ */
+
+/* The one value of a member, read through a span as a program would. */
+static void
+expect_member(const tracekit_span *span, const json_t *member)
+{
+    char value[65536];
+    const char *want = json_string_value(json_array_get(member, 1));
+    long size = tracekit_get_baggage(span, json_string_value(json_array_get(member, 0)), value,
+                                     sizeof value);
+    expect(size == (long)strlen(want) && strcmp(value, want) == 0);
+}
+
+static size_t
+members_in(const char *list)
+{
+    size_t count = list[0] != '\0';
+    for (; *list != '\0'; list++)
+        count += *list == ',';
+    return count;
+}
+
+static void
+baggage_is_read_made_and_carried_on_as_the_rules_say(void **state)
+{
+    (void)state;
+    json_t *document = load("baggage.json"), *one, *member;
+    size_t i, m;
+    tracekit_headers sent;
+    set_up(NULL);
+    json_array_foreach(json_object_get(document, "parse"), i, one)
+    {
+        tracekit_context caller = {0};
+        const json_t *members = json_object_get(one, "members");
+        current = text_of(one, "name");
+        read_headers(&caller, "baggage", json_object_get(one, "headers"));
+        tracekit_span *span = tracekit_start_from(&caller, "reads");
+        json_array_foreach(members, m, member) expect_member(span, member);
+        tracekit_inject(span, &sent);
+        expect(members_in(sent.baggage) == json_array_size(members));
+        tracekit_end(span);
+    }
+    assert_true(i > 20);
+    json_array_foreach(json_object_get(document, "make"), i, one)
+    {
+        const char *header = text_of(one, "header");
+        current = text_of(one, "name");
+        tracekit_span *span = tracekit_start("makes");
+        json_array_foreach(json_object_get(one, "members"), m, member)
+            tracekit_set_baggage(span, json_string_value(json_array_get(member, 0)),
+                                 json_string_value(json_array_get(member, 1)));
+        tracekit_inject(span, &sent);
+        bool properties = json_array_size(json_array_get(json_object_get(one, "members"), 0)) > 2;
+        expect(properties || strcmp(sent.baggage, header != NULL ? header : "") ==
+                                 0); /* they cannot be set here */
+        tracekit_end(span);
+    }
+    json_array_foreach(json_object_get(document, "continue"), i, one)
+    {
+        tracekit_context caller = {0};
+        const char *want = text_of(one, "expect");
+        const json_t *incoming = json_object_get(one, "incoming");
+        current = text_of(one, "name");
+        read_headers(&caller, "traceparent", json_object_get(incoming, "traceparent"));
+        read_headers(&caller, "baggage", json_object_get(incoming, "baggage"));
+        tracekit_span *server = tracekit_start_server(NULL, &caller);
+        tracekit_end(tracekit_start_client(server, "GET", "http://x/", &sent));
+        expect(strcmp(sent.baggage, want != NULL ? want : "") == 0);
+        tracekit_end(server);
+    }
+    tracekit_shutdown(5000);
+    json_decref(document);
+}
+
+static size_t
+repeat(char *to, const json_t *pieces)
+{
+    size_t i, size = 0;
+    const json_t *piece;
+    json_array_foreach(pieces, i, piece)
+    {
+        const char *text = json_string_value(json_array_get(piece, 0));
+        for (json_int_t times = json_integer_value(json_array_get(piece, 1)); times > 0; times--) {
+            memcpy(to + size, text, strlen(text));
+            size += strlen(text);
+        }
+    }
+    return size;
+}
+
+static void
+limits_are_those_of_the_rules(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        long value;
+    } limits[] = {
+        {"attributesMax", TK_ATTRIBUTES_MAX}, {"eventsMax", TK_EVENTS_MAX},
+        {"linksMax", TK_LINKS_MAX},           {"stringBytesMax", TK_TEXT_MAX},
+        {"arrayItemsMax", TK_ATTRIBUTES_MAX}, {"eventAttributesMax", TK_ATTRIBUTES_MAX},
+        {"depthMax", TK_VALUE_DEPTH_MAX},     {"spanBytesMax", TK_SPAN_BYTES_MAX},
+        {"queueSpansMax", TK_QUEUE_MAX},      {"queueBytesMax", TK_QUEUE_BYTES_MAX},
+        {"batchSpansMax", TK_BATCH_MAX},      {"batchDelayMs", TK_INTERVAL_MS},
+        {"exitFlushMs", TK_EXIT_FLUSH_MS},    {"requestTimeoutMs", TK_REQUEST_TIMEOUT_MS}};
+    static char text[100000], kept[100000];
+    static uint8_t bytes[200000];
+    json_t *document = load("limits.json"), *one;
+    size_t i;
+    for (i = 0; i < sizeof limits / sizeof limits[0]; i++) {
+        current = limits[i].name;
+        expect(json_integer_value(json_object_get(document, limits[i].name)) == limits[i].value);
+    }
+    json_array_foreach(json_object_get(document, "truncation"), i, one)
+    {
+        tracekit_record record = {0};
+        current = text_of(one, "name");
+        size_t size = repeat(text, json_object_get(one, "text")),
+               want = repeat(kept, json_object_get(one, "expect"));
+        expect(tracekit_record_begin(&record, bytes, sizeof bytes, "", 0, "n", 1));
+        tracekit_record_string(&record, "k", 1, text, size);
+        struct field pair = field_of(record.bytes, record.size, 9, 0);
+        struct field value = field_of(pair.text, pair.value, 2, 0),
+                     string = field_of(value.text, value.value, 1, 0);
+        expect(string.value == want && memcmp(string.text, kept, want) == 0);
+    }
+    assert_true(i > 5);
+    json_decref(document);
+}
+
+/* The attributes a rule expects, and no other, are on the only span that was sent. */
+static void
+expect_span(const json_t *want, const char *route)
+{
+    static const char *const statuses[] = {"UNSET", "OK", "ERROR"};
+    const uint8_t *span;
+    size_t size, count = 0;
+    char name[256];
+    const char *key, *spelled = text_of(want, "name");
+    json_t *value;
+    expect(tracekit_flush(10000) == TRACEKIT_OK);
+    snprintf(name, sizeof name, "%.*s%s", (int)strcspn(spelled, "{"), spelled,
+             strchr(spelled, '{') != NULL ? route : "");
+    expect(spans_named(name, &span, &size) == 1);
+    json_object_foreach(json_object_get(want, "attributes"), key, value)
+    {
+        char number[32];
+        const char *found = attribute_text(span, size, key);
+        snprintf(number, sizeof number, "%lld", (long long)json_integer_value(value));
+        const char *text = json_is_integer(value) ? number : json_string_value(value);
+        expect(found != NULL && strcmp(found, strcmp(text, "{route}") == 0 ? route : text) == 0);
+        count++;
+    }
+    expect(count_fields(span, size, 9) == count);
+    uint64_t code = 0;
+    if (count_fields(span, size, 15) > 0) {
+        struct field status = field_of(span, size, 15, 0);
+        code = field_of(status.text, status.value, 3, 0).value;
+    }
+    expect(strcmp(statuses[code], text_of(want, "status")) == 0);
+}
+
+static void
+requests_become_the_spans_that_the_rules_name(void **state)
+{
+    (void)state;
+    json_t *document = load("semconv.json"), *one;
+    size_t i;
+    set_up(NULL);
+    json_array_foreach(json_object_get(document, "server"), i, one)
+    {
+        char path[256];
+        const json_t *request = json_object_get(one, "request");
+        const char *target = text_of(request, "target"), *query = strchr(target, '?'),
+                   *route = text_of(one, "route");
+        current = text_of(one, "name");
+        snprintf(path, sizeof path, "%.*s", (int)strcspn(target, "?"), target);
+        tracekit_span *span =
+            tracekit_start_server(&(tracekit_request){.method = text_of(request, "method"),
+                                                      .scheme = "http",
+                                                      .host = text_of(request, "host"),
+                                                      .path = path,
+                                                      .query = query != NULL ? query + 1 : NULL,
+                                                      .user_agent = text_of(request, "userAgent")},
+                                  NULL);
+        tracekit_set_route(span, text_of(request, "method"), route);
+        tracekit_set_http_status(span, (int)json_integer_value(json_object_get(one, "status")));
+        tracekit_end(span);
+        expect_span(json_object_get(one, "expect"), route);
+    }
+    assert_true(i > 5);
+    json_array_foreach(json_object_get(document, "client"), i, one)
+    {
+        tracekit_headers sent;
+        const json_t *request = json_object_get(one, "request"),
+                     *status = json_object_get(one, "status");
+        current = text_of(one, "name");
+        if (!json_is_integer(status))
+            continue; /* there was no answer: the caller records its own error */
+        tracekit_span *span =
+            tracekit_start_client(NULL, text_of(request, "method"), text_of(request, "url"), &sent);
+        tracekit_set_http_status(span, (int)json_integer_value(status));
+        tracekit_end(span);
+        expect_span(json_object_get(one, "expect"), NULL);
+    }
+    assert_true(i > 5);
+    tracekit_shutdown(5000);
+    json_decref(document);
+}
+
 int
 main(void)
 {
@@ -528,6 +741,9 @@ main(void)
         cmocka_unit_test(answers_are_judged_and_waits_are_as_long_as_the_rules_say),
         cmocka_unit_test(endpoints_become_the_url_that_spans_are_posted_to),
         cmocka_unit_test(urls_are_recorded_without_what_they_must_not_tell),
+        cmocka_unit_test(baggage_is_read_made_and_carried_on_as_the_rules_say),
+        cmocka_unit_test(limits_are_those_of_the_rules),
+        cmocka_unit_test(requests_become_the_spans_that_the_rules_name),
         cmocka_unit_test(spans_are_the_golden_bytes_that_the_official_classes_make),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
