@@ -56,7 +56,7 @@ enum {
     TRACEKIT_ERROR_TIMEOUT = -4, /* not done in time */
 };
 
-/* ---- setting up ---------------------------------------------------------------------------- */
+/* ---- setting up ---- */
 
 /* One POST of an OTLP body. Everything in it is lent for the time of the call. */
 typedef struct tracekit_post {
@@ -144,7 +144,7 @@ typedef struct tracekit_statistics {
 
 TRACEKIT_API void tracekit_get_statistics(tracekit_statistics *ret_statistics);
 
-/* ---- spans --------------------------------------------------------------------------------- */
+/* ---- spans ---- */
 
 typedef struct tracekit_span tracekit_span;
 
@@ -280,7 +280,7 @@ TRACEKIT_API void tracekit_span_id(const tracekit_span *span, char ret_text[17])
  */
 TRACEKIT_API bool tracekit_is_recording(const tracekit_span *span);
 
-/* ---- between services ---------------------------------------------------------------------- */
+/* ---- between services ---- */
 
 enum {
     TRACEKIT_TRACESTATE_MAX =
@@ -366,7 +366,7 @@ TRACEKIT_API tracekit_span *tracekit_start_client(const tracekit_span *parent, c
 /* Records the answer's status. A SERVER span is failed by 5xx, a CLIENT span by 4xx too. */
 TRACEKIT_API void tracekit_set_http_status(tracekit_span *span, int status);
 
-/* ---- shorthands ---------------------------------------------------------------------------- */
+/* ---- shorthands ---- */
 
 static inline tracekit_span *
 tracekit_start(const char *name)
@@ -455,7 +455,7 @@ tracekit_bool(bool boolean)
     return value;
 }
 
-/* ---- recording alone, for bindings ---------------------------------------------------------- */
+/* ---- recording alone, for bindings ---- */
 
 /*
  * A span's attributes, events, links, name and status as the OTLP fields they will be, in memory of

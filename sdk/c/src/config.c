@@ -19,7 +19,7 @@
 #include <strings.h>
 #include <unistd.h>
 
-enum { HEAD_MAX = 16384, PAIRS_MAX = 64 };
+enum { RESOURCE_BYTES_MAX = 16384, PAIRS_MAX = 64 };
 
 static const char *
 first_of(const char *code, const char *const *variables)
@@ -44,8 +44,7 @@ env_bool(const char *name)
                              strcasecmp(value, "t") == 0);
 }
 
-/* ---- key=value,key=value of OpenTelemetry's variables
- * --------------------------------------------- */
+/* ---- key=value,key=value of OpenTelemetry's variables ---- */
 
 struct pair {
     char *key, *value;
@@ -119,8 +118,7 @@ pair_value(const struct pairs *pairs, const char *key)
     return NULL;
 }
 
-/* ---- sampling
- * ------------------------------------------------------------------------------------ */
+/* ---- sampling ---- */
 
 uint64_t
 tk_config_threshold(double rate, char ret_state[32])
@@ -170,11 +168,10 @@ set_sampling(struct tk_config *config, double code)
     config->root_state_size = size + 2;
 }
 
-/* ---- the resource
- * -------------------------------------------------------------------------------- */
+/* ---- the resource ---- */
 
 static uint8_t *
-put_text(uint8_t *to, uint8_t tag, const uint8_t *text, size_t size)
+put_field(uint8_t *to, uint8_t tag, const uint8_t *text, size_t size)
 {
     *to = tag;
     to = tk_put_varint(to + 1, size);
@@ -184,7 +181,7 @@ put_text(uint8_t *to, uint8_t tag, const uint8_t *text, size_t size)
 
 /* Resource.attributes; gives where the value's text begins. Left out when it does not fit. */
 static uint8_t *
-put_attribute(uint8_t **to, const uint8_t *end, const char *key, const char *value)
+put_resource_attribute(uint8_t **to, const uint8_t *end, const char *key, const char *value)
 {
     size_t key_size = strlen(key), value_size = tk_utf8_cut(value, strlen(value), 1024);
     if (key_size > 1024 || (size_t)(end - *to) < 32 + 3 * (key_size + value_size))
@@ -196,10 +193,10 @@ put_attribute(uint8_t **to, const uint8_t *end, const char *key, const char *val
     size_t body = 1 + tk_varint_size(key_size) + key_size + 1 + tk_varint_size(any) + any;
     *(*to)++ = 0x0a;
     *to = tk_put_varint(*to, body);
-    *to = put_text(*to, TK_TAG_KEY, key_text, key_size);
+    *to = put_field(*to, TK_TAG_KEY, key_text, key_size);
     *(*to)++ = TK_TAG_VALUE;
     *to = tk_put_varint(*to, any);
-    *to = put_text(*to, TK_TAG_VALUE_STRING, value_text, value_size);
+    *to = put_field(*to, TK_TAG_VALUE_STRING, value_text, value_size);
     return *to - value_size;
 }
 
@@ -221,20 +218,20 @@ put_resource(struct tk_config *config, uint8_t *to, const uint8_t *end, const st
 {
     char uuid[TK_UUID_SIZE + 1] = {0}, host[256] = {0};
     tk_config_uuid(uuid);
-    put_attribute(&to, end, "service.name", config->service_name);
+    put_resource_attribute(&to, end, "service.name", config->service_name);
     if (release != NULL)
-        put_attribute(&to, end, "service.version", release);
-    config->instance_id = (char *)put_attribute(&to, end, "service.instance.id", uuid);
+        put_resource_attribute(&to, end, "service.version", release);
+    config->instance_id = (char *)put_resource_attribute(&to, end, "service.instance.id", uuid);
     if (environment != NULL)
-        put_attribute(&to, end, "deployment.environment.name", environment);
-    put_attribute(&to, end, "telemetry.sdk.name", "tracekit");
-    put_attribute(&to, end, "telemetry.sdk.language", "c");
-    put_attribute(&to, end, "telemetry.sdk.version", TRACEKIT_VERSION);
+        put_resource_attribute(&to, end, "deployment.environment.name", environment);
+    put_resource_attribute(&to, end, "telemetry.sdk.name", "tracekit");
+    put_resource_attribute(&to, end, "telemetry.sdk.language", "c");
+    put_resource_attribute(&to, end, "telemetry.sdk.version", TRACEKIT_VERSION);
     if (gethostname(host, sizeof host - 1) == 0 && host[0] != '\0')
-        put_attribute(&to, end, "host.name", host);
+        put_resource_attribute(&to, end, "host.name", host);
     for (size_t i = 0; i < pairs->count; i++)
         if (!set_elsewhere(pairs->list[i].key))
-            put_attribute(&to, end, pairs->list[i].key, pairs->list[i].value);
+            put_resource_attribute(&to, end, pairs->list[i].key, pairs->list[i].value);
     return to;
 }
 
@@ -243,11 +240,12 @@ static int
 make_head(struct tk_config *config, const struct pairs *pairs, const char *release,
           const char *environment)
 {
-    uint8_t *bytes = malloc(HEAD_MAX);
+    uint8_t *bytes = malloc(RESOURCE_BYTES_MAX);
     if (bytes == NULL)
         return TRACEKIT_ERROR_MEMORY;
     uint8_t *body = bytes + 1 + TK_LENGTH_SIZE_MAX;
-    uint8_t *end = put_resource(config, body, bytes + HEAD_MAX - 64, pairs, release, environment);
+    uint8_t *end =
+        put_resource(config, body, bytes + RESOURCE_BYTES_MAX - 64, pairs, release, environment);
     size_t size = (size_t)(end - body);
     uint8_t *start =
         body - 1 -
@@ -258,8 +256,8 @@ make_head(struct tk_config *config, const struct pairs *pairs, const char *relea
     uint8_t *scope = end;
     *end++ = 0x0a;
     *end++ = 2 + 8 + 2 + sizeof TRACEKIT_VERSION - 1;
-    end = put_text(end, 0x0a, (const uint8_t *)"tracekit", 8);
-    end = put_text(end, 0x12, (const uint8_t *)TRACEKIT_VERSION, sizeof TRACEKIT_VERSION - 1);
+    end = put_field(end, 0x0a, (const uint8_t *)"tracekit", 8);
+    end = put_field(end, 0x12, (const uint8_t *)TRACEKIT_VERSION, sizeof TRACEKIT_VERSION - 1);
     config->scope_size = (size_t)(end - scope);
     memmove(bytes, start, (size_t)(end - start));
     if (config->instance_id != NULL)
@@ -299,8 +297,7 @@ configured_compression(void)
     return text == NULL || strcasecmp(text, "none") != 0;
 }
 
-/* ---- all of it
- * ------------------------------------------------------------------------------------ */
+/* ---- all of it ---- */
 
 static int
 add_header(struct tk_config *config, const char *name, const char *value)

@@ -15,8 +15,7 @@
 
 enum { DISCARDED = 255 };
 
-/* ---- traceparent -------------------------------------------------------------------------------
- */
+/* ---- traceparent ---- */
 
 /* Of a lower-case digit: W3C allows no other. */
 static int
@@ -102,8 +101,7 @@ tk_traceparent_write(char to[TK_TRACEPARENT_SIZE + 1], const uint8_t trace_id[16
     to[TK_TRACEPARENT_SIZE] = '\0';
 }
 
-/* ---- tracestate --------------------------------------------------------------------------------
- */
+/* ---- tracestate ---- */
 
 static bool
 valid_state_key(const char *key, size_t size)
@@ -213,8 +211,7 @@ read_tracestate(tracekit_context *context, const char *text, size_t size)
     }
 }
 
-/* ---- baggage -----------------------------------------------------------------------------------
- */
+/* ---- baggage ---- */
 
 /* A token of RFC 9110. */
 static bool
@@ -413,8 +410,7 @@ tk_baggage_get(const char *list, size_t size, const char *key, char *to, size_t 
     return (long)length;
 }
 
-/* ---- headers -----------------------------------------------------------------------------------
- */
+/* ---- headers ---- */
 
 static bool
 is_header(const char *name, size_t size, const char *wanted)

@@ -49,8 +49,7 @@ static struct {
     bool partial_said;
 } exporter = {.pipe = {-1, -1}, .starting = PTHREAD_MUTEX_INITIALIZER};
 
-/* ---- waking and waiting
- * ----------------------------------------------------------------------------- */
+/* ---- waking and waiting ---- */
 
 static void
 ring(void)
@@ -97,8 +96,7 @@ wait_until(int64_t deadline_ms)
     atomic_store(&exporter.awake, false);
 }
 
-/* ---- the body
- * ----------------------------------------------------------------------------------------- */
+/* ---- the body ---- */
 
 /* Room in front of the spans for what stands before them: three tags and lengths, resource and
  * scope. */
@@ -166,8 +164,7 @@ compress_body(const uint8_t *body, size_t size)
 }
 #endif
 
-/* ---- one batch
- * ------------------------------------------------------------------------------------------ */
+/* ---- one batch ---- */
 
 static void
 report_failure(const tracekit_answer *answer)
@@ -266,8 +263,7 @@ send_batch(unsigned count)
     atomic_fetch_sub(&tk_tracer.under_way, count);
 }
 
-/* ---- the thread
- * ------------------------------------------------------------------------------------------- */
+/* ---- the thread ---- */
 
 static uint64_t
 waiting(void)
@@ -403,8 +399,7 @@ join_thread(void)
     atomic_store(&exporter.state, NOT_STARTED);
 }
 
-/* ---- fork, exit
- * --------------------------------------------------------------------------------------------- */
+/* ---- fork, exit ---- */
 
 static void
 before_fork(void)
@@ -447,8 +442,7 @@ register_handlers(void)
     atexit(at_exit);
 }
 
-/* ---- the public calls
- * ------------------------------------------------------------------------------------------ */
+/* ---- the public calls ---- */
 
 static void
 say_set_up(const struct tk_config *config)

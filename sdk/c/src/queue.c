@@ -13,8 +13,7 @@
 
 #include <stdlib.h>
 
-/* ---- blocks
- * -------------------------------------------------------------------------------------- */
+/* ---- blocks ---- */
 
 /* The lock is held. */
 static struct tk_block *
@@ -74,8 +73,7 @@ next_block(struct tk_thread *thread, size_t wanted)
     return block;
 }
 
-/* ---- the thread's side
- * ----------------------------------------------------------------------------- */
+/* ---- the thread's side ---- */
 
 void
 tk_queue_drop(uint64_t count, const char *why)
@@ -114,8 +112,7 @@ tk_queue_push(struct tk_thread *thread, const tracekit_record *record,
         tk_exporter_wake();
 }
 
-/* ---- the exporter's side
- * ---------------------------------------------------------------------------- */
+/* ---- the exporter's side ---- */
 
 uint64_t
 tk_queue_waiting(void)

@@ -76,7 +76,7 @@ set_end(tracekit_record *record, const uint8_t *end)
     record->size = (uint32_t)(end - record->bytes);
 }
 
-/* ---- what is there already ------------------------------------------------------------------ */
+/* ---- what is there already ---- */
 
 static uint8_t *
 next_field(uint8_t *field)
@@ -160,7 +160,7 @@ valid_key(const char *key, size_t *size)
     return true;
 }
 
-/* ---- messages whose size is known at their end ----------------------------------------------- */
+/* ---- messages whose size is known at their end ---- */
 
 /* Writes the tag and leaves a byte for the length. */
 static uint8_t *
@@ -184,8 +184,7 @@ close_message(uint8_t *body, uint8_t *end)
     return end + more;
 }
 
-/* ---- values -----------------------------------------------------------------------------------
- */
+/* ---- values ---- */
 
 static size_t value_size_max(const tracekit_value *value, int depth);
 
@@ -301,8 +300,7 @@ put_value(uint8_t *to, const tracekit_value *value, int depth)
     return to;
 }
 
-/* ---- the calls ---------------------------------------------------------------------------------
- */
+/* ---- the calls ---- */
 
 bool
 tracekit_record_begin(tracekit_record *record, void *bytes, uint32_t capacity,
@@ -525,8 +523,7 @@ tracekit_record_link(tracekit_record *record, const tracekit_context *link)
     record->links++;
 }
 
-/* ---- the end ------------------------------------------------------------------------------------
- */
+/* ---- the end ---- */
 
 static bool
 has_parent(const tracekit_identity *identity)

@@ -77,8 +77,7 @@ tk_retry_delay_ms(int attempt, const char *retry_after, int64_t now_unix_ms, dou
     return clamp(step / 2 + (int64_t)((double)(step / 2) * chance));
 }
 
-/* ---- partial success
- * ----------------------------------------------------------------------------- */
+/* ---- partial success ---- */
 
 struct reader {
     const uint8_t *at, *end;

@@ -19,8 +19,7 @@
 
 _Static_assert(sizeof(struct tracekit_span) <= TK_SLOT_SIZE / 4, "a slot is for bytes");
 
-/* ---- memory
- * ---------------------------------------------------------------------------------------- */
+/* ---- memory ---- */
 
 enum { SLOT_BYTES = TK_SLOT_SIZE - (int)sizeof(struct tracekit_span) };
 
@@ -83,8 +82,7 @@ make_baggage(const char *text, size_t size)
     return baggage;
 }
 
-/* ---- the stack of current spans
- * ---------------------------------------------------------------------- */
+/* ---- the stack of current spans ---- */
 
 static void
 recycle(struct tk_thread *thread, tracekit_span *span)
@@ -155,8 +153,7 @@ tracekit_detach(tracekit_span *span)
     return span;
 }
 
-/* ---- the beginning
- * ------------------------------------------------------------------------------------ */
+/* ---- the beginning ---- */
 
 /* What a new span takes from whoever it is the child of. */
 struct parent {
@@ -329,8 +326,7 @@ tracekit_start_from_n(const tracekit_context *caller, const char *name, size_t n
     return span;
 }
 
-/* ---- the end
- * ------------------------------------------------------------------------------------------ */
+/* ---- the end ---- */
 
 /* Whether the span may go out: its process began it, and nobody has shut down since. */
 static bool
@@ -367,8 +363,7 @@ tracekit_end(tracekit_span *span)
     recycle(thread, span);
 }
 
-/* ---- what is set on it
- * ---------------------------------------------------------------------------------- */
+/* ---- what is set on it ---- */
 
 static inline tracekit_record *
 recording(tracekit_span *span)
@@ -476,8 +471,7 @@ tracekit_record_error(tracekit_span *span, const char *type, const char *message
     tracekit_set_status(span, TRACEKIT_STATUS_ERROR, message);
 }
 
-/* ---- what it tells
- * ---------------------------------------------------------------------------------------- */
+/* ---- what it tells ---- */
 
 void
 tracekit_trace_id(const tracekit_span *span, char ret_text[33])

@@ -31,8 +31,7 @@ push(tracekit_span **list, tracekit_span *span)
     *list = span;
 }
 
-/* ---- threads
- * ------------------------------------------------------------------------------------- */
+/* ---- threads ---- */
 
 /* The thread ends. Spans that are still on its stack lose their place there; the exporter reads
  * what it queued. */
@@ -91,8 +90,7 @@ tk_thread_self(void)
     return self != NULL ? self : make_thread();
 }
 
-/* ---- slots
- * --------------------------------------------------------------------------------------- */
+/* ---- slots ---- */
 
 /* A slab is made of slots at once, and never freed: its slots may be in use, or in use by mistake.
  * The lock is held. */
@@ -156,8 +154,7 @@ tk_span_give(struct tk_thread *thread, tracekit_span *span)
         halve_cache(thread);
 }
 
-/* ---- fork, clock
- * --------------------------------------------------------------------------------- */
+/* ---- fork, clock ---- */
 
 void
 tk_tracer_after_fork(void)

@@ -18,7 +18,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { ANSWER_MAX = 16384, HEAD_MAX = 16384 };
+enum { ANSWER_MAX = 16384, REQUEST_HEAD_MAX = 16384 };
 
 struct connection {
     int socket;
@@ -27,7 +27,7 @@ struct connection {
 };
 
 static int64_t
-now_ms(void)
+clock_ms(void)
 {
     struct timespec now;
     clock_gettime(CLOCK_MONOTONIC, &now);
@@ -46,7 +46,7 @@ static bool
 ready(struct connection *connection, short events)
 {
     for (;;) {
-        int64_t left = connection->deadline_ms - now_ms();
+        int64_t left = connection->deadline_ms - clock_ms();
         struct pollfd poll_socket = {.fd = connection->socket, .events = events};
         int count = left > 0 ? poll(&poll_socket, 1, (int)left) : 0;
         if (count > 0)
@@ -145,14 +145,14 @@ receive(struct connection *connection, char *bytes, size_t capacity)
 static bool
 send_request(struct connection *connection, const tracekit_post *post, const char *host, int port)
 {
-    char head[HEAD_MAX];
+    char head[REQUEST_HEAD_MAX];
     const char *path = strchr(strstr(post->url, "://") + 3, '/');
     int size =
         snprintf(head, sizeof head, "POST %s HTTP/1.0\r\nHost: %s:%d\r\nContent-Length: %zu\r\n",
                  path, host, port, post->body_size);
-    for (const char *const *line = post->headers; *line != NULL && size < HEAD_MAX; line++)
+    for (const char *const *line = post->headers; *line != NULL && size < REQUEST_HEAD_MAX; line++)
         size += snprintf(head + size, sizeof head - (size_t)size, "%s\r\n", *line);
-    if (size + 2 >= HEAD_MAX)
+    if (size + 2 >= REQUEST_HEAD_MAX)
         return fail(connection, "the headers are too long");
     memcpy(head + size, "\r\n", 2);
     return send_all(connection, head, (size_t)size + 2) &&
@@ -196,8 +196,8 @@ tk_transport_socket(void *data, const tracekit_post *post, tracekit_answer *answ
     int port;
     (void)data;
     struct connection connection = {
-        .socket = -1, .deadline_ms = now_ms() + post->timeout_ms, .answer = answer};
-    if (!tk_transport_can(post->url) || !tk_url_host(post->url, host, &port)) {
+        .socket = -1, .deadline_ms = clock_ms() + post->timeout_ms, .answer = answer};
+    if (strncasecmp(post->url, "http://", 7) != 0 || !tk_url_host(post->url, host, &port)) {
         fail(&connection, "this build has no TLS");
         return;
     }

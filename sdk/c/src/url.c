@@ -33,11 +33,20 @@ part_is(struct part part, const char *text)
     return part.size == strlen(text) && strncasecmp(part.text, text, part.size) == 0;
 }
 
+/* Of a scheme: RFC 3986, section 3.1. */
+static bool
+scheme_character(char c)
+{
+    return isalnum((unsigned char)c) || c == '+' || c == '-' || c == '.';
+}
+
 static bool
 split(const char *text, struct url *ret_url)
 {
-    const char *colon = strstr(text, "://");
-    if (colon == NULL)
+    const char *colon = text;
+    while (scheme_character(*colon))
+        colon++;
+    if (strncmp(colon, "://", 3) != 0)
         return false;
     struct url url = {.scheme = {text, (size_t)(colon - text)}};
     const char *host = colon + 3;
@@ -61,8 +70,7 @@ is_web(const struct url *url)
     return part_is(url->scheme, "http") || part_is(url->scheme, "https");
 }
 
-/* ---- the endpoint -------------------------------------------------------------------------------
- */
+/* ---- the endpoint ---- */
 
 static bool
 is_loopback(const char *host)
@@ -100,8 +108,7 @@ tk_url_endpoint(const char *endpoint, char ret_url[TK_URL_MAX])
     return length < TK_URL_MAX;
 }
 
-/* ---- targets ------------------------------------------------------------------------------------
- */
+/* ---- targets ---- */
 
 static int
 target_init(struct tk_target *target, const char *text)
@@ -192,8 +199,7 @@ tk_targets_match(const struct tk_targets *targets, const char *text)
     return false;
 }
 
-/* ---- what may be told
- * ---------------------------------------------------------------------------- */
+/* ---- what may be told ---- */
 
 /* Parameters that grant access: the semantic conventions' for url.query, and the cloud stores'
  * other ones. */

@@ -320,6 +320,17 @@ endpoints_become_the_url_that_spans_are_posted_to(void **state)
 }
 
 static void
+a_url_within_a_fragment_or_a_query_is_none_of_ours(void **state)
+{
+    (void)state;
+    char url[TK_URL_MAX];
+    assert_int_equal(tk_url_redact("h#a://b?c=1", url), 1);
+    assert_int_equal(tk_url_redact("/x?a=b://u:p@c&sig=1", url),
+                     strlen("/x?a=b://u:p@c&sig=REDACTED"));
+    assert_false(tk_url_endpoint("a/b#http://c", url));
+}
+
+static void
 urls_are_recorded_without_what_they_must_not_tell(void **state)
 {
     (void)state;
@@ -342,8 +353,7 @@ urls_are_recorded_without_what_they_must_not_tell(void **state)
     json_decref(document);
 }
 
-/* ---- golden bodies ------------------------------------------------------------------------------
- */
+/* ---- golden bodies ---- */
 
 enum { VALUES_MAX = 64 };
 
@@ -518,8 +528,7 @@ spans_are_the_golden_bytes_that_the_official_classes_make(void **state)
     json_decref(document);
 }
 
-/* ---- baggage, limits, names ---------------------------------------------------------------------
- */
+/* ---- baggage, limits, names ---- */
 
 /* The one value of a member, read through a span as a program would. */
 static void
@@ -741,6 +750,7 @@ main(void)
         cmocka_unit_test(answers_are_judged_and_waits_are_as_long_as_the_rules_say),
         cmocka_unit_test(endpoints_become_the_url_that_spans_are_posted_to),
         cmocka_unit_test(urls_are_recorded_without_what_they_must_not_tell),
+        cmocka_unit_test(a_url_within_a_fragment_or_a_query_is_none_of_ours),
         cmocka_unit_test(baggage_is_read_made_and_carried_on_as_the_rules_say),
         cmocka_unit_test(limits_are_those_of_the_rules),
         cmocka_unit_test(requests_become_the_spans_that_the_rules_name),
