@@ -151,7 +151,7 @@ go_through_cache(tk_file *file)
 
 /* A file system that cannot (an older tmpfs) says so, and all stays as it was. */
 static void
-host_write_around_cache(struct tk_env *env, tk_file *file)
+host_go_around_cache(struct tk_env *env, tk_file *file)
 {
     (void)env;
     if (!set_direct(file, true))
@@ -339,7 +339,7 @@ tk_env_host(void)
         .close = host_close,
         .read_at = host_read_at,
         .write_at = host_write_at,
-        .write_around_cache = host_write_around_cache,
+        .go_around_cache = host_go_around_cache,
         .sync = host_sync,
         .size = host_size,
         .truncate = host_truncate,

@@ -36,11 +36,11 @@ struct tk_env {
     enum tk_err (*write_at)(struct tk_env *env, tk_file *file, const void *bytes, size_t size,
                             uint64_t offset, struct tk_error *err);
     /*
-     * A hint, which an env need not have (NULL): the file is written once, and read by nobody soon.
-     * Writes of whole blocks of TK_ENV_BLOCK bytes, at multiples of it and from memory aligned to
-     * it, then go to the disk without a copy in the page cache; others cost more than before.
+     * A hint, which an env need not have (NULL): what the file holds is not wanted again soon.
+     * Whole blocks of TK_ENV_BLOCK bytes, at multiples of it and in memory aligned to it, then go
+     * to the disk or come from it without a copy in the page cache; others cost more than before.
      */
-    void (*write_around_cache)(struct tk_env *env, tk_file *file);
+    void (*go_around_cache)(struct tk_env *env, tk_file *file);
     enum tk_err (*sync)(struct tk_env *env, tk_file *file, struct tk_error *err); /* fdatasync */
     enum tk_err (*size)(struct tk_env *env, tk_file *file, uint64_t *ret_size,
                         struct tk_error *err);

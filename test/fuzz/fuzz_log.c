@@ -64,12 +64,18 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct memory_env memory;
     struct tk_wal_read read;
     struct seen seen = {0};
+    struct tk_buf scratch;
     char *bytes = malloc(size + 1);
     memcpy(bytes, data, size);
     mend(bytes, size);
+    tk_buf_init(&scratch, size + 1);
+    scratch.ptr = malloc(size + 1); /* no larger than it must be: what reads too far is caught */
+    scratch.capacity = size + 1;
     memory_env_init(&memory, (tk_str){bytes, size});
-    TK_ASSERT(tk_wal_read(&memory.env, "log", NUMBER, see, NULL, &seen, &read, NULL) == TK_OK);
+    TK_ASSERT(tk_wal_read(&memory.env, "log", NUMBER, see, NULL, &seen, &scratch, &read, NULL) ==
+              TK_OK);
     TK_ASSERT(read.records == seen.count && read.torn_bytes <= size);
+    tk_buf_release(&scratch);
     free(bytes);
     return 0;
 }

@@ -262,17 +262,20 @@ check_log(struct check *check)
 {
     uint64_t *numbers = NULL;
     size_t count = 0;
+    struct tk_buf bytes;
+    tk_buf_init(&bytes, SIZE_MAX / 2);
     (void)snprintf(check->path, sizeof check->path, "%s/log", check->dir);
     enum tk_err code = tk_wal_list(check->env, check->path, &numbers, &count, check->err);
     for (size_t i = 0; i < count && code == TK_OK; i++) {
         struct tk_wal_read read = {0};
-        code = tk_wal_read(check->env, check->path, numbers[i], check_record, say, check, &read,
-                           check->err);
+        code = tk_wal_read(check->env, check->path, numbers[i], check_record, say, check, &bytes,
+                           &read, check->err);
         check->counts.damaged_blocks += read.damaged;
         check->counts.files += code == TK_OK;
         if (code == TK_ERR_NOT_FOUND)
             code = TK_OK;
     }
+    tk_buf_release(&bytes);
     free(numbers);
     return code;
 }

@@ -11,9 +11,12 @@
 static const size_t MEMORY_DEFAULT = 256u << 20;
 
 /* How the budget is shared out, and how much of it is of use however large it is: a larger open
-   buffer seals into hardly better segments, and is memory that nobody asked for. */
+   buffer is memory that nobody asked for.  Under load it grows on while the one before is sealed,
+   and the more of a trace is sealed together, the less is to be merged. */
 enum { QUEUE_SHARE = 8, SEAL_SHARE = 6, UNSEALED_SHARE = 2, CACHE_SHARE = 8 };
-static const size_t SEAL_MAX = 32u << 20, UNSEALED_MAX = 192u << 20, CACHE_MAX = 128u << 20;
+enum { REPLAY_SHARE = 4 }; /* left alone by a replay: nobody asks or sends yet */
+static const size_t SEAL_MIN = 32u << 20, SEAL_MAX = 128u << 20, UNSEALED_MAX = 384u << 20,
+                    QUEUE_MAX = 48u << 20, CACHE_MAX = 128u << 20;
 
 static size_t
 at_most(size_t value, size_t most)
@@ -108,9 +111,12 @@ new_store(const struct tk_store_options *options)
     store->env = options->env != NULL ? options->env : tk_env_host();
     store->fsync = options->fsync;
     store->thinning = options->thinning;
-    store->queue_max = at_most(memory / QUEUE_SHARE, UNSEALED_MAX / 4);
-    store->seal_bytes = at_most(memory / SEAL_SHARE, SEAL_MAX);
-    store->unsealed_max = at_most(memory / UNSEALED_SHARE, UNSEALED_MAX);
+    store->queue_max = at_most(memory / QUEUE_SHARE, QUEUE_MAX);
+    store->seal_min = at_most(memory / SEAL_SHARE, SEAL_MIN);
+    store->seal_max = at_most(memory / SEAL_SHARE, SEAL_MAX);
+    store->unsealed_min = at_most(memory / UNSEALED_SHARE, UNSEALED_MAX);
+    store->unsealed_max = memory - memory / REPLAY_SHARE;
+    store->replaying = true;
     store->queue_tail = &store->queue_head;
     init_sync(store);
     tk_cache_init(&store->cache, at_most(memory / CACHE_SHARE, CACHE_MAX));

@@ -71,7 +71,9 @@ struct tk_embedded {
     enum tk_fsync fsync;
     struct tk_store_limits limits; /* for all projects together */
     struct tk_store_thinning thinning;
-    size_t queue_max, seal_bytes, unsealed_max; /* bytes of memory */
+    size_t queue_max;          /* bytes of memory, as are these */
+    size_t seal_min, seal_max; /* a generation is large enough: the sealer is idle; or not */
+    size_t unsealed_min;       /* so much may always be unsealed */
     struct tk_cache cache;
     struct tk_segment_host host;
 
@@ -85,11 +87,12 @@ struct tk_embedded {
     size_t queue_bytes;
     uint64_t first_log;                  /* no log file before this one is left */
     struct tk_generation *oldest, *open; /* a list, oldest to open; the open one is the newest */
-    size_t unsealed_bytes;
+    size_t unsealed_bytes, unsealed_max; /* the latter more than unsealed_min after a replay */
     uint64_t unsealed_log_bytes;
     struct tk_project *projects; /* [project_count], by id */
     uint32_t project_count, project_capacity;
 
+    bool replaying;
     bool rotate; /* close the open generation off now */
     bool stop;   /* writer, sealer: finish and end */
     atomic_bool stop_compact;
@@ -100,6 +103,7 @@ struct tk_embedded {
     struct tk_error seal_failure;
     bool retry_seal;        /* somebody waits: do not wait after a failure */
     uint64_t seal_attempts; /* ended ones, well or not */
+    double seal_nano;       /* for each byte, the last time */
     struct tk_store_stats stats;
 
     struct tk_wal wal;            /* the writer's alone */
@@ -176,9 +180,14 @@ size_t tk_writer_cost(const struct tk_batch *batch);
 /* sealer.c, compact.c */
 void *tk_sealer_run(void *store);
 void *tk_compact_run(void *store);
-/* Waits while half the memory for what is unsealed is taken, unless sealing fails: whoever sends
-   and waits for the answer slows down to what disk and cores can do, before anybody is refused. */
-void tk_sealer_catch_up(struct tk_embedded *store);
+/* Waits before so many bytes more come in, unless sealing fails: while half the memory for what is
+   unsealed is taken as long as sealing them will take, while three quarters are until they are
+   not.  Whoever sends and waits for the answer slows down to what disk and cores can do, evenly,
+   before anybody is refused. */
+void tk_sealer_catch_up(struct tk_embedded *store, size_t bytes);
+/* After a replay, which may leave more unsealed than is of use: twice of what is left is the most
+   that may be, until it is what it always is.  Under `lock`. */
+void tk_sealer_set_room(struct tk_embedded *store);
 
 /* thinner.c */
 /* It is done: `to` stands in the place of `from`.  Under `lock`. */

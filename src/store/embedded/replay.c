@@ -1,9 +1,10 @@
 /*
  * replay - what the log holds becomes generations again, at start (internal.h).
  *
- * A log file is one generation, as it was before; the sealer, which runs already, turns it into
- * segments in the background, so memory stays bounded however much log there is.  Projects that
- * have a segment of this log file are left out: the crash came between sealing and deleting.
+ * A log file is one generation, as it was before.  All the memory that may be unsealed is for them,
+ * so that whoever waits for the start need not wait for sealing too; when half of it is taken the
+ * sealer, which runs already, begins, so memory stays bounded however much log there is.  Projects
+ * that have a segment of this log file are left out: the crash came between sealing and deleting.
  */
 #include "store/embedded/internal.h"
 
@@ -14,7 +15,8 @@
 
 struct replay {
     struct tk_embedded *store;
-    uint64_t number; /* of the log file at hand */
+    uint64_t number;     /* of the log file at hand */
+    struct tk_buf bytes; /* that file */
 };
 
 static void
@@ -108,7 +110,7 @@ replay_file(struct replay *replay, struct tk_error *err)
     enum tk_err code = open_generation(store, replay->number, err);
     if (code == TK_OK)
         code = tk_wal_read(store->env, store->log_dir, replay->number, replay_record, report,
-                           replay, &read, err);
+                           replay, &replay->bytes, &read, err);
     if (code != TK_OK)
         return code;
     tk_log(TK_LOG_INFO, "store", "log file %llu: %llu records, %llu damaged, %llu torn bytes",
@@ -117,24 +119,39 @@ replay_file(struct replay *replay, struct tk_error *err)
     return TK_OK;
 }
 
+/* Every log file; *last: the last one there is. */
+static enum tk_err
+replay_files(struct tk_embedded *store, uint64_t *last, struct tk_error *err)
+{
+    struct replay replay = {.store = store};
+    uint64_t *numbers = NULL;
+    size_t count = 0;
+    enum tk_err code = tk_wal_list(store->env, store->log_dir, &numbers, &count, err);
+    tk_buf_init(&replay.bytes, SIZE_MAX / 2);
+    pthread_mutex_lock(&store->lock);
+    store->first_log = count > 0 ? numbers[0] : *last + 1;
+    pthread_mutex_unlock(&store->lock);
+    for (size_t i = 0; i < count && code == TK_OK; i++) {
+        replay.number = numbers[i];
+        tk_sealer_catch_up(store, 0);
+        code = replay_file(&replay, err);
+        if (numbers[i] > *last)
+            *last = numbers[i];
+    }
+    tk_buf_release(&replay.bytes);
+    free(numbers);
+    return code;
+}
+
 enum tk_err
 tk_replay(struct tk_embedded *store, uint64_t last_covered, struct tk_error *err)
 {
-    uint64_t *numbers = NULL, last = last_covered;
-    size_t count = 0;
-    uint64_t begin = store->env->mono_nano(store->env);
-    enum tk_err code = tk_wal_list(store->env, store->log_dir, &numbers, &count, err);
+    uint64_t last = last_covered, begin = store->env->mono_nano(store->env);
+    enum tk_err code = replay_files(store, &last, err);
     pthread_mutex_lock(&store->lock);
-    store->first_log = count > 0 ? numbers[0] : last + 1;
+    store->replaying = false;
+    tk_sealer_set_room(store);
     pthread_mutex_unlock(&store->lock);
-    for (size_t i = 0; i < count && code == TK_OK; i++) {
-        struct replay replay = {store, numbers[i]};
-        tk_sealer_catch_up(store);
-        code = replay_file(&replay, err);
-        if (numbers[i] > last)
-            last = numbers[i];
-    }
-    free(numbers);
     if (code == TK_OK)
         code = open_generation(store, last + 1, err);
     store->stats.replay_nano = store->env->mono_nano(store->env) - begin;

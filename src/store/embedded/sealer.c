@@ -17,17 +17,46 @@
 #include <stdlib.h>
 #include <time.h>
 
+#define SECOND_NANO 1000000000u
+
 enum {
     RETRY_SECONDS = 1,
-    SEAL_LEVEL = 1, /* of zstd: what is sealed is soon merged */
+    SEAL_LEVEL = 1,            /* of zstd: what is sealed is soon merged */
+    PACE_NANO_MAX = 100000000, /* that one group waits while there is room */
 };
 
-void
-tk_sealer_catch_up(struct tk_embedded *store)
+static void
+add_nano(struct timespec *time, uint64_t nano)
 {
+    nano += (uint64_t)time->tv_nsec;
+    time->tv_sec += (time_t)(nano / SECOND_NANO);
+    time->tv_nsec = (long)(nano % SECOND_NANO);
+}
+
+/* Is more than `quarters` of the memory for what is unsealed taken, and the sealer at it?  Under
+   `lock`. */
+static bool
+is_behind(const struct tk_embedded *store, size_t quarters)
+{
+    return store->oldest != store->open &&
+           store->unsealed_bytes > store->unsealed_max / 4 * quarters &&
+           store->seal_failure.code == TK_OK && !store->stop;
+}
+
+void
+tk_sealer_catch_up(struct tk_embedded *store, size_t bytes)
+{
+    struct timespec until;
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
     pthread_mutex_lock(&store->lock);
-    while (store->oldest != store->open && store->unsealed_bytes > store->unsealed_max / 2 &&
-           store->seal_failure.code == TK_OK && !store->stop)
+    double nano = store->seal_nano * (double)bytes;
+    add_nano(&until, nano < PACE_NANO_MAX ? (uint64_t)nano : PACE_NANO_MAX);
+    while (is_behind(store, 2) &&
+           pthread_cond_timedwait(&store->sealed, &store->lock, &until) != ETIMEDOUT)
+        continue;
+    if (is_behind(store, 3)) /* a replay that came to it in one step has not told */
+        pthread_cond_signal(&store->sealing);
+    while (is_behind(store, 3))
         (void)pthread_cond_wait(&store->sealed, &store->lock);
     pthread_mutex_unlock(&store->lock);
 }
@@ -67,6 +96,14 @@ static bool
 is_counted(void *arg, struct tk_trace_id id, tk_span_id span_id, uint64_t start_nano)
 {
     return tk_counted_has(arg, id, span_id, start_nano);
+}
+
+void
+tk_sealer_set_room(struct tk_embedded *store)
+{
+    size_t room = store->unsealed_bytes <= SIZE_MAX / 2 ? store->unsealed_bytes * 2 : SIZE_MAX;
+    if (room < store->unsealed_max)
+        store->unsealed_max = room > store->unsealed_min ? room : store->unsealed_min;
 }
 
 /* Writes what the buffer holds into a new segment file, unpublished.  `older`: what the project has
@@ -192,6 +229,8 @@ forget_generation(struct tk_embedded *store, struct tk_generation *generation)
     store->oldest = generation->newer;
     store->unsealed_bytes -= generation->bytes;
     store->unsealed_log_bytes -= generation->log_bytes;
+    if (!store->replaying)
+        tk_sealer_set_room(store);
     tk_generation_free(generation);
 }
 
@@ -214,9 +253,12 @@ static void
 attempt(struct tk_embedded *store, struct tk_generation *generation)
 {
     struct tk_error err = {0};
+    uint64_t begin = store->env->mono_nano(store->env);
     enum tk_err code = seal_generation(store, generation, &err);
+    uint64_t nano = store->env->mono_nano(store->env) - begin;
     pthread_mutex_lock(&store->lock);
     store->seal_attempts++;
+    store->seal_nano = (double)nano / ((double)generation->bytes + 1);
     store->seal_failure = (struct tk_error){0};
     if (code != TK_OK)
         (void)tk_error_set(&store->seal_failure, code, "%s", err.message);
@@ -234,6 +276,14 @@ attempt(struct tk_embedded *store, struct tk_generation *generation)
     wait_for_retry(store);
 }
 
+/* Under `lock`. */
+static bool
+has_work(const struct tk_embedded *store)
+{
+    bool may_wait = store->replaying && store->unsealed_bytes <= store->unsealed_max / 2;
+    return store->oldest != store->open && !may_wait;
+}
+
 void *
 tk_sealer_run(void *arg)
 {
@@ -241,15 +291,13 @@ tk_sealer_run(void *arg)
     (void)pthread_setname_np(pthread_self(), "tk-seal");
     for (;;) {
         pthread_mutex_lock(&store->lock);
-        while (store->oldest == store->open && !store->stop)
+        while (!has_work(store) && !store->stop)
             pthread_cond_wait(&store->sealing, &store->lock);
         struct tk_generation *generation = store->oldest;
         bool stop = store->stop;
-        bool idle = generation == store->open;
         pthread_mutex_unlock(&store->lock);
         if (stop)
             return NULL;
-        if (!idle)
-            attempt(store, generation);
+        attempt(store, generation);
     }
 }

@@ -178,8 +178,8 @@ make_file(struct tk_wal *wal, uint64_t number, struct tk_error *err)
     wal->number = number;
     wal->length = wal->synced = 0;
     enum tk_err code = wal->env->open(wal->env, path, TK_OPEN_CREATE, &wal->file, err);
-    if (code == TK_OK && wal->env->write_around_cache != NULL)
-        wal->env->write_around_cache(wal->env, wal->file);
+    if (code == TK_OK && wal->env->go_around_cache != NULL)
+        wal->env->go_around_cache(wal->env, wal->file);
     return code;
 }
 
@@ -323,29 +323,31 @@ record_of(const struct record_header *header, const char *body)
     };
 }
 
+/* The file's bytes, in `bytes`: nobody had read them yet, so they are not in the page cache. */
 static enum tk_err
-read_whole(struct tk_env *env, const char *path, char **ret_ptr, size_t *ret_len,
+read_whole(struct tk_env *env, const char *path, struct tk_buf *bytes, tk_str *ret_file,
            struct tk_error *err)
 {
     tk_file *file;
     uint64_t size;
-    char *bytes = NULL;
+    bool around = env->go_around_cache != NULL;
+    tk_buf_clear(bytes);
     enum tk_err code = env->open(env, path, TK_OPEN_READ, &file, err);
     if (code != TK_OK)
         return code;
     code = env->size(env, file, &size, err);
-    if (code != TK_OK)
-        goto out;
-    bytes = malloc(size + 1);
-    code = bytes == NULL ? tk_error_set(err, TK_ERR_MEMORY, "%s: out of memory", path)
-                         : env->read_at(env, file, bytes, size, 0, err);
-    if (code != TK_OK)
-        goto out;
-    *ret_ptr = bytes;
-    *ret_len = size;
-    bytes = NULL;
-out:
-    free(bytes);
+    char *at = code == TK_OK ? tk_buf_reserve(bytes, size + (around ? TK_ENV_BLOCK : 1)) : NULL;
+    if (code == TK_OK && at == NULL)
+        code = tk_error_set(err, TK_ERR_MEMORY, "%s: out of memory", path);
+    size_t blocks = around ? size / TK_ENV_BLOCK * TK_ENV_BLOCK : 0;
+    if (code == TK_OK && blocks > 0) {
+        at += -(uintptr_t)at % TK_ENV_BLOCK;
+        env->go_around_cache(env, file);
+        code = env->read_at(env, file, at, blocks, 0, err);
+    }
+    if (code == TK_OK && blocks < size)
+        code = env->read_at(env, file, at + blocks, size - blocks, blocks, err);
+    *ret_file = (tk_str){at, size};
     env->close(env, file);
     return code;
 }
@@ -354,19 +356,17 @@ enum tk_err
 tk_wal_read(struct tk_env *env, const char *dir, uint64_t number,
             enum tk_err (*each)(void *arg, const struct tk_wal_record *record,
                                 struct tk_error *err),
-            void (*report)(void *arg, const char *line), void *arg, struct tk_wal_read *ret_read,
-            struct tk_error *err)
+            void (*report)(void *arg, const char *line), void *arg, struct tk_buf *bytes,
+            struct tk_wal_read *ret_read, struct tk_error *err)
 {
     char path[TK_WAL_PATH_SIZE], line[TK_WAL_PATH_SIZE + 128];
-    char *bytes;
     struct tk_wal_read read = {0};
     struct record_header header;
-    tk_str file;
     path_of(path, dir, number);
-    enum tk_err code = read_whole(env, path, &bytes, &file.len, err);
+    tk_str file;
+    enum tk_err code = read_whole(env, path, bytes, &file, err);
     if (code != TK_OK)
         return code;
-    file.ptr = bytes;
     size_t at = file_header_ok(file, number) ? sizeof(struct file_header) : 0;
     while (code == TK_OK && at < file.len) {
         size_t size = at > 0 ? parse_record(file, at, number, &header) : 0;
@@ -388,7 +388,6 @@ tk_wal_read(struct tk_env *env, const char *dir, uint64_t number,
         }
         at = next;
     }
-    free(bytes);
     if (code == TK_OK)
         *ret_read = read;
     return code;

@@ -69,15 +69,17 @@ struct tk_wal_read {
 };
 
 /*
- * Calls `each` for every whole record of the file, in order; views are good during the call.  A
- * damaged place is counted, told to `report` (which may be NULL) and skipped.  Fails as the env
- * does, or as `each` does, which ends it.
+ * Calls `each` for every whole record of the file, in order; views are good during the call.  All
+ * of the file is read into `bytes`, whose memory is good for the next one too.  A damaged place is
+ * counted, told to `report` (which may be NULL) and skipped.  Fails as the env does, or as `each`
+ * does, which ends it.
  */
 enum tk_err tk_wal_read(struct tk_env *env, const char *dir, uint64_t number,
                         enum tk_err (*each)(void *arg, const struct tk_wal_record *record,
                                             struct tk_error *err),
                         void (*report)(void *arg, const char *line), void *arg,
-                        struct tk_wal_read *ret_read, struct tk_error *err) TK_MUST_USE;
+                        struct tk_buf *bytes, struct tk_wal_read *ret_read,
+                        struct tk_error *err) TK_MUST_USE;
 
 /* The numbers of the log files in `dir`, ascending; malloc'ed.  No directory: none. */
 enum tk_err tk_wal_list(struct tk_env *env, const char *dir, uint64_t **ret_numbers,

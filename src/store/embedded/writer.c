@@ -212,6 +212,15 @@ body_bytes(const struct tk_pending *group)
     return bytes;
 }
 
+static size_t
+memory_bytes(const struct tk_pending *group)
+{
+    size_t bytes = 0;
+    for (; group != NULL; group = group->next)
+        bytes += group->bytes;
+    return bytes;
+}
+
 static enum tk_err
 sync_log(struct tk_embedded *store, struct tk_error *err)
 {
@@ -333,7 +342,8 @@ static bool
 is_rotation_due(const struct tk_embedded *store, uint64_t now)
 {
     const struct tk_generation *open = store->open;
-    return store->rotate || open->bytes >= store->seal_bytes ||
+    size_t enough = store->oldest == open ? store->seal_min : store->seal_max;
+    return store->rotate || open->bytes >= enough ||
            (open->span_count > 0 && now - open->opened_nano >= SEAL_AGE_NANO);
 }
 
@@ -392,7 +402,7 @@ tk_writer_run(void *arg)
         if (stop)
             return NULL;
         if (group != NULL) {
-            tk_sealer_catch_up(store);
+            tk_sealer_catch_up(store, memory_bytes(group));
             commit(store, group);
         }
         uint64_t now = store->env->mono_nano(store->env);

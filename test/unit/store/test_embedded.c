@@ -463,6 +463,59 @@ a_store_takes_far_more_than_its_memory(void **state)
     fx_remove_dir(dir);
 }
 
+enum { MUCH = 20000 }; /* spans, of ten a trace; more than 8 MiB */
+
+static struct tk_store *
+open_with(const char *dir, size_t memory)
+{
+    struct tk_store *store;
+    struct tk_error err = {0};
+    struct tk_store_options options = {.dir = dir, .memory = memory};
+    if (tk_embedded_open(&options, &store, &err) != TK_OK)
+        fail_msg("open: %s", err.message);
+    return store;
+}
+
+static void
+send_much_and_die(const char *dir)
+{
+    enum { COUNT = 500 };
+    struct tk_store *store = open_with(dir, 256 << 20);
+    struct fx_span spans[COUNT];
+    for (uint64_t first = 1; first <= MUCH; first += COUNT) {
+        for (uint64_t i = 0; i < COUNT; i++)
+            spans[i] = (struct fx_span){
+                .trace = 1 + (first + i) / 10, .span = first + i, .start = 1000 + first + i};
+        if (fx_send(store, 1, spans, COUNT) != TK_OK)
+            _exit(1);
+    }
+    if (stats_of(store).open_bytes <= 8 << 20 || stats_of(store).sealed.segments > 0)
+        _exit(1);
+}
+
+static void
+a_start_takes_a_log_larger_than_its_memory_and_one_that_fits(void **state)
+{
+    (void)state;
+    for (size_t memory = 4 << 20; memory <= 256 << 20; memory *= 64) {
+        char *dir = fx_dir();
+        enum tk_err code;
+        in_a_process_that_dies(send_much_and_die, dir);
+        struct tk_store *store = open_with(dir, memory);
+        assert_int_equal(stats_of(store).replayed_spans, MUCH);
+        if (memory > 8 << 20) /* it fits, so nobody is sent away */
+            assert_int_equal(FX_SEND(store, 1, {.trace = 1 << 20, .span = 1, .start = 9}), TK_OK);
+        while ((code = FX_SEND(store, 1, {.trace = 1 << 21, .span = 2, .start = 9})) == TK_ERR_BUSY)
+            usleep(1000); /* until what is too much is sealed */
+        assert_int_equal(code, TK_OK);
+        for (uint64_t trace = 2; trace <= MUCH / 10; trace += 97)
+            assert_int_equal(fx_span_count(store, 1, trace), 10);
+        tk_store_close(store);
+        check(dir, true);
+        fx_remove_dir(dir);
+    }
+}
+
 /* Leaves `left` bytes free on the file system of `path`. */
 static void
 fill_disk(const char *path, uint64_t left)
@@ -638,6 +691,7 @@ main(void)
         cmocka_unit_test(a_real_file_system_of_48_mib_fills_up_and_goes_on_when_there_is_room),
         cmocka_unit_test(files_of_version_2_open_and_hold_what_they_held),
         cmocka_unit_test(a_store_takes_far_more_than_its_memory),
+        cmocka_unit_test(a_start_takes_a_log_larger_than_its_memory_and_one_that_fits),
     };
     tk_log_set_level(TK_LOG_ERROR + 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
