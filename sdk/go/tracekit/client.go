@@ -68,7 +68,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		span.setString("url.full", redactURL(r.URL))
 		setAddress(span, "server.address", "server.port", r.URL.Host)
 	}
-	r = r.Clone(&span.ctx) // a RoundTripper must not change the request it is given
+	r = r.Clone(span.context()) // a RoundTripper must not change the request it is given
 	if sdk.config.targets.match(r.URL) {
 		inject(span.sc, r.Header)
 	}

@@ -70,7 +70,10 @@ func appendSpan(b []byte, s *Span, r *recording) []byte {
 	if r.droppedEvents > 0 {
 		b = appendVarintField(b, tagSpanDroppedEvents, uint64(r.droppedEvents))
 	}
-	return closeMessage(appendSpanTail(b, s), mark)
+	if r.droppedLinks > 0 {
+		b = appendVarintField(b, tagSpanDroppedLinks, uint64(r.droppedLinks))
+	}
+	return closeMessage(appendSpanTail(b, s, r.statusMessage), mark)
 }
 
 // cut closes the open batch. The caller holds the lock.

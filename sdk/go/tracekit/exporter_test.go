@@ -220,10 +220,12 @@ func TestTheQueueIsBoundedInBytes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	huge := strings.Repeat("x", 200<<10)
+	huge := strings.Repeat("x", 6*maxStringBytes)
 	for i := 0; i < 100; i++ {
 		_, span := sdk.StartSpan(context.Background(), "huge")
-		span.SetTag("huge", huge)
+		for at := 0; at < len(huge); at += maxStringBytes {
+			span.SetTag(fmt.Sprint("huge", at), huge[at:at+maxStringBytes])
+		}
 		span.End()
 	}
 	if held := 100 - int(sdk.DroppedSpans()); held > maxQueueBytes/len(huge) {

@@ -78,15 +78,24 @@ func get(t *testing.T, client *http.Client, url string) string {
 // so, and gives the headers of that.
 func serveAndCall(t *testing.T, incoming http.Header) http.Header {
 	t.Helper()
+	return serveAndCalls(t, incoming, 1)[0]
+}
+
+// serveAndCalls makes several.
+func serveAndCalls(t *testing.T, incoming http.Header, calls int) (all []http.Header) {
+	t.Helper()
 	sdk := newCollector(t).sdk(t, Config{})
 	downstream, sent := echoServer(t)
 	handler := sdk.HTTPHandler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		get(t, HTTPClient, downstream)
+		for i := 0; i < calls; i++ {
+			get(t, HTTPClient, downstream)
+			all = append(all, <-sent)
+		}
 	}), "serve")
 	r := httptest.NewRequest("GET", "/", nil)
 	r.Header = incoming
 	handler.ServeHTTP(httptest.NewRecorder(), r)
-	return <-sent
+	return all
 }
 
 const (

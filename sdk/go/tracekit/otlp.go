@@ -40,12 +40,21 @@ const (
 	tagSpanDroppedAttributes = 10<<3 | wireVarint
 	tagSpanEvent             = 11<<3 | wireBytes
 	tagSpanDroppedEvents     = 12<<3 | wireVarint
+	tagSpanLink              = 13<<3 | wireBytes
+	tagSpanDroppedLinks      = 14<<3 | wireVarint
 	tagSpanStatus            = 15<<3 | wireBytes
 	tagSpanFlags             = 16<<3 | wireFixed32
 
-	tagEventTime      = 1<<3 | wireFixed64
-	tagEventName      = 2<<3 | wireBytes
-	tagEventAttribute = 3<<3 | wireBytes
+	tagEventTime              = 1<<3 | wireFixed64
+	tagEventName              = 2<<3 | wireBytes
+	tagEventAttribute         = 3<<3 | wireBytes
+	tagEventDroppedAttributes = 4<<3 | wireVarint
+
+	tagLinkTraceID           = 1<<3 | wireBytes
+	tagLinkSpanID            = 2<<3 | wireBytes
+	tagLinkTraceState        = 3<<3 | wireBytes
+	tagLinkAttribute         = 4<<3 | wireBytes
+	tagLinkDroppedAttributes = 5<<3 | wireVarint
 
 	tagStatusMessage = 2<<3 | wireBytes
 	tagStatusCode    = 3<<3 | wireVarint
@@ -92,10 +101,18 @@ func appendBytesField(b []byte, tag uint64, value []byte) []byte {
 	return append(binary.AppendUvarint(appendTag(b, tag), uint64(len(value))), value...)
 }
 
-// appendStringField mends what is no UTF-8: a receiver may refuse a whole request for it.
+// appendStringField mends what is no UTF-8, since a receiver may refuse a whole request for it,
+// and cuts what is too long, before the character that does not fit.
 func appendStringField(b []byte, tag uint64, value string) []byte {
 	if !utf8.ValidString(value) {
 		value = strings.ToValidUTF8(value, "\uFFFD")
+	}
+	if len(value) > maxStringBytes {
+		end := maxStringBytes
+		for !utf8.RuneStart(value[end]) {
+			end--
+		}
+		value = value[:end]
 	}
 	return append(binary.AppendUvarint(appendTag(b, tag), uint64(len(value))), value...)
 }
@@ -123,23 +140,59 @@ func closeMessage(b []byte, mark int) []byte {
 
 // appendAttribute writes a KeyValue into the field tag.
 func appendAttribute(b []byte, tag uint64, key string, value any) []byte {
+	switch v := value.(type) { // the commonest, without a look at what is in them
+	case string:
+		return appendStringAttribute(b, tag, key, v)
+	case int:
+		if v >= 0 && v < 1<<14 {
+			return appendShortAttribute(b, tag, key, tagValueInt, uint64(v))
+		}
+	case bool:
+		if v {
+			return appendShortAttribute(b, tag, key, tagValueBool, 1)
+		}
+		return appendShortAttribute(b, tag, key, tagValueBool, 0)
+	}
 	b, mark := openMessage(b, tag)
 	b = appendStringField(b, tagKeyValueKey, key)
 	b = appendValue(b, tagKeyValueValue, value, 0)
 	return closeMessage(b, mark)
 }
 
+// appendShortAttribute is appendAttribute for a varint of at most two bytes.
+func appendShortAttribute(b []byte, tag uint64, key string, tagValue byte, value uint64) []byte {
+	if len(key) >= 0x70 || !utf8.ValidString(key) || tag >= 0x80 {
+		b, mark := openMessage(b, tag)
+		b = appendStringField(b, tagKeyValueKey, key)
+		b, valueMark := openMessage(b, tagKeyValueValue)
+		return closeMessage(closeMessage(appendVarintField(b, uint64(tagValue), value), valueMark), mark)
+	}
+	size := 2
+	if value >= 0x80 {
+		size = 3
+	}
+	b = append(b, byte(tag), byte(len(key)+4+size), tagKeyValueKey, byte(len(key)))
+	b = append(b, key...)
+	b = append(b, tagKeyValueValue, byte(size), tagValue)
+	return binary.AppendUvarint(b, value)
+}
+
 // appendStringAttribute is appendAttribute for the commonest kind, which need not become an
 // interface first: that would be an allocation.
 func appendStringAttribute(b []byte, tag uint64, key, value string) []byte {
-	// Nearly all are short, and every length in them is one byte.
+	// Nearly all are short, and every length in them is one byte. The tags and lengths are ASCII:
+	// all is valid UTF-8 only if both texts are.
 	const overhead = 6 // tags and lengths of key, value and the string in it
-	if n := len(key) + len(value); n+overhead < 0x80 && utf8.ValidString(key) &&
-		utf8.ValidString(value) {
-		b = append(appendTag(b, tag), byte(n+overhead), tagKeyValueKey, byte(len(key)))
+	if n := len(key) + len(value); n+overhead < 0x80 && tag < 0x80 {
+		start := len(b)
+		b = append(b, byte(tag), byte(n+overhead), tagKeyValueKey, byte(len(key)))
 		b = append(b, key...)
 		b = append(b, tagKeyValueValue, byte(len(value)+2), tagValueString, byte(len(value)))
-		return append(b, value...)
+		b = append(b, value...)
+		if utf8.Valid(b[start:]) {
+			return b
+		}
+		b = b[:start]
 	}
 	b, mark := openMessage(b, tag)
 	b = appendStringField(b, tagKeyValueKey, key)
@@ -150,9 +203,25 @@ func appendStringAttribute(b []byte, tag uint64, key, value string) []byte {
 
 // The limits of what a value may be made of. A value may contain itself; both ends stop that.
 const (
-	maxValueDepth = 16
-	maxSpanBytes  = 256 << 10
+	maxValueDepth  = 8
+	maxArrayItems  = 128
+	maxStringBytes = 32 << 10
+	maxSpanBytes   = 256 << 10
 )
+
+// appendAttributes writes those of an event or a link, and how many there is no room for.
+func appendAttributes(b []byte, tag, tagDropped uint64, attributes map[string]any) []byte {
+	n := 0
+	for key, value := range attributes {
+		if n++; n <= maxAttributes {
+			b = appendAttribute(b, tag, key, value)
+		}
+	}
+	if n > maxAttributes {
+		b = appendVarintField(b, tagDropped, uint64(n-maxAttributes))
+	}
+	return b
+}
 
 // appendValue writes an AnyValue into the field tag. Whatever OTLP has a kind for keeps it;
 // everything else is what fmt prints.
@@ -236,7 +305,7 @@ func appendCollection(b []byte, v reflect.Value, depth int) []byte {
 		return closeMessage(b, mark)
 	}
 	b, mark := openMessage(b, tagValueArray)
-	for i := 0; len(b) <= maxSpanBytes && i < v.Len(); i++ {
+	for i := 0; len(b) <= maxSpanBytes && i < min(v.Len(), maxArrayItems); i++ {
 		b = appendValue(b, tagListValue, v.Index(i).Interface(), depth+1)
 	}
 	return closeMessage(b, mark)
@@ -245,8 +314,12 @@ func appendCollection(b []byte, v reflect.Value, depth int) []byte {
 // appendSpanHead writes a span's fields in front of its attributes, in the order of their
 // numbers; appendSpanTail those behind its events.
 func appendSpanHead(b []byte, s *Span) []byte {
-	b = appendBytesField(b, tagSpanTraceID, s.sc.TraceID[:])
-	b = appendBytesField(b, tagSpanID, s.sc.SpanID[:])
+	var ids [28]byte
+	ids[0], ids[1] = tagSpanTraceID, byte(len(s.sc.TraceID))
+	copy(ids[2:], s.sc.TraceID[:])
+	ids[18], ids[19] = tagSpanID, byte(len(s.sc.SpanID))
+	copy(ids[20:], s.sc.SpanID[:])
+	b = append(b, ids[:]...)
 	if s.sc.TraceState != "" {
 		b = appendStringField(b, tagSpanTraceState, s.sc.TraceState)
 	}
@@ -254,17 +327,19 @@ func appendSpanHead(b []byte, s *Span) []byte {
 		b = appendBytesField(b, tagSpanParentID, s.parent[:])
 	}
 	b = appendStringField(b, tagSpanName, s.name)
-	b = appendVarintField(b, tagSpanKind, uint64(s.kind))
-	b = appendFixed64Field(b, tagSpanStart, s.unixNano(s.start))
-	return appendFixed64Field(b, tagSpanEnd, s.unixNano(s.end))
+	var rest [20]byte
+	rest[0], rest[1], rest[2], rest[11] = tagSpanKind, byte(s.kind), tagSpanStart, tagSpanEnd
+	binary.LittleEndian.PutUint64(rest[3:], s.unixNano(s.start))
+	binary.LittleEndian.PutUint64(rest[12:], s.unixNano(s.end))
+	return append(b, rest[:]...)
 }
 
-func appendSpanTail(b []byte, s *Span) []byte {
+func appendSpanTail(b []byte, s *Span, message string) []byte {
 	if s.status != statusUnset {
 		var mark int
 		b, mark = openMessage(b, tagSpanStatus)
-		if s.statusMessage != "" {
-			b = appendStringField(b, tagStatusMessage, s.statusMessage)
+		if message != "" {
+			b = appendStringField(b, tagStatusMessage, message)
 		}
 		b = appendVarintField(b, tagStatusCode, uint64(s.status))
 		b = closeMessage(b, mark)

@@ -23,14 +23,14 @@ const (
 // of a header: Header.Get would see the first alone, and take a request with two traceparents
 // (which must start a new trace) for a good one.
 func extract(header http.Header) (SpanContext, bool) {
-	values := header[traceparentHeader]
-	if len(values) != 1 {
-		return SpanContext{}, false
+	var sc SpanContext
+	ok := false
+	if values := header[traceparentHeader]; len(values) == 1 {
+		if sc, ok = parseTraceparent(values[0]); ok {
+			sc.TraceState = parseTracestate(header[tracestateHeader])
+		}
 	}
-	sc, ok := parseTraceparent(values[0])
-	if ok {
-		sc.TraceState = parseTracestate(header[tracestateHeader])
-	}
+	sc.baggage = extractBaggage(header) // it needs no trace
 	return sc, ok
 }
 
@@ -42,6 +42,9 @@ func inject(sc SpanContext, header http.Header) {
 		delete(header, tracestateHeader)
 	} else {
 		header[tracestateHeader] = []string{sc.TraceState}
+	}
+	if sc.baggage != "" {
+		header[baggageHeader] = []string{sc.baggage}
 	}
 }
 

@@ -51,7 +51,7 @@ func (s *SDK) StartSpan(ctx context.Context, name string) (context.Context, *Spa
 		return ctx, nil
 	}
 	span := s.newSpan(ctx, name, kindInternal, spanFrom(ctx), SpanContext{})
-	return &span.ctx, span
+	return span.context(), span
 }
 
 // newSpan makes a span below parent or, when that is nil, below the caller's remote context
@@ -62,24 +62,25 @@ func (s *SDK) newSpan(
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	span := &Span{sdk: s, name: name, kind: kind, wallOffset: wallOffset.Load()}
-	span.ctx = spanContext{Context: ctx, span: span}
+	span := &Span{sdk: s, below: ctx, name: name, kind: kind, wallOffset: wallOffset.Load()}
 	if parent != nil {
 		remote = parent.sc
 	}
-	g := generators.Get().(*generator)
+	r := recordings.Get().(*recording)
 	if remote.IsValid() {
 		span.sc = remote
 		span.parent = remote.SpanID
 		span.remoteParent = parent == nil
 	} else {
-		span.sc = s.sampler.root(g)
+		span.sc = s.sampler.root(&r.generator)
+		span.sc.baggage = remote.baggage
 	}
-	span.sc.SpanID = g.spanID()
-	generators.Put(g)
+	span.sc.SpanID = r.generator.spanID()
 	if s.exporter != nil && span.sc.Sampled() {
-		span.recording = recordings.Get().(*recording)
+		span.recording = r
 		span.start = monotonic()
+	} else {
+		recordings.Put(r)
 	}
 	return span
 }

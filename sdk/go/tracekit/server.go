@@ -61,7 +61,7 @@ func (s *SDK) startRequest(r *http.Request, name string) serverRequest {
 	if span.recording != nil {
 		setServerAttributes(span, r)
 	}
-	ctx, unbind := bind(&span.ctx, span)
+	ctx, unbind := bind(span.context(), span)
 	return serverRequest{span, ctx, unbind}
 }
 

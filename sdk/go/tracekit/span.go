@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"reflect"
 	"sync"
+	"time"
 )
 
 // kind is what a span stands for in its trace, with OTLP's numbers.
@@ -28,13 +29,14 @@ const (
 const (
 	maxAttributes = 128
 	maxEvents     = 128
+	maxLinks      = 128
 )
 
 // Span is one operation of a trace. Its methods may be called from several goroutines, on a
 // nil span, and after End, where they do nothing.
 type Span struct {
 	sdk          *SDK
-	ctx          spanContext
+	below        context.Context // what the span was started with
 	sc           SpanContext
 	parent       SpanID
 	start        int64 // monotonic()
@@ -42,38 +44,44 @@ type Span struct {
 	kind         kind
 	remoteParent bool
 
-	mu            sync.Mutex
-	status        status
-	name          string
-	statusMessage string
-	recording     *recording // nil: not sampled, or ended
-	end           int64      // monotonic(); 0: not ended
+	status    status
+	mu        sync.Mutex // of status, too, and of all below
+	name      string
+	recording *recording // nil: not sampled, or ended
+	end       int64      // monotonic(); 0: not ended
 }
 
-// spanContext is the context StartSpan returns. It is a part of the span, so that both are
-// one allocation.
-type spanContext struct {
-	context.Context
-	span *Span
-}
+// spanContext is the context StartSpan returns. It is the span itself, so that both are one
+// allocation.
+type spanContext Span
 
 type spanKey struct{}
 
+func (s *Span) context() context.Context { return (*spanContext)(s) }
+
+func (c *spanContext) Deadline() (time.Time, bool) { return c.below.Deadline() }
+func (c *spanContext) Done() <-chan struct{}       { return c.below.Done() }
+func (c *spanContext) Err() error                  { return c.below.Err() }
+
 func (c *spanContext) Value(key any) any {
 	if key == (spanKey{}) {
-		return c.span
+		return (*Span)(c)
 	}
-	return c.Context.Value(key)
+	return c.below.Value(key)
 }
 
 // recording holds a live span's attributes and events as OTLP bytes: the fields of the
 // message Span, in the order they were set.
 type recording struct {
+	generator         generator // of ids: a recording is one goroutine's while it is got
 	bytes             []byte
 	attributes        []attribute
+	statusMessage     string
 	events            int
+	links             int
 	droppedAttributes int
 	droppedEvents     int
+	droppedLinks      int
 }
 
 // attribute says where in recording.bytes an attribute stands, so that setting it again
@@ -81,7 +89,9 @@ type recording struct {
 type attribute struct{ start, key, keyEnd, end int }
 
 var recordings = sync.Pool{New: func() any {
-	return &recording{bytes: make([]byte, 0, 1024), attributes: make([]attribute, 0, 16)}
+	return &recording{
+		generator: newGenerator(), bytes: make([]byte, 0, 1024), attributes: make([]attribute, 0, 16),
+	}
 }}
 
 // release gives a recording back to be used again, unless one big span made it big.
@@ -89,7 +99,7 @@ func (r *recording) release() {
 	if cap(r.bytes) > 16<<10 {
 		return
 	}
-	*r = recording{bytes: r.bytes[:0], attributes: r.attributes[:0]}
+	*r = recording{generator: r.generator, bytes: r.bytes[:0], attributes: r.attributes[:0]}
 	recordings.Put(r)
 }
 
@@ -191,18 +201,40 @@ func (s *Span) AddEvent(name string, attributes map[string]any) {
 		return
 	}
 	s.addEvent(name, func(b []byte) []byte {
-		n := 0
-		for key, value := range attributes {
-			if n++; n > maxAttributes {
-				break
-			}
-			b = appendAttribute(b, tagEventAttribute, key, value)
-		}
-		return b
+		return appendAttributes(b, tagEventAttribute, tagEventDroppedAttributes, attributes)
 	})
 }
 
-func (s *Span) addEvent(name string, appendAttributes func([]byte) []byte) {
+// AddLink points at a span that this one has to do with: one of a batch, the sender of a message.
+func (s *Span) AddLink(to SpanContext, attributes map[string]any) {
+	if s == nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.recording
+	if r == nil {
+		return
+	}
+	start := len(r.bytes)
+	if r.links < maxLinks {
+		b, mark := openMessage(r.bytes, tagSpanLink)
+		b = appendBytesField(b, tagLinkTraceID, to.TraceID[:])
+		b = appendBytesField(b, tagLinkSpanID, to.SpanID[:])
+		if to.TraceState != "" {
+			b = appendStringField(b, tagLinkTraceState, to.TraceState)
+		}
+		b = appendAttributes(b, tagLinkAttribute, tagLinkDroppedAttributes, attributes)
+		r.bytes = closeMessage(b, mark)
+		r.links++
+	}
+	if len(r.bytes) == start || len(r.bytes) > maxSpanBytes {
+		r.bytes = r.bytes[:start]
+		r.droppedLinks++
+	}
+}
+
+func (s *Span) addEvent(name string, appendContents func([]byte) []byte) {
 	now := monotonic()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -215,7 +247,7 @@ func (s *Span) addEvent(name string, appendAttributes func([]byte) []byte) {
 		b, mark := openMessage(r.bytes, tagSpanEvent)
 		b = appendFixed64Field(b, tagEventTime, s.unixNano(now))
 		b = appendStringField(b, tagEventName, name)
-		r.bytes = closeMessage(appendAttributes(b), mark)
+		r.bytes = closeMessage(appendContents(b), mark)
 		r.events++
 	}
 	if len(r.bytes) == start || len(r.bytes) > maxSpanBytes {
@@ -230,7 +262,10 @@ func (s *Span) SetError(message string) {
 		return
 	}
 	s.mu.Lock()
-	s.status, s.statusMessage = statusError, message
+	s.status = statusError
+	if s.recording != nil {
+		s.recording.statusMessage = message
+	}
 	s.mu.Unlock()
 }
 

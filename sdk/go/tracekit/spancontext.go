@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"math/bits"
-	"sync"
 )
 
 // TraceID names a trace: 16 bytes, never all zero.
@@ -32,6 +31,7 @@ type SpanContext struct {
 	SpanID     SpanID
 	TraceState string // a valid tracestate, or empty: none is sent
 	flags      byte
+	baggage    string // a valid header, or empty
 }
 
 // IsValid says whether there is a trace to be part of.
@@ -40,19 +40,15 @@ func (sc SpanContext) IsValid() bool { return sc.TraceID != TraceID{} && sc.Span
 // Sampled says whether the trace's spans are recorded and sent.
 func (sc SpanContext) Sampled() bool { return sc.flags&flagSampled != 0 }
 
-// generators hold one random number generator per processor, so ids cost no lock and no
-// system call. math/rand's own would do, were it not for programs that call rand.Seed.
-var generators = sync.Pool{New: func() any { return newGenerator() }}
-
-// generator is xoshiro256**, by Blackman and Vigna.
+// generator is xoshiro256**, by Blackman and Vigna. Each recording has one, so ids cost no lock
+// and no system call. math/rand's own would do, were it not for programs that call rand.Seed.
 type generator [4]uint64
 
-func newGenerator() *generator {
+func newGenerator() (g generator) {
 	var seed [32]byte
 	if _, err := crand.Read(seed[:]); err != nil {
 		panic("tracekit: the system has no randomness: " + err.Error())
 	}
-	g := new(generator)
 	for i := range g {
 		g[i] = binary.LittleEndian.Uint64(seed[8*i:]) | 1 // all zero would stay zero
 	}
@@ -92,7 +88,8 @@ func (g *generator) spanID() (id SpanID) {
 
 // newUUID makes a random one, version 4 of RFC 9562.
 func newUUID() string {
-	id := newGenerator().traceID()
+	g := newGenerator()
+	id := g.traceID()
 	id[6], id[8] = id[6]&0x0f|0x40, id[8]&0x3f|0x80
 	text := id.String()
 	return text[:8] + "-" + text[8:12] + "-" + text[12:16] + "-" + text[16:20] + "-" + text[20:]

@@ -37,10 +37,16 @@ func (s *SDK) WrapConnector(connector driver.Connector, system string) driver.Co
 // systemName maps the names of drivers to the well-known values of db.system.name.
 func systemName(system string) string {
 	switch system {
-	case "sqlite3":
+	case "sqlite3", "better-sqlite3":
 		return "sqlite"
-	case "postgres", "pgx", "pq":
+	case "postgres", "pg", "pgx", "pq", "psycopg":
 		return "postgresql"
+	case "mysql2":
+		return "mysql"
+	case "mongo":
+		return "mongodb"
+	case "ioredis":
+		return "redis"
 	case "mssql", "sqlserver":
 		return "microsoft.sql_server"
 	}

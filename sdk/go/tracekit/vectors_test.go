@@ -420,7 +420,7 @@ func (v vectorSpan) span() (*Span, *recording) {
 		}
 		r.bytes = closeMessage(b, mark)
 	}
-	span.status, span.statusMessage = statuses[v.Status.Code], v.Status.Message
+	span.status, span.recording.statusMessage = statuses[v.Status.Code], v.Status.Message
 	span.recording.droppedAttributes = v.DroppedAttributesCount
 	span.recording.droppedEvents = v.DroppedEventsCount
 	return span, span.recording

@@ -33,7 +33,9 @@ type Span struct {
 	Start, End                              uint64
 	Attributes                              map[string]any
 	Events                                  []Event
+	Links                                   int
 	DroppedAttributes, DroppedEvents        uint64
+	DroppedLinks                            uint64
 	StatusCode                              uint64
 	StatusMessage                           string
 	Flags                                   uint64
@@ -41,8 +43,9 @@ type Span struct {
 
 // Event is a message Span.Event, decoded.
 type Event struct {
-	Name       string
-	Attributes map[string]any
+	Name              string
+	Attributes        map[string]any
+	DroppedAttributes uint64
 }
 
 // New starts a collector that stops with the test.
@@ -211,13 +214,20 @@ func decodeSpan(b []byte) (s Span) {
 		case 11:
 			event := Event{Attributes: decodeAttributes(f.bytes, 3)}
 			for _, g := range protoFields(f.bytes) {
-				if g.number == 2 {
+				switch g.number {
+				case 2:
 					event.Name = string(g.bytes)
+				case 4:
+					event.DroppedAttributes = g.value
 				}
 			}
 			s.Events = append(s.Events, event)
 		case 12:
 			s.DroppedEvents = f.value
+		case 13:
+			s.Links++
+		case 14:
+			s.DroppedLinks = f.value
 		case 15:
 			for _, g := range protoFields(f.bytes) {
 				if g.number == 2 {
