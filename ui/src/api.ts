@@ -93,6 +93,36 @@ export interface Service extends ServiceCount {
   lastSeenUnixNano: string;
 }
 
+export interface Operation {
+  name: string;
+  kind: string;
+  spanCount: number;
+  errorCount: number;
+  p50Nano: string;
+  p95Nano: string;
+  p99Nano: string;
+}
+
+export interface Series {
+  name: string;
+  unit: '1/s' | 'ns' | '';
+  labels: Record<string, string | number | null>;
+  /** One for each step. */
+  values?: (number | null)[];
+  /** Of a histogram: powers of two, a bucket ends below its own; then a row of counts a step. */
+  bounds?: number[];
+  counts?: number[][];
+}
+
+export interface Metrics {
+  startTimeUnixNano: string;
+  endTimeUnixNano: string;
+  stepNano: string;
+  timesUnixNano: string[];
+  series: Series[];
+  leftOut?: unknown;
+}
+
 export interface Project {
   id: number;
   name: string;
@@ -190,6 +220,17 @@ export const api = {
     call<TracePage>('/traces', { params, signal }),
   trace: (traceId: string, signal?: AbortSignal) =>
     call<Trace>(`/traces/${encodeURIComponent(traceId)}`, { signal }),
+  metrics: (
+    params: { q?: string; start?: string; end?: string; step?: string; by?: string },
+    signal?: AbortSignal,
+  ) => call<Metrics>('/metrics', { params, signal }),
+  operations: async (service: string, signal?: AbortSignal) =>
+    (
+      await call<{ operations: Operation[] }>(
+        `/services/${encodeURIComponent(service)}/operations`,
+        { signal },
+      )
+    ).operations,
   services: async () => (await call<{ services: Service[] }>('/services')).services,
 
   whoami: () => call<Whoami>('/whoami'),

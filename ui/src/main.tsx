@@ -6,6 +6,8 @@ import { signedOut } from './api';
 import { Problem } from './components/problem';
 import { TopBar } from './components/top-bar';
 import { NotFound } from './pages/not-found';
+import { ServicePage } from './pages/service';
+import { ServicesPage } from './pages/services';
 import { SettingsPage } from './pages/settings';
 import { SignIn } from './pages/sign-in';
 import { TracePage } from './pages/trace';
@@ -47,6 +49,9 @@ function Page({ path }: { path: string }) {
   const traceId = /^\/traces\/([^/]+)$/.exec(path)?.[1];
   if (traceId) return <TracePage key={traceId} traceId={traceId} />;
   if (path === '/' || path === '/traces') return <TracesPage />;
+  const service = /^\/services\/([^/]+)$/.exec(path)?.[1];
+  if (service) return <ServicePage key={service} name={decodeURIComponent(service)} />;
+  if (path === '/services') return <ServicesPage />;
   if (path === '/settings') return <SettingsPage />;
   return <NotFound />;
 }

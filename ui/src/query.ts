@@ -41,6 +41,25 @@ export function withService(typed: string, service: string): AskedQuery {
   return { text: before + text, offset: before.length - leading };
 }
 
+/** Narrows what was typed to spans that took this long: `from <= duration < to`, nanoseconds. */
+export function withDuration(typed: string, from: number, to: number): string {
+  const text = typed.trim();
+  const bounds = [from > 0 ? `>=${from}ns` : '', Number.isFinite(to) ? `<${to}ns` : ''].filter(
+    Boolean,
+  );
+  if (bounds.length === 0) return text;
+  if (!text.startsWith('{')) {
+    const kept = text.split(/\s+/).filter((word) => word && !/^duration(>=|<)\d+ns$/.test(word));
+    return [...kept, ...bounds.map((bound) => 'duration' + bound)].join(' ');
+  }
+  const conditions = bounds
+    .map((bound) => `duration ${bound.replace(/^(\D+)/, '$1 ')}`)
+    .join(' && ');
+  if (closingBrace(text) !== text.length - 1) return text;
+  const inner = text.slice(1, -1).trim();
+  return inner ? `{ (${inner}) && ${conditions} }` : `{ ${conditions} }`;
+}
+
 /** Where the brace closes that opens the text, strings passed over; -1 if it does not. */
 function closingBrace(text: string): number {
   let depth = 0;

@@ -18,6 +18,8 @@ const views = [
   ['a bad query', '/traces?q=@', '[data-testid="query-error"]', {}],
   ['the waterfall', `/traces/${goldenId}`, '[data-testid="row"]', {}],
   ['an open span', `/traces/${failedId}?span=c000000000000001`, '[data-testid="panel"]', {}],
+  ['services', '/services', '[data-testid="service"]', {}],
+  ['a service', '/services/payments', '[data-testid="operation"]', {}],
   ['settings', '/settings', '[data-testid="key"]', {}],
   ['the empty state', '/traces', '[data-testid="empty"]', { traces: [] }],
   ['the guide', '/docs/distributed-tracing', 'h1', {}],

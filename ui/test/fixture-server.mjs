@@ -78,6 +78,8 @@ export class Fixture {
     }
     if (route === 'GET /traces') return this.#search(params);
     if (route === 'GET /services') return { services: this.#services() };
+    if (route === 'GET /metrics') return this.#metrics(params);
+    if (/^\/services\/[^/]+\/operations$/.test(path)) return { operations: this.#operations(path) };
     if (path.startsWith('/traces/')) return this.#trace(path.slice(8));
     if (path.startsWith('/projects')) return this.#projects(method, path.slice(10), body);
     if (path.startsWith('/keys')) return this.#keys(method, path.slice(6), body);
@@ -104,6 +106,91 @@ export class Fixture {
       errorCount: 0,
       lastSeenUnixNano: '1767229200000000000',
     }));
+  }
+
+  #operations(path) {
+    const service = decodeURIComponent(path.split('/')[2]);
+    const spans = this.traces
+      .flatMap((trace) => trace.spans)
+      .filter((s) => s.serviceName === service);
+    return [...new Set(spans.map(({ name }) => name))].map((name) => {
+      const own = spans.filter((span) => span.name === name);
+      const [p50Nano, p95Nano, p99Nano] = [0.5, 0.95, 0.99].map((q) => {
+        const sorted = own.map((span) => Number(span.durationNano)).sort((a, b) => a - b);
+        return String(sorted[Math.min(Math.floor(q * sorted.length), sorted.length - 1)]);
+      });
+      const errorCount = own.filter((span) => span.status?.code === 'ERROR').length;
+      return {
+        name,
+        kind: own[0].kind,
+        spanCount: own.length,
+        errorCount,
+        p50Nano,
+        p95Nano,
+        p99Nano,
+      };
+    });
+  }
+
+  /** Of every span, whatever is asked: ten steps from the first span to the last. */
+  #metrics(params) {
+    const all = this.traces.flatMap((trace) => trace.spans);
+    const starts = all.map((span) => BigInt(span.startTimeUnixNano));
+    const begin = starts.reduce((a, b) => (a < b ? a : b), starts[0] ?? 0n);
+    const end = starts.reduce((a, b) => (a > b ? a : b), begin) + 1n;
+    const steps = params.get('step') ? 1 : 10;
+    const step = (end - begin + BigInt(steps) - 1n) / BigInt(steps);
+    const bounds = Array.from({ length: 32 }, (_, i) => 2 ** (i + 4));
+    const service = /service\.name = "([^"]*)"/.exec(params.get('q') ?? '')?.[1];
+    const by = params.get('by') === 'service';
+    const labels = by ? [...new Set(all.map((span) => span.serviceName))] : [null];
+    const series = labels.flatMap((label) => {
+      const own = all.filter((span) => (label ?? service ?? span.serviceName) === span.serviceName);
+      const buckets = Array.from({ length: steps }, () => []);
+      for (const span of own) {
+        buckets[Number((BigInt(span.startTimeUnixNano) - begin) / step)].push(span);
+      }
+      const each = (name, unit, value) => ({
+        name,
+        unit,
+        labels: by ? { 'resource.service.name': label } : {},
+        values: buckets.map(value),
+      });
+      const quantile = (q) => (spans) => {
+        const sorted = spans.map((span) => Number(span.durationNano)).sort((a, b) => a - b);
+        return sorted[Math.min(Math.floor(q * sorted.length), sorted.length - 1)] ?? null;
+      };
+      const seconds = Number(step) / 1e9;
+      const isError = (span) => span.status?.code === 'ERROR';
+      return [
+        each('rate', '1/s', (spans) => spans.length / seconds),
+        each('errors', '1/s', (spans) => spans.filter(isError).length / seconds),
+        each('p50', 'ns', quantile(0.5)),
+        each('p95', 'ns', quantile(0.95)),
+        each('p99', 'ns', quantile(0.99)),
+        {
+          ...each('histogram', 'ns', () => null),
+          values: undefined,
+          bounds,
+          counts: buckets.map((spans) =>
+            bounds.map(
+              (bound, i) =>
+                spans.filter(
+                  ({ durationNano: d }) =>
+                    Number(d) < bound && (i === 0 || Number(d) >= bounds[i - 1]),
+                ).length,
+            ),
+          ),
+        },
+      ];
+    });
+    return {
+      startTimeUnixNano: String(begin),
+      endTimeUnixNano: String(end),
+      stepNano: String(step),
+      timesUnixNano: Array.from({ length: steps }, (_, i) => String(begin + BigInt(i) * step)),
+      series,
+    };
   }
 
   /** Knows `{ resource.service.name = "x" }`, `service:"x"`, and to fail at `@`. */

@@ -8,6 +8,7 @@ import { Logo, MoonIcon, ScreenIcon, SunIcon } from './icons';
 
 const pages = [
   ['/traces', 'Traces'],
+  ['/services', 'Services'],
   ['/settings', 'Settings'],
 ] as const;
 

@@ -8,6 +8,7 @@ import { plural } from '../format';
 import { typedPosition } from '../query';
 import { href, place } from '../router';
 import { EmptyState } from '../traces/empty-state';
+import { Overview } from '../traces/overview';
 import { readSearch, type Search } from '../traces/search';
 import { SearchForm } from '../traces/search-form';
 import { TraceTable } from '../traces/trace-table';
@@ -44,6 +45,7 @@ function Outcome({ search, list }: { search: Search; list: TraceList }) {
   return (
     <>
       {error !== null && <Problem error={error} />}
+      <Overview search={search} traces={list.traces} live={list.live} />
       <Toolbar search={search} list={list} />
       {list.traces.length > 0 ? <TraceTable traces={list.traces} /> : <Nothing search={search} />}
       {list.cursor !== null && (

@@ -3,6 +3,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api, type Service, type Summary } from '../api';
 import { SearchIcon } from '../components/icons';
+import { TimeChoice } from '../components/time-choice';
 import { asTraceId } from '../query';
 import { href, navigate } from '../router';
 import type { Search } from './search';
@@ -52,7 +53,7 @@ export function SearchForm({ search, traces }: Props) {
         />
       </label>
       <ServiceChoice search={search} traces={traces} onChoose={(service) => go({ service })} />
-      <TimeChoice search={search} onChoose={go} />
+      <TimeChoice range={search} onChoose={go} />
       <button class="button" type="submit">
         Search
       </button>
@@ -91,95 +92,6 @@ function ServiceChoice({ search, traces, onChoose }: ServiceProps) {
           </option>
         ))}
       </select>
-    </label>
-  );
-}
-
-const ranges = [
-  ['', 'All time'],
-  ['-15m', 'Last 15 minutes'],
-  ['-1h', 'Last hour'],
-  ['-6h', 'Last 6 hours'],
-  ['-1d', 'Last day'],
-  ['-7d', 'Last 7 days'],
-] as const;
-
-interface TimeProps {
-  search: Search;
-  onChoose: (change: Pick<Search, 'start' | 'end'>) => void;
-}
-
-function TimeChoice({ search, onChoose }: TimeProps) {
-  const isPreset = !search.end && ranges.some(([value]) => value === search.start);
-  const [custom, setCustom] = useState(!isPreset);
-  useEffect(() => setCustom(!isPreset), [isPreset]);
-  const choose = (value: string) => {
-    if (value === 'custom') setCustom(true);
-    else onChoose({ start: value, end: '' });
-  };
-  return (
-    <>
-      <label>
-        <span class="sr-only">Time range</span>
-        <select
-          value={custom ? 'custom' : search.start}
-          data-testid="time-range"
-          onChange={(event) => choose(event.currentTarget.value)}
-        >
-          {ranges.map(([value, name]) => (
-            <option key={value} value={value}>
-              {name}
-            </option>
-          ))}
-          <option value="custom">From … to …</option>
-        </select>
-      </label>
-      {custom && (
-        <span class="time-custom">
-          <TimeField
-            name="From"
-            value={search.start}
-            onChoose={(start) => onChoose({ start, end: search.end })}
-          />
-          <TimeField
-            name="To"
-            value={search.end}
-            onChoose={(end) => onChoose({ start: search.start, end })}
-          />
-        </span>
-      )}
-    </>
-  );
-}
-
-interface FieldProps {
-  name: string;
-  value: string;
-  onChoose: (value: string) => void;
-}
-
-/** NaN for what is no fixed time, as `-15m`; Date.parse alone would make a guess of it. */
-function instantMillis(text: string): number {
-  if (/^\d+$/.test(text)) return Number(BigInt(text) / 1000000n);
-  return /^\d{4}-/.test(text) ? Date.parse(text) : NaN;
-}
-
-/** The field shows the reader's clock, the URL holds UTC. */
-function TimeField({ name, value, onChoose }: FieldProps) {
-  const at = instantMillis(value);
-  const local = Number.isNaN(at)
-    ? ''
-    : new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-  const change = (text: string) => onChoose(text ? new Date(text).toISOString() : '');
-  return (
-    <label class="inline">
-      <span class="muted">{name}</span>
-      <input
-        type="datetime-local"
-        step="1"
-        value={local}
-        onChange={(event) => change(event.currentTarget.value)}
-      />
     </label>
   );
 }

@@ -1,0 +1,113 @@
+// Lines over time. Drag along the time to zoom in.
+
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import 'uplot/dist/uPlot.min.css';
+import { resolvedColour, useTheme } from '../components/use-theme';
+
+export interface Line {
+  name: string;
+  values: (number | null)[];
+  /** A colour, or `var(--token)`. */
+  colour: string;
+}
+
+interface Props {
+  title: string;
+  times: number[];
+  lines: Line[];
+  format: (value: number) => string;
+  onRange: (startMillis: number, endMillis: number) => void;
+}
+
+const height = 150;
+
+/** `15:20`; the date where the day begins. */
+function clock(seconds: number): string {
+  const at = new Date(seconds * 1000);
+  const two = (n: number) => String(n).padStart(2, '0');
+  const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
+  if (isMidnight) return `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
+  return `${two(at.getHours())}:${two(at.getMinutes())}`;
+}
+
+function axes(format: (value: number) => string): uPlot.Axis[] {
+  const shared = {
+    stroke: resolvedColour('var(--muted)'),
+    grid: { stroke: resolvedColour('var(--line-faint)'), width: 1 },
+    ticks: { show: false },
+    font: '11px ' + getComputedStyle(document.body).fontFamily,
+  };
+  return [
+    { ...shared, size: 24, space: 60, values: (_, splits) => splits.map(clock) },
+    { ...shared, size: 58, values: (_, splits) => splits.map(format) },
+  ];
+}
+
+/** `Rate: 12/s now, 40/s at most`, for who cannot see the lines. */
+function inWords(title: string, lines: Line[], format: (value: number) => string): string {
+  const said = lines.map(({ name, values }) => {
+    const known = values.filter((value) => value !== null);
+    if (known.length === 0) return `${name}: nothing`;
+    return `${name}: ${format(known[known.length - 1]!)} last, ${format(Math.max(...known))} at most`;
+  });
+  return `${title}. ${said.join('; ')}`;
+}
+
+export function Chart({ title, times, lines, format, onRange }: Props) {
+  const box = useRef<HTMLDivElement>(null);
+  const range = useRef(onRange);
+  range.current = onRange;
+  const theme = useTheme();
+
+  useEffect(() => {
+    const element = box.current!;
+    const plot = new uPlot(
+      {
+        width: element.clientWidth,
+        height,
+        legend: { live: true },
+        cursor: { points: { size: 5 }, drag: { setScale: false } },
+        scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
+        axes: axes(format),
+        series: [
+          {},
+          ...lines.map((line) => ({
+            label: line.name,
+            stroke: resolvedColour(line.colour),
+            width: 1.5,
+            spanGaps: false,
+            points: { show: lines[0]!.values.filter((value) => value !== null).length < 3 },
+            value: (_: uPlot, value: number | null) => (value === null ? '–' : format(value)),
+          })),
+        ],
+        hooks: {
+          setSelect: [
+            (chosen) => {
+              const { left, width } = chosen.select;
+              if (width < 4) return;
+              const at = (x: number) => Math.round(chosen.posToVal(x, 'x') * 1000);
+              range.current(at(left), at(left + width));
+            },
+          ],
+        },
+      },
+      [times.map((millis) => millis / 1000), ...lines.map(({ values }) => values)],
+      element,
+    );
+    const resize = new ResizeObserver(() => plot.setSize({ width: element.clientWidth, height }));
+    resize.observe(element);
+    return () => {
+      resize.disconnect();
+      plot.destroy();
+    };
+  }, [times, lines, theme]);
+
+  return (
+    <figure class="chart">
+      <figcaption>{title}</figcaption>
+      <p class="sr-only">{inWords(title, lines, format)}</p>
+      <div ref={box} aria-hidden="true" />
+    </figure>
+  );
+}
