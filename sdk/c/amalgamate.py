@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-SOURCES = ["utf8", "random", "log", "url", "config", "context", "record", "retry", "tracer", "queue", "span", "http",
+SOURCES = ["utf8", "random", "clock", "log", "url", "config", "context", "record", "retry", "tracer", "queue", "span", "http",
            "transport", "transport_curl", "exporter"]
 OWN = re.compile(r'^#include "(.*)"\n', re.M)
 

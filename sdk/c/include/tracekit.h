@@ -468,7 +468,7 @@ typedef struct tracekit_record {
     /* Called for more room: makes capacity at least `capacity` (bytes may move) or says no. NULL:
      * no. */
     bool (*grow)(struct tracekit_record *record, uint32_t capacity);
-    uint64_t keys; /* a bit for each key that may be there */
+    uint64_t keys[4]; /* a bit for each key that may be there */
     uint32_t dropped_attributes, dropped_events, dropped_links;
     uint8_t attributes, events, links;
     bool failed;

@@ -297,8 +297,9 @@ run(void *argument)
             wait_until(tick);
         bool stopping = atomic_load(&exporter.stopping), timed = now_ms() >= tick;
         uint32_t wanted = atomic_load(&exporter.wanted);
-        if (timed) {
+        if (timed || atomic_load(&tk_clock.ratio) == 0)
             tk_clock_sync();
+        if (timed) {
             tick = now_ms() + TK_INTERVAL_MS;
         }
         export_spans(stopping || timed || flush_wanted());

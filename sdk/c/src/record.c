@@ -118,12 +118,17 @@ find_attribute(const tracekit_record *record, const char *key, size_t key_size)
     return NULL;
 }
 
-static inline uint64_t
+/* Of the first and the last eight bytes and the size: keys share prefixes, seldom all three. */
+static inline unsigned
 key_bit(const char *key, size_t size)
 {
-    size_t mixed =
-        size * 7 + (uint8_t)key[0] + (uint8_t)key[size / 2] * 5U + (uint8_t)key[size - 1] * 3U;
-    return 1ULL << (mixed & 63);
+    uint64_t first = (uint8_t)key[0], last = (uint8_t)key[size - 1];
+    if (size >= 8) {
+        memcpy(&first, key, 8);
+        memcpy(&last, key + size - 8, 8);
+    }
+    return (unsigned)(((first ^ (last + size) * 0x9e3779b97f4a7c15ULL) * 0xbf58476d1ce4e5b9ULL) >>
+                      56);
 }
 
 /* Makes room for an attribute: takes out the one with the same key; says no when there are too
@@ -131,8 +136,9 @@ key_bit(const char *key, size_t size)
 static inline bool
 begin_attribute(tracekit_record *record, const char *key, size_t key_size, size_t value_size)
 {
-    uint64_t bit = key_bit(key, key_size);
-    if (record->keys & bit) {
+    unsigned bit = key_bit(key, key_size);
+    uint64_t *keys = &record->keys[bit / 64], mask = 1ULL << bit % 64;
+    if (*keys & mask) {
         uint8_t *old = find_attribute(record, key, key_size);
         if (old != NULL) {
             take_out(record, old);
@@ -144,7 +150,7 @@ begin_attribute(tracekit_record *record, const char *key, size_t key_size, size_
         record->dropped_attributes++;
         return false;
     }
-    record->keys |= bit;
+    *keys |= mask;
     record->attributes++;
     return true;
 }

@@ -347,7 +347,10 @@ tracekit_end(tracekit_span *span)
     if (thread == NULL || atomic_load_explicit(&span->state, memory_order_relaxed) != TK_OPEN)
         return;
     if (span->recording) {
-        span->identity.end_unix_nano = (uint64_t)(tk_now() + span->wall_offset);
+        uint64_t end = (uint64_t)(tk_now() + span->wall_offset);
+        if (end < span->identity.start_unix_nano) /* the clock was changed for another meanwhile */
+            end = span->identity.start_unix_nano;
+        span->identity.end_unix_nano = end;
         if (may_send(span))
             tk_queue_push(thread, &span->record, &span->identity);
         span->recording = false;

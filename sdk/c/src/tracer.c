@@ -188,9 +188,6 @@ tk_tracer_after_fork(void)
 void
 tk_clock_sync(void)
 {
-    struct timespec wall;
-    int64_t monotonic = tk_now();
-    clock_gettime(CLOCK_REALTIME, &wall);
-    atomic_store(&tk_tracer.wall_offset,
-                 (int64_t)wall.tv_sec * 1000000000 + wall.tv_nsec - monotonic);
+    tk_clock_calibrate();
+    atomic_store(&tk_tracer.wall_offset, tk_clock_wall_offset());
 }

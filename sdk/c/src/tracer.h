@@ -12,6 +12,7 @@
  * Locks. `lock` guards the pools and the list of threads, and is held for a few instructions. What
  * the exporter reads of a thread, and the thread of the exporter, is atomic.
  */
+#include "clock.h"
 #include "config.h"
 
 #include <pthread.h>
@@ -118,16 +119,8 @@ void tk_span_give(struct tk_thread *thread, tracekit_span *span);
 /* In the child after fork: everything but the calling thread's open spans begins anew. */
 void tk_tracer_after_fork(void);
 
+/* Looks up where the monotonic clock stands in time. */
 void tk_clock_sync(void);
-
-/* Monotonic nanoseconds: no jump of the wall clock, and nothing a debugger of time would see. */
-static inline int64_t
-tk_now(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
-}
 
 /* ---- queue.c ---- */
 

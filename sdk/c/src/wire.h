@@ -69,21 +69,25 @@ tk_put_varint(uint8_t *to, uint64_t value)
     return to;
 }
 
-/* Little-endian, whatever the machine is: compilers make one store of it. */
+/* Little-endian, whatever the machine is. */
 static inline uint8_t *
 tk_put_fixed32(uint8_t *to, uint32_t value)
 {
-    for (int i = 0; i < 4; i++)
-        to[i] = (uint8_t)(value >> (8 * i));
-    return to + 4;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap32(value);
+#endif
+    memcpy(to, &value, sizeof value);
+    return to + sizeof value;
 }
 
 static inline uint8_t *
 tk_put_fixed64(uint8_t *to, uint64_t value)
 {
-    for (int i = 0; i < 8; i++)
-        to[i] = (uint8_t)(value >> (8 * i));
-    return to + 8;
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+    value = __builtin_bswap64(value);
+#endif
+    memcpy(to, &value, sizeof value);
+    return to + sizeof value;
 }
 
 /* Reads a varint of at most 32 bits that this library wrote itself. */
@@ -97,36 +101,38 @@ tk_get_length(const uint8_t *from, uint32_t *ret_length)
     return from;
 }
 
-/* Copies text and says whether all of it is ASCII. Short texts are most there is: no call for them.
- */
+/* Copies text and says whether all of it is ASCII. Short texts are most there is: two loads that
+ * overlap, and no call. */
 static inline bool
 tk_copy_ascii(uint8_t *to, const char *from, size_t size)
 {
-    uint64_t seen = 0, word = 0;
+    uint64_t head, tail, seen = 0;
     if (size >= 8) {
-        size_t at = 0;
-        for (; at + 8 <= size; at += 8) {
-            memcpy(&word, from + at, 8);
-            memcpy(to + at, &word, 8);
-            seen |= word;
+        for (size_t at = 0; at + 8 < size; at += 8) {
+            memcpy(&head, from + at, 8);
+            memcpy(to + at, &head, 8);
+            seen |= head;
         }
-        memcpy(&word, from + size - 8, 8); /* the rest, overlapping what is copied already */
-        memcpy(to + size - 8, &word, 8);
-        return ((seen | word) & 0x8080808080808080ULL) == 0;
+        memcpy(&tail, from + size - 8, 8);
+        memcpy(to + size - 8, &tail, 8);
+        return ((seen | tail) & 0x8080808080808080ULL) == 0;
     }
     if (size >= 4) {
-        uint32_t head, tail;
-        memcpy(&head, from, 4);
-        memcpy(&tail, from + size - 4, 4);
-        memcpy(to, &head, 4);
-        memcpy(to + size - 4, &tail, 4);
-        return ((head | tail) & 0x80808080U) == 0;
+        uint32_t first, last;
+        memcpy(&first, from, 4);
+        memcpy(&last, from + size - 4, 4);
+        memcpy(to, &first, 4);
+        memcpy(to + size - 4, &last, 4);
+        return ((first | last) & 0x80808080U) == 0;
     }
-    for (size_t i = 0; i < size; i++) {
-        seen |= (uint8_t)from[i];
-        to[i] = (uint8_t)from[i];
-    }
-    return (seen & 0x80) == 0;
+    if (size == 0)
+        return true;
+    uint8_t first = (uint8_t)from[0], middle = (uint8_t)from[size / 2],
+            last = (uint8_t)from[size - 1];
+    to[0] = first;
+    to[size / 2] = middle;
+    to[size - 1] = last;
+    return ((first | middle | last) & 0x80) == 0;
 }
 
 #endif
