@@ -34,6 +34,7 @@ enum tk_exit tk_cli_services(int argc, char **argv);
 enum tk_exit tk_cli_tags(int argc, char **argv);
 enum tk_exit tk_cli_compare(int argc, char **argv);
 enum tk_exit tk_cli_verify(int argc, char **argv);
+enum tk_exit tk_cli_doctor(int argc, char **argv);
 enum tk_exit tk_cli_check(int argc, char **argv);
 enum tk_exit tk_cli_export(int argc, char **argv);
 enum tk_exit tk_cli_import(int argc, char **argv);

@@ -10,6 +10,7 @@ static const struct tk_command commands[] = {
     {"project", "create, list and delete projects", tk_cli_project},
     {"key", "create, list and revoke API keys", tk_cli_key},
     {"signin", "print a one-time link that signs a browser in", tk_cli_signin},
+    {"doctor", "look at a project: is tracing set up right?", tk_cli_doctor},
     {"trace", "draw one trace as a waterfall", tk_cli_trace},
     {"search", "find traces", tk_cli_search},
     {"compare", "why one trace took longer than another", tk_cli_compare},

@@ -93,12 +93,12 @@ class Words(unittest.TestCase):
 
 
 class Size(unittest.TestCase):
-    def test_the_program_with_its_page_is_small(self):
+    def test_the_program_with_its_page_and_the_doctors_grammars_is_small(self):
         if "release" not in BIN:
             self.skipTest("sanitizers make it large: only the release build is what users run")
         with tempfile.NamedTemporaryFile() as stripped:
             subprocess.run(["strip", "-o", stripped.name, BIN], check=True)
-            self.assertLess(Path(stripped.name).stat().st_size, 8 << 20)
+            self.assertLess(Path(stripped.name).stat().st_size, 16 << 20)  # 11 MiB of it are grammars
 
 
 class CannotStart(unittest.TestCase):

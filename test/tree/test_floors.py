@@ -13,7 +13,7 @@ FLOORS = {"base": 0, "trace": 1, "wire": 2, "net": 2, "store": 3, "account": 3, 
 # The file of spans knows nothing of the store that it is part of.
 BELOW = {"store/segment": "store/embedded"}
 # net knows nothing of spans: it stands on base alone. bench loads any receiver: it knows no store.
-ONLY = {"net": {"base"}, "account": {"base"}, "trace": {"base"}, "bench": {"base", "trace", "wire"}}
+ONLY = {"net": {"base"}, "account": {"base"}, "trace": {"base"}, "doctor": {"base"}, "bench": {"base", "trace", "wire"}}
 LIBRARIES = {
     r"uv\.h": {"net"},
     r"llhttp\.h": {"net"},
@@ -24,7 +24,9 @@ LIBRARIES = {
     r"zstd\.h": {"wire", "store"},
     r"sqlite3\.h": {"account"},
     r"xxhash\.h": {"base"},
-    r"pcre2\.h": {"query"},
+    r"pcre2\.h": {"query", "doctor"},
+    r"tree_sitter/": {"doctor"},
+    r"expat\.h": {"doctor"},
 }
 INCLUDE = re.compile(r'^\s*#\s*include\s+(?:"([^"]+)"|<([^>]+)>)', re.M)
 

@@ -1,0 +1,37 @@
+;; files: .cs
+;; parsed if: (?i)tracekit|WithHeaders|AddCors|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|x-b3-|trace-id|traceid
+;; env: Environment.GetEnvironmentVariable("TRACEKIT_API_KEY")
+
+(variable_declarator name: (identifier) @name (_) @value) @constant
+
+; ---- the SDK is started, and with what
+((invocation_expression function: (_) @_f arguments: (argument_list) @value) @init
+  (#match? @_f "(?i)(\\.AddTracekit|TracekitSDK\\.Create)$"))
+((assignment_expression left: [(member_access_expression name: (identifier) @name) (identifier) @name]
+   right: (_) @value) @option
+  (#match? @name "^(ApiKey|ServiceName|Endpoint|Enabled)$") (#set! needs "racekit"))
+((assignment_expression left: [(member_access_expression name: (identifier) @name) (identifier) @name]
+   right: (_) @value) @option
+  (#match? @name "^(ApiKey|ServiceName|Endpoint|Enabled)$") (#set! needs "raceKit"))
+
+; ---- the server: what it is made with, the SDK's middleware, its routes
+((variable_declarator name: (identifier) @name (invocation_expression function: (_) @_f)) @app
+  (#match? @_f "\\.Build$") (#set! needs "WebApplication") (#set! framework "ASP.NET Core")
+  (#set! cure "app.UseTracekit()"))
+((invocation_expression function: (member_access_expression expression: (identifier) @name name: (identifier) @_m)) @middleware
+  (#match? @_m "(?i)^UseTracekit$"))
+((invocation_expression function: (member_access_expression expression: (identifier) @name name: (identifier) @_m)) @route
+  (#match? @_m "^Map(Get|Post|Put|Patch|Delete|Controllers|Group|ControllerRoute|RazorPages)$"))
+
+; ---- CORS
+((invocation_expression function: (member_access_expression name: (identifier) @_m) arguments: (argument_list) @value) @cors.alone.headers
+  (#eq? @_m "WithHeaders"))
+((invocation_expression function: (member_access_expression name: (identifier) @_m)) @cors.alone.any-origin
+  (#eq? @_m "AllowAnyOrigin"))
+((invocation_expression function: (member_access_expression name: (identifier) @_m)) @cors.alone.with-credentials
+  (#eq? @_m "AllowCredentials"))
+
+; ---- headers that others cannot continue
+((invocation_expression function: (member_access_expression name: (identifier) @_m)
+   arguments: (argument_list . (argument (string_literal) @name) . (_))) @header
+  (#match? @_m "^(Add|Append|TryAddWithoutValidation)$") (#proprietary? @name))
