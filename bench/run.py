@@ -19,11 +19,12 @@ from pathlib import Path
 import giant
 import ingest
 import queries
+import sdks
 from document import document
 from server import ROOT
 
 RESULTS = ROOT / "bench" / "results"
-MEASUREMENTS = {**ingest.MEASUREMENTS, **queries.MEASUREMENTS, **giant.MEASUREMENTS}
+MEASUREMENTS = {**ingest.MEASUREMENTS, **queries.MEASUREMENTS, **giant.MEASUREMENTS, **sdks.MEASUREMENTS}
 USUAL = ["start", "decode", "ingest", "quiet", "queries"]
 
 

@@ -11,8 +11,8 @@ export function extract(
   traceparents: readonly string[],
   tracestates: readonly string[],
 ): SpanContext | undefined {
-  const parent = parseTraceparent(traceparents);
-  return parent && { ...parent, tracestate: formatTracestate(parseTracestate(tracestates)) };
+  const state = tracestates.length ? formatTracestate(parseTracestate(tracestates)) : '';
+  return parseTraceparent(traceparents, state);
 }
 
 /** Hands the headers of a request made by `context` to `set`. Nobody's request has none. */

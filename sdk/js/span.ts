@@ -68,7 +68,8 @@ export class Span implements SpanContext {
     readonly tracestate: string,
     /** @internal It is neither ended nor left alone. */ public recording: boolean,
   ) {
-    const local = parent instanceof Span ? parent : undefined;
+    // Cheaper than to ask for its class: only spans have an entry.
+    const local = (parent as Span | undefined)?.entry && (parent as Span);
     this.parentSpanId = parent ? parent.spanId : '';
     this.parentIsRemote = parent !== undefined && !local;
     this.entry = local ? (local.entry as this) : this;

@@ -19,7 +19,8 @@ export interface SpanContext {
 const SAMPLED = 1;
 const RANDOM = 2;
 const GRAMMAR = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[^]*)?$/;
-const ONLY_ZEROS = /^0+$/;
+const NO_TRACE = '0'.repeat(32);
+const NO_SPAN = '0'.repeat(16);
 
 /** Strips what RFC 9110 allows around a field value: spaces and tabs, nothing else. */
 export function trimField(value: string): string {
@@ -32,18 +33,20 @@ export function trimField(value: string): string {
  */
 export function parseTraceparent(
   values: readonly string[],
-): Omit<SpanContext, 'tracestate'> | undefined {
+  tracestate = '',
+): SpanContext | undefined {
   const match = values.length === 1 && GRAMMAR.exec(trimField(values[0]!));
   if (!match) return undefined;
   const [, version, traceId, spanId, digits, tail] = match as unknown as string[];
   if (version === 'ff' || (version === '00' && tail !== undefined)) return undefined;
-  if (ONLY_ZEROS.test(traceId!) || ONLY_ZEROS.test(spanId!)) return undefined;
+  if (traceId === NO_TRACE || spanId === NO_SPAN) return undefined;
   const flags = parseInt(digits!, 16);
   return {
     traceId: traceId!,
     spanId: spanId!,
     sampled: (flags & SAMPLED) !== 0,
     random: (flags & RANDOM) !== 0,
+    tracestate,
   };
 }
 

@@ -51,7 +51,8 @@ function headersOf(context) {
 }
 
 each('traceparent', 'parse', ({ headers, expect }) => {
-  const { spanId: parentId, ...found } = parseTraceparent(headers) ?? {};
+  const { spanId: parentId, tracestate, ...found } = parseTraceparent(headers) ?? {};
+  assert.equal(tracestate ?? '', '');
   assert.deepEqual(parentId ? { ...found, parentId } : null, expect);
 });
 

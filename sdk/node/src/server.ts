@@ -20,7 +20,7 @@ interface Traced extends NodeJS.EventEmitter {
 }
 
 function valuesOf(header: string | string[] | undefined): string[] {
-  return header === undefined ? [] : [header].flat();
+  return typeof header === 'string' ? [header] : (header ?? []);
 }
 
 /** The method's tags: an unknown one is not let into names and group-bys. */
@@ -120,8 +120,8 @@ export function serve(
   bindEmitter(req, span);
   bindEmitter(res, span);
   const done = (): void => finish(span, req, res, route());
-  res.once('finish', done);
-  res.once('close', done);
+  res.on('finish', done);
+  res.on('close', done);
   storage.run(span, next);
 }
 

@@ -1,0 +1,158 @@
+/**
+ * What the JavaScript SDKs cost, beside OpenTelemetry's: `node node.mjs WHAT`, JSON to stdout.
+ *
+ * - spans N ours|theirs: CPU nanoseconds a span of N attributes, from its start until its OTLP bytes
+ *   are ready, the batch's queue included; what would post them answers at once.
+ * - request http|express|fastify bare|traced: CPU nanoseconds a request, without sockets.
+ * - start nothing|ours|theirs: imports, sets up, and says its peak memory.
+ */
+
+import { createRequire } from 'node:module';
+import { Server, IncomingMessage, ServerResponse } from 'node:http';
+import { randomBytes } from 'node:crypto';
+import { source } from '../../sdk/js/test/support/sources.mjs';
+
+const require = createRequire(new URL('../../sdk/node/package.json', import.meta.url));
+const RUNS = 15;
+const SPANS = 16_384;
+const BATCH = 512;
+const REQUESTS = 2_048;
+
+const ATTRIBUTES = Object.entries({
+  'http.request.method': 'GET', 'http.route': '/users/{id}', 'user.id': 'u-12345678',
+  'tenant.id': 'acme-production', 'order.id': 4711, 'url.scheme': 'https',
+  'server.address': 'api.yourapp.com', 'http.response.status_code': 200, ratio: 0.25, cached: true,
+});
+
+/** The median run, after warming up: CPU nanoseconds for each of `count`. */
+async function median(count, work) {
+  const runs = [];
+  for (let run = 0; run < RUNS; run++) {
+    const before = process.cpuUsage();
+    await work();
+    const { user, system } = process.cpuUsage(before);
+    runs.push(((user + system) * 1000) / count);
+  }
+  return runs.sort((a, b) => a - b)[RUNS >> 1];
+}
+
+async function ourTracer() {
+  const kit = await source('tracer', 'exporter', 'attributes', '../node/src/otlp', '../node/src/span');
+  let bytes = 0;
+  const exporter = new kit.Exporter({
+    url: 'nowhere', enabled: true, log: { loud() {}, debug() {} }, encode: kit.protobufSpan,
+    request: kit.protobufRequest({ 'service.name': 'bench' }, { name: 'bench', version: '1' }),
+    send: async (body) => ((bytes += body.length), { status: 200, text: '' }),
+    rejected: () => [0, ''],
+  });
+  const tracer = new kit.Tracer({
+    randomHex: (n) => randomBytes(n).toString('hex'), sampleRate: 1, enabled: true,
+    current: () => undefined, globalTags: new kit.Attributes(), Span: kit.NodeSpan,
+    export: (span) => exporter.add(span),
+  });
+  return {
+    start: () => tracer.start('operation'),
+    set: (span, key, value) => span.setTag(key, value),
+    flush: () => exporter.flush(10_000),
+    bytes: () => bytes,
+  };
+}
+
+function theirTracer() {
+  const { NodeTracerProvider, BatchSpanProcessor } = require('@opentelemetry/sdk-trace-node');
+  const { ProtobufTraceSerializer } = require('@opentelemetry/otlp-transformer');
+  const { resourceFromAttributes } = require('@opentelemetry/resources');
+  let bytes = 0;
+  const exporter = {
+    export(spans, done) {
+      bytes += ProtobufTraceSerializer.serializeRequest(spans).length;
+      done({ code: 0 });
+    },
+    shutdown: async () => {},
+    forceFlush: async () => {},
+  };
+  const options = { maxQueueSize: SPANS, maxExportBatchSize: BATCH, scheduledDelayMillis: 1e6 };
+  const provider = new NodeTracerProvider({
+    resource: resourceFromAttributes({ 'service.name': 'bench' }),
+    spanProcessors: [new BatchSpanProcessor(exporter, options)],
+  });
+  const tracer = provider.getTracer('bench', '1');
+  return {
+    start: () => tracer.startSpan('operation'),
+    set: (span, key, value) => span.setAttribute(key, value),
+    flush: () => provider.forceFlush(),
+    bytes: () => bytes,
+  };
+}
+
+async function spans(count, whose) {
+  const tracer = whose === 'ours' ? await ourTracer() : theirTracer();
+  const attributes = ATTRIBUTES.slice(0, Number(count));
+  const nanos = await median(SPANS, async () => {
+    for (let i = 0; i < SPANS; i++) {
+      const span = tracer.start();
+      for (const [key, value] of attributes) tracer.set(span, key, value);
+      span.end();
+      if (i % BATCH === BATCH - 1) await tracer.flush();
+    }
+  });
+  return { nanos, bytes: tracer.bytes() / SPANS / RUNS };
+}
+
+async function server(framework, traced) {
+  const { TraceKit } = require('./dist/index.cjs');
+  if (traced) TraceKit.init({ apiKey: 'key', endpoint: 'http://127.0.0.1:9', serviceName: 'bench' });
+  const handler = (_req, res) => res.end('{"id":42}');
+  if (framework === 'http') return new Server(traced ? TraceKit.httpHandler(handler) : handler);
+  if (framework === 'fastify') {
+    const app = require('fastify')();
+    if (traced) app.register(TraceKit.fastifyPlugin);
+    app.get('/users/:id', (_request, reply) => reply.send({ id: 42 }));
+    await app.ready();
+    return app.server;
+  }
+  const app = require('express')();
+  if (traced) app.use(TraceKit.Handlers.requestHandler());
+  app.get('/users/:id', (_req, res) => res.json({ id: 42 }));
+  return new Server(app);
+}
+
+async function request(framework, how) {
+  console.warn = () => {}; // nobody answers the exporter
+  const one = await server(framework, how === 'traced');
+  const headers = {
+    host: 'api.yourapp.com:8080', 'user-agent': 'bench/1',
+    traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
+  };
+  const socket = { remoteAddress: '127.0.0.1', on() {}, once() {}, removeListener() {}, destroy() {} };
+  const emit = () => {
+    const req = new IncomingMessage(socket);
+    Object.assign(req, { method: 'GET', url: '/users/42', httpVersion: '1.1', headers });
+    const res = new ServerResponse(req);
+    one.emit('request', req, res);
+    res.emit('finish');
+  };
+  const nanos = await median(REQUESTS, async () => {
+    for (let i = 0; i < REQUESTS; i++) {
+      emit();
+      if (i % 64 === 63) await new Promise((resolve) => setImmediate(resolve));
+    }
+  });
+  return { nanos };
+}
+
+function start(whose) {
+  if (whose === 'ours') require('./dist/index.cjs').TraceKit.init({ apiKey: 'key' });
+  if (whose === 'theirs') {
+    const { NodeTracerProvider, BatchSpanProcessor } = require('@opentelemetry/sdk-trace-node');
+    const { OTLPTraceExporter } = require('@opentelemetry/exporter-trace-otlp-http');
+    const spanProcessors = [new BatchSpanProcessor(new OTLPTraceExporter())];
+    new NodeTracerProvider({ spanProcessors }).register();
+  }
+  const { user, system } = process.cpuUsage();
+  return { millis: (user + system) / 1000, kibibytes: process.resourceUsage().maxRSS };
+}
+
+const [what, ...rest] = process.argv.slice(2);
+console.log(JSON.stringify(await { spans, request, start }[what](...rest)));
+process.exit(0);

@@ -1,0 +1,46 @@
+"""The JavaScript SDKs: @tracekit/node, and the bundles for pages."""
+
+import gzip
+import json
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+SDK = HERE.parent.parent / "sdk"
+# One thread: the collector's and the compiler's work is in the CPU time, wherever it would have been done.
+NODE = ["node", "--single-threaded", str(HERE / "node.mjs")]
+BUNDLES_MAX = {"browser": 8000}
+REACT_MAX = 1500
+
+
+def node(*what):
+    done = subprocess.run([*NODE, *map(str, what)], capture_output=True, text=True, check=True, timeout=300)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def packed(name):
+    return len(gzip.compress((SDK / name / "dist" / "index.js").read_bytes(), 9, mtime=0))
+
+
+def figures():
+    for count, bar in ((0, 0.7), (5, 1.0), (10, 1.4)):
+        ours, theirs = node("spans", count, "ours"), node("spans", count, "theirs")
+        yield f"a span with {count} attributes, us", ours["nanos"] / 1000, theirs["nanos"] / 1000, bar
+        yield f"a span with {count} attributes, bytes", ours["bytes"], theirs["bytes"], None
+    for framework, bar in (("http", 2), ("express", 5), ("fastify", 3)):
+        bare, traced = (node("request", framework, how)["nanos"] / 1000 for how in ("bare", "traced"))
+        yield f"added to a request of {framework}, us", traced - bare, None, bar
+    nothing, ours, theirs = (node("start", whose) for whose in ("nothing", "ours", "theirs"))
+    yield "import and start, ms", ours["millis"] - nothing["millis"], theirs["millis"] - nothing["millis"], 15
+    yield "import and start, MiB", *((one["kibibytes"] - nothing["kibibytes"]) / 1024 for one in (ours, theirs)), 4
+    browser = packed("browser")
+    yield "browser, bytes gzipped", browser, None, BUNDLES_MAX["browser"]
+    yield "React's part, bytes gzipped", packed("react") - browser, None, REACT_MAX
+
+
+def gates(measured):
+    """What does not depend on the machine, and must hold."""
+    for name in ("browser, bytes gzipped", "React's part, bytes gzipped"):
+        ours, _, bar = measured[name]
+        if ours > bar:
+            yield f"{name}: {ours:.0f}, at most {bar}"
