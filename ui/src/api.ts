@@ -123,6 +123,18 @@ export interface Metrics {
   leftOut?: unknown;
 }
 
+export interface Tag {
+  key: string;
+  scope: 'span' | 'resource' | 'event' | 'link' | 'scope';
+  type: string;
+}
+
+export interface TagValue {
+  value: Value;
+  type: string;
+  count: number;
+}
+
 export interface Project {
   id: number;
   name: string;
@@ -231,6 +243,15 @@ export const api = {
         { signal },
       )
     ).operations,
+  tags: async (prefix: string, signal?: AbortSignal) =>
+    (await call<{ tags: Tag[] }>('/tags', { params: { prefix }, signal })).tags,
+  tagValues: async (key: string, prefix: string, signal?: AbortSignal) =>
+    (
+      await call<{ values: TagValue[] }>(`/tags/${encodeURIComponent(key)}/values`, {
+        params: { prefix, limit: '12' },
+        signal,
+      })
+    ).values,
   services: async () => (await call<{ services: Service[] }>('/services')).services,
 
   whoami: () => call<Whoami>('/whoami'),

@@ -78,6 +78,8 @@ export class Fixture {
     }
     if (route === 'GET /traces') return this.#search(params);
     if (route === 'GET /services') return { services: this.#services() };
+    if (route === 'GET /tags') return { tags: this.#tags(params.get('prefix') ?? '') };
+    if (/^\/tags\/[^/]+\/values$/.test(path)) return { values: this.#values(path, params) };
     if (route === 'GET /metrics') return this.#metrics(params);
     if (/^\/services\/[^/]+\/operations$/.test(path)) return { operations: this.#operations(path) };
     if (path.startsWith('/traces/')) return this.#trace(path.slice(8));
@@ -106,6 +108,32 @@ export class Fixture {
       errorCount: 0,
       lastSeenUnixNano: '1767229200000000000',
     }));
+  }
+
+  #tags(prefix) {
+    const keys = this.traces.flatMap((trace) =>
+      trace.spans.flatMap((span) => Object.keys(span.attributes ?? {})),
+    );
+    return [...new Set(keys)]
+      .filter((key) => key.startsWith(prefix))
+      .sort()
+      .map((key) => ({ key, scope: 'span', type: 'string' }));
+  }
+
+  #values(path, params) {
+    const key = decodeURIComponent(path.split('/')[2]);
+    const all = this.traces.flatMap((trace) =>
+      key === 'service.name'
+        ? trace.spans.map((span) => span.serviceName)
+        : trace.spans.map((span) => span.attributes?.[key]).filter((value) => value !== undefined),
+    );
+    return [...new Set(all)]
+      .filter((value) => String(value).startsWith(params.get('prefix') ?? ''))
+      .map((value) => ({
+        value,
+        type: typeof value === 'string' ? 'string' : 'int',
+        count: all.filter((each) => each === value).length,
+      }));
   }
 
   #operations(path) {

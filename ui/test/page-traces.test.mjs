@@ -233,3 +233,30 @@ pageTest(
     await page.waitForSelector('[role="alert"]', { state: 'detached' });
   },
 );
+
+pageTest(
+  'the search box completes keys and values, by keyboard alone',
+  {},
+  async ({ page, url }) => {
+    await page.goto(`${url}/traces`);
+    await page.waitForSelector(trace);
+    const box = page.getByRole('combobox', { name: 'Search traces' });
+    await box.focus();
+    await page.keyboard.type('user.pl');
+    const option = page.getByRole('option', { name: /^user\.plan/ });
+    await option.waitFor();
+    await page.keyboard.press('ArrowDown');
+    assert.equal(await box.getAttribute('aria-activedescendant'), await option.getAttribute('id'));
+    await page.keyboard.press('Enter');
+    await page.getByRole('option', { name: /^enterprise/ }).waitFor();
+    assert.equal(await box.inputValue(), 'user.plan=');
+    await page.keyboard.press('ArrowDown');
+    await page.keyboard.press('Tab');
+    await eventually(async () => assert.equal(await box.inputValue(), 'user.plan=enterprise '));
+    await page.keyboard.press('Escape');
+    await eventually(async () => assert.equal(await box.getAttribute('aria-expanded'), 'false'));
+    assert.equal(await box.inputValue(), 'user.plan=enterprise '); // Escape never empties the box
+    await page.keyboard.press('Enter');
+    await page.waitForURL(/q=user\.plan%3Denterprise/);
+  },
+);

@@ -2,10 +2,10 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import { api, type Service, type Summary } from '../api';
-import { SearchIcon } from '../components/icons';
 import { TimeChoice } from '../components/time-choice';
 import { asTraceId } from '../query';
 import { href, navigate } from '../router';
+import { QueryBox } from './query-box';
 import type { Search } from './search';
 
 interface Props {
@@ -37,21 +37,7 @@ export function SearchForm({ search, traces }: Props) {
 
   return (
     <form class="search" role="search" onSubmit={onSubmit}>
-      <label class="search-box">
-        <span class="sr-only">Search traces</span>
-        <SearchIcon />
-        <input
-          type="search"
-          name="q"
-          spellcheck={false}
-          autoComplete="off"
-          autoCapitalize="none"
-          placeholder="order.id=42 error duration>200ms, { TraceQL }, or a trace id"
-          value={draft}
-          onPaste={onPaste}
-          onInput={(event) => setDraft(event.currentTarget.value)}
-        />
-      </label>
+      <QueryBox value={draft} onInput={setDraft} onPaste={onPaste} />
       <ServiceChoice search={search} traces={traces} onChoose={(service) => go({ service })} />
       <TimeChoice range={search} onChoose={go} />
       <button class="button" type="submit">
