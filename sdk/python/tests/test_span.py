@@ -238,9 +238,9 @@ def test_a_span_takes_256_kib_and_what_is_beyond_is_counted(recorded):
     assert set(recorded.only.attributes) == {"half", "fits"}
     assert (recorded.only.dropped_attributes, recorded.only.dropped_events) == (2, 1)
     with tracekit.start_span("all of it") as span:
-        span.set_tag("x", "x" * (_otlp.SPAN_BYTES_MAX - 15))
+        span.set_tag("x", "x" * (_otlp.SPAN_BYTES_MAX - 11))
     with tracekit.start_span("one more") as span:
-        span.set_tag("x", "x" * (_otlp.SPAN_BYTES_MAX - 14))
+        span.set_tag("x", "x" * (_otlp.SPAN_BYTES_MAX - 10))
     assert recorded.named("all of it").dropped_attributes == 0
     assert recorded.named("one more").dropped_attributes == 1
 

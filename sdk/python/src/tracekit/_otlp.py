@@ -55,6 +55,8 @@ def utf8(text: str) -> bytes:
 def varint(n: int) -> bytes:
     if n < 0x80:
         return _ONE_BYTE[n]
+    if n < 0x4000:
+        return bytes((n & 0x7F | 0x80, n >> 7))
     out = bytearray()
     while n >= 0x80:
         out.append(n & 0x7F | 0x80)
@@ -160,35 +162,75 @@ def frozen(value: object) -> object:
     return Encoded(any_value(value))
 
 
-def _append_attribute(out: list[bytes], key: str, value: Any) -> int:
-    """Appends the field Span.attributes; gives its size."""
-    field = _keys.get(key) or _key(key)
+class Field(bytes):
+    """An attribute's whole field, key and all, of a value that many spans have: see `field`."""
+
+    __slots__ = ()
+
+
+_FIELDS_MAX = 4096
+_fields_made: dict[tuple[str, str | int], Field] = {}
+
+
+def field(key: str, value: str | int) -> Field:
+    """The field Span.attributes, written once for all spans that have it."""
+    made = _fields_made.get((key, value))
+    if made is None:
+        if len(_fields_made) >= _FIELDS_MAX:
+            _fields_made.clear()
+        _fields_made[key, value] = made = Field(message(b"J", key_value(key, value)))
+    return made
+
+
+def _value(value: Any) -> bytes:
+    """The field KeyValue.value."""
     kind = type(value)
+    if kind is int:
+        return _SMALL_INT[value] if 0 <= value < 128 else message(b"\x12", _integer(value))
+    if kind is bool:
+        return _TRUE if value else _FALSE
+    if kind is float:
+        return b"\x12\x09\x21" + _DOUBLE(value)
     if kind is str:
-        if len(value) > SPAN_BYTES_MAX:
-            return SPAN_BYTES_MAX + 1
-        try:
-            text = value.encode()
-        except UnicodeEncodeError:
-            text = utf8(value)
-        n = len(text)
-        size = len(field) + n + 4
+        # One that has no room need not be copied first.
+        return message(b"\x12", message(b"\x0a", utf8(value[: SPAN_BYTES_MAX + 1])))
+    return message(b"\x12", value)  # Encoded
+
+
+def _append_attributes(out: list[bytes], attributes: dict[str, Any]) -> tuple[int, int]:
+    """Appends the fields Span.attributes; gives the room that is left, and how many found none.
+
+    The short ones, all that a span may have of them, always find some.
+    """
+    room, dropped = SPAN_BYTES_MAX, 0
+    keys = _keys
+    append = out.append
+    for key, value in attributes.items():
+        kind = type(value)
+        if kind is Field:
+            append(value)
+            continue
+        head = keys.get(key) or _key(key)
+        if kind is str and len(value) < 128:
+            try:
+                text = value.encode()
+            except UnicodeEncodeError:
+                text = utf8(value)
+            n = len(text)
+            size = len(head) + n + 4
+            if size < 128:
+                out += (_SPAN_ATTRIBUTE[size], head, _SHORT_TEXT[n], text)
+                continue
+        rest = _value(value)
+        size = len(head) + len(rest)
         if size < 128:
-            out += (_SPAN_ATTRIBUTE[size], field, _SHORT_TEXT[n], text)
-            return size + 2
-        rest = message(b"\x12", message(b"\x0a", text))
-    elif kind is int:
-        rest = _SMALL_INT[value] if 0 <= value < 128 else message(b"\x12", _integer(value))
-    elif kind is bool:
-        rest = _TRUE if value else _FALSE
-    elif kind is float:
-        rest = b"\x12\x09\x21" + _DOUBLE(value)
-    else:
-        rest = message(b"\x12", value)
-    size = len(field) + len(rest)
-    head = _SPAN_ATTRIBUTE[size] if size < 128 else b"J" + varint(size)
-    out += (head, field, rest)
-    return size + len(head)
+            out += (_SPAN_ATTRIBUTE[size], head, rest)
+        elif size > room:
+            dropped += 1
+        else:
+            room -= size
+            out += (b"J" + varint(size), head, rest)
+    return room, dropped
 
 
 def event(name: str, unix_nano: int, attributes: Iterable[tuple[str, object]]) -> bytes:
@@ -205,10 +247,11 @@ def encode_span(span: Span) -> bytes:
     """A field of ScopeSpans, its own tag and length included, of a span that has ended."""
     out = [b"\x0a\x10", span.trace_id, b"\x12\x08", span.span_id]
     if span.tracestate:
-        out.append(message(b"\x1a", span.tracestate.encode()))
+        state = span.tracestate.encode()
+        out += (b"\x1a", varint(len(state)), state)
     if span.parent_id:
         out += (b"\x22\x08", span.parent_id)
-    name = utf8(span.name)
+    name = span.name.encode() if span.name.isascii() else utf8(span.name)
     n = len(name)
     offset = span._offset
     out += (
@@ -217,16 +260,8 @@ def encode_span(span: Span) -> bytes:
         name,
         _KIND_AND_TIMES(0x30, span.kind, 0x39, span._start + offset, 0x41, span._end + offset),
     )
-    dropped = span._dropped_attributes
-    room = SPAN_BYTES_MAX
-    for key, value in span._attributes.items():
-        mark = len(out)
-        size = _append_attribute(out, key, value)
-        if size > room:
-            del out[mark:]
-            dropped += 1
-        else:
-            room -= size
+    room, dropped = _append_attributes(out, span._attributes)
+    dropped += span._dropped_attributes
     if dropped:
         out.append(b"\x50" + varint(dropped))
     if span._events or span._dropped_events:

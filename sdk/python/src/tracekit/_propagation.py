@@ -17,6 +17,9 @@ BAGGAGE_MEMBERS_MAX = 64
 BAGGAGE_BYTES_MAX = 8192
 
 _HEX = "0123456789abcdef"
+_NO_TRACE, _NO_SPAN = "0" * 32, "0" * 16
+# What two hexadecimal digits say of the flags that are known. Upper case says nothing.
+_FLAGS = {f"{flags:02x}": flags & (SAMPLED | RANDOM) for flags in range(256)}
 _STATE_KEY_FIRST = "abcdefghijklmnopqrstuvwxyz0123456789"
 _STATE_KEY = _STATE_KEY_FIRST + "_-*/@"
 _STATE_VALUE = "".join(chr(c) for c in range(0x20, 0x7F) if chr(c) not in ",=")
@@ -41,15 +44,22 @@ class SpanContext:
 def parse_traceparent(value: str) -> SpanContext | None:
     """Section 3.2. Several headers, joined by a comma as servers do it, are no valid one."""
     value = value.strip(" \t")
-    if len(value) != 55 and (len(value) < 55 or value[55] != "-" or value[:2] == "00"):
+    if len(value) != 55:
+        # A higher version may have more behind a dash.
+        if len(value) < 55 or value[55] != "-" or value[:2] == "00":
+            return None
+        value = value[:55]
+    parts = value.split("-")
+    if len(parts) != 4:
         return None
-    version, trace_id, span_id, flags = value[:2], value[3:35], value[36:52], value[53:55]
-    # strip() takes hexadecimal digits from both ends: nothing is left exactly if there is nothing else.
-    if value[2] + value[35] + value[52] != "---" or (version + trace_id + span_id + flags).strip(_HEX):
+    version, trace_id, span_id, flags = parts
+    known = _FLAGS.get(flags)
+    if known is None or len(trace_id) != 32 or len(span_id) != 16 or version not in _FLAGS or version == "ff":
         return None
-    if version == "ff" or not trace_id.strip("0") or not span_id.strip("0"):
+    # strip() takes the digits from both ends: nothing is left exactly if there is nothing else.
+    if (trace_id + span_id).strip(_HEX) or trace_id == _NO_TRACE or span_id == _NO_SPAN:
         return None
-    return SpanContext(bytes.fromhex(trace_id), bytes.fromhex(span_id), int(flags, 16) & (SAMPLED | RANDOM))
+    return SpanContext(bytes.fromhex(trace_id), bytes.fromhex(span_id), known)
 
 
 def parse_tracestate(values: Iterable[str]) -> str:

@@ -7,6 +7,7 @@ after the path, that would be a name per user.
 from __future__ import annotations
 
 from tracekit import _client, _http, _span
+from tracekit._otlp import field
 from tracekit._propagation import extract
 from tracekit._redact import redact_query
 from tracekit._span import current
@@ -41,19 +42,16 @@ def from_environ(environ: Mapping[str, Any], path: str | None = None) -> Span | 
     client = _client.get_client()
     span = client.start(_http.method_name(method), _span.SERVER, parent)
     if span.is_recording:
-        _http.set_method(span, method)
-        set_tag = span.set_tag
-        set_tag("url.scheme", get("wsgi.url_scheme", "http"))
-        set_tag("url.path", _text(get("SCRIPT_NAME", "") + get("PATH_INFO", "")) if path is None else path)
-        query = get("QUERY_STRING")
+        agent, peer, query = get("HTTP_USER_AGENT"), get("REMOTE_ADDR"), get("QUERY_STRING")
+        protocol = get("SERVER_PROTOCOL") or ""
+        authority = get("HTTP_HOST") or get("SERVER_NAME") or ""
+        attributes = _head(method, get("wsgi.url_scheme") or "http", authority, agent or "", protocol[5:])
+        attributes["url.path"] = _text(get("SCRIPT_NAME", "") + get("PATH_INFO", "")) if path is None else path
         if query:
-            set_tag("url.query", redact_query(query))
-        set_address(span, get("HTTP_HOST") or get("SERVER_NAME") or "")
-        set_tag("client.address", get("REMOTE_ADDR"))
-        set_tag("user_agent.original", get("HTTP_USER_AGENT"))
-        protocol = get("SERVER_PROTOCOL", "")
-        if protocol.startswith("HTTP/"):
-            set_tag("network.protocol.version", protocol[5:])
+            attributes["url.query"] = redact_query(query)
+        if peer:
+            attributes["client.address"] = peer
+        span._attributes = attributes
     return span
 
 
@@ -67,6 +65,9 @@ def _text(path: str) -> str:
         return path
 
 
+_WANTED = frozenset((b"host", b"user-agent", b"traceparent", b"tracestate", b"baggage", b"access-control-request-method"))
+
+
 def from_scope(scope: Mapping[str, Any]) -> Span | None:
     """Starts the span of an ASGI request. None: it has none, being a browser's question whether it may ask (CORS)."""
     method = scope.get("method") or "GET"
@@ -75,6 +76,8 @@ def from_scope(scope: Mapping[str, Any]) -> Span | None:
     baggage: list[str] = []
     host = agent = b""
     for name, value in scope["headers"]:
+        if name not in _WANTED:
+            continue
         if name == b"host":
             host = value
         elif name == b"user-agent":
@@ -85,28 +88,47 @@ def from_scope(scope: Mapping[str, Any]) -> Span | None:
             tracestates.append(value.decode("latin-1"))
         elif name == b"baggage":
             baggage.append(value.decode("latin-1"))
-        elif name == b"access-control-request-method" and method == "OPTIONS":
+        elif method == "OPTIONS":
             return None
     parent = extract(traceparents, tracestates, baggage) if traceparents or baggage else None
     client = _client.get_client()
     span = client.start(_http.method_name(method), _span.SERVER, parent)
     if span.is_recording:
-        _http.set_method(span, method)
-        set_tag = span.set_tag
-        set_tag("url.scheme", scope.get("scheme") or "http")
-        set_tag("url.path", scope["path"])
-        query = scope.get("query_string")
+        scheme, query, peer = scope.get("scheme") or "http", scope.get("query_string"), scope.get("client")
+        attributes = _head(method, scheme, host.decode("latin-1"), agent.decode("latin-1"), scope.get("http_version") or "")
+        attributes["url.path"] = scope["path"]
         if query:
-            set_tag("url.query", redact_query(query.decode("latin-1")))
-        if host:
-            set_address(span, host.decode("latin-1"))
-        peer = scope.get("client")
+            attributes["url.query"] = redact_query(query.decode("latin-1"))
         if peer:
-            set_tag("client.address", peer[0])
-        if agent:
-            set_tag("user_agent.original", agent.decode("latin-1"))
-        set_tag("network.protocol.version", scope.get("http_version"))
+            attributes["client.address"] = peer[0]
+        span._attributes = attributes
     return span
+
+
+# What the requests of one client have in common, ready to be sent. Cleared when there are many.
+_HEADS_MAX = 1024
+_heads: dict[tuple[str, str, str, str, str], dict[str, Any]] = {}
+
+
+def _head(method: str, scheme: str, authority: str, agent: str, protocol: str) -> dict[str, Any]:
+    key = (method, scheme, authority, agent, protocol)
+    head = _heads.get(key)
+    if head is None:
+        if len(_heads) >= _HEADS_MAX:
+            _heads.clear()
+        known = method in _http.METHODS
+        host, port = split_host(authority)
+        values: dict[str, str | int] = {
+            "http.request.method": method if known else "_OTHER",
+            "http.request.method_original": "" if known else method,
+            "url.scheme": scheme,
+            "server.address": host,
+            "server.port": port if host and port is not None and port >= 0 else "",
+            "user_agent.original": agent,
+            "network.protocol.version": protocol,
+        }
+        _heads[key] = head = {name: field(name, value) for name, value in values.items() if value != ""}
+    return head.copy()
 
 
 class Within:
@@ -138,18 +160,10 @@ class Within:
             current.reset(token)
 
 
-def set_address(span: Span, authority: str) -> None:
-    host, port = split_host(authority)
-    if host:
-        span.set_tag("server.address", host)
-        if port is not None and port >= 0:
-            span.set_tag("server.port", port)
-
-
 def set_route(span: Span, method: str, route: str) -> None:
     if route and span.is_recording:
-        span.name = f"{_http.method_name(method)} {route}"
-        span.set_tag("http.route", route)
+        span.name = f"{method if method in _http.METHODS else 'HTTP'} {route}"
+        span._attributes["http.route"] = field("http.route", route)
 
 
 def finish(span: Span, status: int, error: BaseException | None = None) -> None:
@@ -157,8 +171,8 @@ def finish(span: Span, status: int, error: BaseException | None = None) -> None:
     if isinstance(error, Exception):  # and not a client that went away, or a program that ends
         span.capture_exception(error)
         status = status or 500  # as every server answers
-    if status:
-        span.set_tag("http.response.status_code", status)
+    if status and span.is_recording:
+        span._attributes["http.response.status_code"] = field("http.response.status_code", status)
         if status >= 500:
             _http.fail_status(span, status)
     span.end()

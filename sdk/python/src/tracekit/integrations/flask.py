@@ -29,10 +29,10 @@ def _serving() -> Any:
 
 def _name(*_: Any) -> None:
     """Names the span by the route, as soon as it is known."""
-    rule = flask.request.url_rule
+    request = flask.request._get_current_object()  # type: ignore[attr-defined]
     span = _serving()
-    if rule is not None and span is not None:
-        _server.set_route(span, flask.request.method, rule.rule)
+    if request.url_rule is not None and span is not None:
+        _server.set_route(span, request.method, request.url_rule.rule)
 
 
 def _failed(sender: Any, exception: BaseException, **_: Any) -> None:
