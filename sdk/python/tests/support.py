@@ -64,10 +64,26 @@ def read(body):
                         attributes=attributes(span.attributes),
                         dropped_attributes=span.dropped_attributes_count,
                         events=[
-                            SimpleNamespace(name=e.name, time=e.time_unix_nano, attributes=attributes(e.attributes))
+                            SimpleNamespace(
+                                name=e.name,
+                                time=e.time_unix_nano,
+                                attributes=attributes(e.attributes),
+                                dropped=e.dropped_attributes_count,
+                            )
                             for e in span.events
                         ],
                         dropped_events=span.dropped_events_count,
+                        links=[
+                            SimpleNamespace(
+                                trace_id=link.trace_id.hex(),
+                                id=link.span_id.hex(),
+                                tracestate=link.trace_state,
+                                flags=link.flags,
+                                attributes=attributes(link.attributes),
+                            )
+                            for link in span.links
+                        ],
+                        dropped_links=span.dropped_links_count,
                         failed=span.status.code == 2,
                         status=span.status.code,
                         message=span.status.message,

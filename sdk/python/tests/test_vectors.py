@@ -4,11 +4,12 @@ import re
 from datetime import datetime
 
 import pytest
+import support
 from support import vectors
 
 import tracekit
-from tracekit import _otlp, _sender, _span
-from tracekit._options import checked_rate, traces_url
+from tracekit import _client, _exporter, _http, _otlp, _propagation, _sender, _server, _span, _sql
+from tracekit._options import Options, checked_rate, traces_url
 from tracekit._propagation import RANDOM, SAMPLED, extract, inject, parse_tracestate
 from tracekit._redact import redact_query, redact_url
 from tracekit._sampling import Sampler
@@ -222,3 +223,171 @@ def test_otlp(case):
         _otlp.resource(pairs_of(case["resource"])), _otlp.scope(case["scope"]["name"], case["scope"]["version"]), spans
     )
     assert body.hex() == case["protobufHex"]
+
+
+@cases("baggage.json", "parse")
+def test_baggage(case):
+    found = [(key, *pair) for key, pair in _propagation.read_baggage(case["headers"]).items()]
+    assert found == [(*member, "")[:3] for member in case["members"]]
+
+
+@cases("baggage.json", "make")
+def test_baggage_made(case):
+    members = {key: (value, *(rest or [""])) for key, value, *rest in case["members"]}
+    assert (_propagation.write_baggage(members) or None) == case["header"]
+
+
+@cases("baggage.json", "continue")
+def test_baggage_continued(case, recorded):
+    client = tracekit.get_client()
+    incoming = extract(case["incoming"]["traceparent"], [], case["incoming"]["baggage"])
+    with client.start("GET /", _span.SERVER, incoming):
+        headers = sent(client.start("GET", _span.CLIENT, tracekit.current_span()))
+    assert headers.get("baggage") == case["expect"]
+
+
+def test_the_limits_are_those_of_all_sdks():
+    limits = vectors("limits.json")
+    assert {name: value for name, value in limits.items() if isinstance(value, int)} == {
+        "attributesMax": _span.ATTRIBUTES_MAX,
+        "eventsMax": _span.EVENTS_MAX,
+        "linksMax": _span.LINKS_MAX,
+        "eventAttributesMax": _span.EVENT_ATTRIBUTES_MAX,
+        "linkAttributesMax": _span.EVENT_ATTRIBUTES_MAX,
+        "stringBytesMax": _otlp.STRING_BYTES_MAX,
+        "arrayItemsMax": _otlp.ARRAY_ITEMS_MAX,
+        "depthMax": _otlp.VALUE_DEPTH_MAX,
+        "spanBytesMax": _otlp.SPAN_BYTES_MAX,
+        "queueSpansMax": _exporter.QUEUE_MAX,
+        "queueBytesMax": _exporter.BYTES_MAX,
+        "batchSpansMax": _exporter.BATCH_MAX,
+        "batchDelayMs": _exporter.INTERVAL * 1000,
+        "requestTimeoutMs": _sender.REQUEST_TIMEOUT * 1000,
+        "exitFlushMs": _client.EXIT_TIMEOUT * 1000,
+    }
+
+
+@cases("limits.json", "counts")
+def test_counts(case, recorded):
+    other = tracekit.start_transaction("other")
+    with tracekit.start_span("x") as span:
+        for i in range(case.get("attributes", 0)):
+            span.set_tag(f"key{i}", i)
+        for i in range(case.get("again", 0)):
+            span.set_tag(f"key{i}", "again")
+        for _ in range(case.get("events", 0)):
+            span.add_event("e", {f"key{i}": i for i in range(case.get("eventAttributes", 0))})
+        for _ in range(case.get("links", 0)):
+            span.add_link(other)
+    got = recorded.only
+    kept = {"attributes": len(got.attributes), "events": len(got.events), "links": len(got.links)}
+    dropped = {"attributes": got.dropped_attributes, "events": got.dropped_events, "links": got.dropped_links}
+    if got.events:
+        kept["eventAttributes"] = len(got.events[0].attributes)
+        dropped["eventAttributes"] = got.events[0].dropped
+    assert kept.items() >= case["kept"].items()
+    assert dropped.items() >= case["dropped"].items()
+
+
+@cases("limits.json", "truncation")
+def test_truncation(case, recorded):
+    text, expect = ("".join(piece * times for piece, times in case[key]) for key in ("text", "expect"))
+    with tracekit.start_span("x") as span:
+        span.set_tag("tag", text).set_tag("list", [text])
+        span.set_tag(text, "key")
+    assert recorded.only.attributes == {"tag": expect, "list": [expect], expect: "key"}
+
+
+def described(span, expect, route=""):
+    assert span.name == expect["name"].replace("{route}", route)
+    assert span.kind == getattr(_span, expect["kind"])
+    if "status" in expect:
+        assert span.status == getattr(_span, expect["status"])
+    attributes = {
+        key: value.replace("{route}", route) if key == "http.route" else value for key, value in expect["attributes"].items()
+    }
+    assert span.attributes.items() >= attributes.items()
+    kind = {"SERVER": "server", "CLIENT": "client"}.get(expect["kind"], "messaging")
+    names = vectors("semconv.json")["names"][kind if "messaging.system" not in attributes else "messaging"]
+    assert span.attributes.keys() <= set(names)
+
+
+@cases("semconv.json", "server")
+@pytest.mark.parametrize("interface", ["wsgi", "asgi"])
+def test_server_spans(case, interface, recorded):
+    request = case["request"]
+    path, _, query = request["target"].partition("?")
+    agent = request.get("userAgent")
+    if interface == "wsgi":
+        environ = {
+            "REQUEST_METHOD": request["method"],
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "HTTP_HOST": request["host"],
+            "SERVER_PROTOCOL": "HTTP/1.1",
+            "wsgi.url_scheme": "http",
+        }
+        span = _server.from_environ({**environ, **({"HTTP_USER_AGENT": agent} if agent else {})})
+    else:
+        headers = [(b"host", request["host"].encode())] + [(b"user-agent", (agent or "").encode())] * bool(agent)
+        scope = {"method": request["method"], "path": path, "query_string": query.encode(), "headers": headers}
+        span = _server.from_scope({**scope, "scheme": "http", "http_version": "1.1"})
+    _server.set_route(span, request["method"], case["route"] or "")
+    _server.finish(span, case["status"])
+    described(recorded.only, case["expect"], case["route"] or "")
+
+
+@cases("semconv.json", "client")
+def test_client_spans(case, recorded):
+    span = _http.start_request(case["request"]["method"], case["request"]["url"], {})
+    _http.end_request(span, case["status"])
+    described(recorded.only, case["expect"])
+
+
+@cases("semconv.json", "queries")
+def test_queries(case):
+    assert _sql.sanitize(case["query"], case.get("backslashEscapes", False)) == case["expect"]
+
+
+def test_systems(recorded):
+    for driver, system in vectors("semconv.json")["systems"].items():
+        _sql.start(driver, "db.execute", "SELECT 1", False).end()
+        assert recorded.spans[-1].attributes["db.system.name"] == system
+
+
+@cases("semconv.json", "messaging")
+def test_messaging(case, recorded):
+    if case["system"] != "celery" or case["operation"] == "receive":
+        return  # Celery sends and processes
+    from types import SimpleNamespace
+
+    from tracekit.integrations import celery
+
+    if case["operation"] == "send":
+        celery._publish(case["destination"], {"id": "1"})
+        celery._published({"id": "1"})
+    else:
+        celery._run("1", SimpleNamespace(name=case["destination"], request=SimpleNamespace(get=lambda name: None)))
+        celery._ran("1")
+    described(recorded.only, case["expect"])
+
+
+@cases("semconv.json", "exceptions")
+def test_exceptions(case, recorded):
+    error = {"TypeError": TypeError}[case["type"]](case["message"])
+    with tracekit.start_span("x"):
+        tracekit.capture_exception(error)
+    got, expect = recorded.only, case["expect"]
+    assert (len(got.events), got.message, got.attributes["error.type"]) == (
+        expect["events"],
+        expect["statusMessage"],
+        expect["errorType"],
+    )
+    assert got.status == getattr(_span, expect["status"])
+    assert got.events[0].attributes.keys() <= set(vectors("semconv.json")["names"]["exception"])
+
+
+def test_a_resource_has_the_names_of_all_sdks():
+    resource = _client.resource_of(Options({}, service_name="x", release="1", environment="e"))
+    spans = support.read(_otlp.request(resource, b"", [_otlp.message(b"\x12", b"")]))
+    assert spans[0].resource.keys() == set(vectors("semconv.json")["names"]["resource"])

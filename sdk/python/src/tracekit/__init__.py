@@ -197,7 +197,7 @@ def set_baggage(key: str, value: str | None) -> None:
     """Hands a value on to every service that this request reaches; with None it is taken away. Others may read it."""
     span = current.get()
     if span is not None:
-        span.entry.baggage = _with_baggage(span.entry.baggage, {str(key): None if value is None else str(value)})
+        span.entry.baggage = _with_baggage(span.entry.baggage, str(key), None if value is None else str(value))
 
 
 def flush(timeout: float = FLUSH_TIMEOUT) -> bool:

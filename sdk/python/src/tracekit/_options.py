@@ -137,6 +137,11 @@ def traces_url(endpoint: str | None) -> str | None:
 
 def pairs(text: str) -> dict[str, str]:
     """OpenTelemetry's `key=value,key=value`, values percent-encoded."""
-    from tracekit._propagation import parse_baggage
+    from tracekit._propagation import unquote
 
-    return {key: value for key, value in parse_baggage(text).items() if key} if text else {}
+    found = {}
+    for pair in text.split(","):
+        key, equals, value = pair.partition("=")
+        if equals and key.strip():
+            found[key.strip()] = unquote(value.strip())
+    return found

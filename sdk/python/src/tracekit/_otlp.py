@@ -19,8 +19,11 @@ if TYPE_CHECKING:
 
 # Of one span, all its attributes and events together; what would make it bigger is dropped and counted.
 SPAN_BYTES_MAX = 256 << 10
+# Of a text or bytes, keys included; cut in front of the character that does not fit.
+STRING_BYTES_MAX = 32_768
+ARRAY_ITEMS_MAX = 128
 # A value may contain itself: depth and bytes both stop that.
-VALUE_DEPTH_MAX = 16
+VALUE_DEPTH_MAX = 8
 
 HAS_IS_REMOTE = 0x100
 IS_REMOTE = 0x200
@@ -46,10 +49,14 @@ _TOO_DEEP = b"\x0a\x03..."
 
 
 def utf8(text: str) -> bytes:
+    text = text[:STRING_BYTES_MAX]
     try:
-        return text.encode()
+        data = text.encode()
     except UnicodeEncodeError:  # lone surrogates
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+        data = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").encode()
+    if len(data) > STRING_BYTES_MAX:
+        data = data[:STRING_BYTES_MAX].decode("utf-8", "ignore").encode()
+    return data
 
 
 def varint(n: int) -> bytes:
@@ -103,14 +110,14 @@ def any_value(value: object, depth: int = 0, room: int = SPAN_BYTES_MAX) -> byte
     if value is False:
         return b"\x10\x00"
     if isinstance(value, str):
-        # Of a subclass (an Enum, say) the text itself. A text beyond all room need not be copied first.
-        return message(b"\x0a", utf8(str.__str__(value[: SPAN_BYTES_MAX + 1])))
+        # Of a subclass (an Enum, say) the text itself.
+        return message(b"\x0a", utf8(str.__str__(value)))
     if isinstance(value, int):
         return _integer(int.__index__(value))
     if isinstance(value, float):
         return b"\x21" + _DOUBLE(value)
     if isinstance(value, (bytes, bytearray, memoryview)):
-        return message(b"\x3a", bytes(value[: SPAN_BYTES_MAX + 1]))
+        return message(b"\x3a", bytes(value[:STRING_BYTES_MAX]))
     try:
         if isinstance(value, dict):
             return _map(value.items(), depth, room)
@@ -129,8 +136,8 @@ def _array(items: Iterable[object], depth: int, room: int) -> bytes:
     if depth >= VALUE_DEPTH_MAX:
         return _TOO_DEEP
     out = bytearray()
-    for item in items:
-        if len(out) > room:
+    for count, item in enumerate(items):
+        if count == ARRAY_ITEMS_MAX or len(out) > room:
             break
         out += message(b"\x0a", any_value(item, depth + 1, room - len(out)))
     return message(b"\x2a", bytes(out))
@@ -140,8 +147,8 @@ def _map(items: Iterable[tuple[object, object]], depth: int, room: int) -> bytes
     if depth >= VALUE_DEPTH_MAX:
         return _TOO_DEEP
     out = bytearray()
-    for key, value in items:
-        if len(out) > room:
+    for count, (key, value) in enumerate(items):
+        if count == ARRAY_ITEMS_MAX or len(out) > room:
             break
         out += message(b"\x0a", key_value(text_of(key), value, depth + 1, room - len(out)))
     return message(b"\x32", bytes(out))
@@ -192,17 +199,13 @@ def _value(value: Any) -> bytes:
     if kind is float:
         return b"\x12\x09\x21" + _DOUBLE(value)
     if kind is str:
-        # One that has no room need not be copied first.
-        return message(b"\x12", message(b"\x0a", utf8(value[: SPAN_BYTES_MAX + 1])))
+        return message(b"\x12", message(b"\x0a", utf8(value)))
     return message(b"\x12", value)  # Encoded
 
 
-def _append_attributes(out: list[bytes], attributes: dict[str, Any]) -> tuple[int, int]:
-    """Appends the fields Span.attributes; gives the room that is left, and how many found none.
-
-    The short ones, all that a span may have of them, always find some.
-    """
-    room, dropped = SPAN_BYTES_MAX, 0
+def _append_attributes(out: list[bytes], attributes: dict[str, Any]) -> int:
+    """Appends the fields Span.attributes; gives how many found no room. Short ones always find some."""
+    dropped = 0
     keys = _keys
     append = out.append
     for key, value in attributes.items():
@@ -225,22 +228,42 @@ def _append_attributes(out: list[bytes], attributes: dict[str, Any]) -> tuple[in
         size = len(head) + len(rest)
         if size < 128:
             out += (_SPAN_ATTRIBUTE[size], head, rest)
-        elif size > room:
+        elif not append_field(out, b"J", head + rest):
             dropped += 1
-        else:
-            room -= size
-            out += (b"J" + varint(size), head, rest)
-    return room, dropped
+    return dropped
 
 
-def event(name: str, unix_nano: int, attributes: Iterable[tuple[str, object]]) -> bytes:
+# What stands behind attributes, events and links: counts of what was dropped, status, flags.
+_TAIL = 64
+
+
+def append_field(out: list[bytes], tag: bytes, body: bytes) -> bool:
+    """Appends a field if the span has room for it."""
+    field = message(tag, body)
+    if sum(map(len, out)) + len(field) + _TAIL > SPAN_BYTES_MAX:
+        return False
+    out.append(field)
+    return True
+
+
+def event(name: str, unix_nano: int, attributes: Iterable[tuple[str, object]], dropped: int = 0) -> bytes:
     """The message Span.Event."""
     out = bytearray(b"\x09" + _FIXED64(unix_nano) + message(b"\x12", utf8(name)))
     for key, value in attributes:
         out += message(b"\x1a", key_value(key, value))
-        if len(out) > SPAN_BYTES_MAX:
-            break
+    if dropped:
+        out += b"\x20" + varint(dropped)
     return bytes(out)
+
+
+def link(trace_id: bytes, span_id: bytes, tracestate: str, flags: int, attributes: Iterable[tuple[str, object]]) -> bytes:
+    """The message Span.Link."""
+    out = bytearray(b"\x0a\x10" + trace_id + b"\x12\x08" + span_id)
+    if tracestate:
+        out += message(b"\x1a", utf8(tracestate))
+    for key, value in attributes:
+        out += message(b"\x22", key_value(key, value))
+    return bytes(out) + b"\x35" + flags.to_bytes(4, "little")
 
 
 def encode_span(span: Span) -> bytes:
@@ -260,12 +283,13 @@ def encode_span(span: Span) -> bytes:
         name,
         _KIND_AND_TIMES(0x30, span.kind, 0x39, span._start + offset, 0x41, span._end + offset),
     )
-    room, dropped = _append_attributes(out, span._attributes)
-    dropped += span._dropped_attributes
+    dropped = span._dropped_attributes + _append_attributes(out, span._attributes)
     if dropped:
         out.append(b"\x50" + varint(dropped))
     if span._events or span._dropped_events:
-        _append_events(out, span, room)
+        _append_list(out, b"\x5a", b"\x60", span._events, span._dropped_events)
+    if span._links or span._dropped_links:
+        _append_list(out, b"\x6a", b"\x70", span._links, span._dropped_links)
     if span._status:
         status = message(b"\x12", utf8(span._status_message)) if span._status_message else b""
         out.append(message(b"\x7a", status + b"\x18" + _ONE_BYTE[span._status]))
@@ -274,16 +298,12 @@ def encode_span(span: Span) -> bytes:
     return b"\x12" + varint(len(body)) + body
 
 
-def _append_events(out: list[bytes], span: Span, room: int) -> None:
-    dropped = span._dropped_events
-    for one in span._events:
-        if len(one) > room:
+def _append_list(out: list[bytes], tag: bytes, dropped_tag: bytes, messages: Iterable[bytes], dropped: int) -> None:
+    for one in messages:
+        if not append_field(out, tag, one):
             dropped += 1
-        else:
-            room -= len(one)
-            out.append(message(b"\x5a", one))
     if dropped:
-        out.append(b"\x60" + varint(dropped))
+        out.append(dropped_tag + varint(dropped))
 
 
 def resource(attributes: Iterable[tuple[str, object]]) -> bytes:

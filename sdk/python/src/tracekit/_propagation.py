@@ -25,7 +25,9 @@ _STATE_KEY = _STATE_KEY_FIRST + "_-*/@"
 _STATE_VALUE = "".join(chr(c) for c in range(0x20, 0x7F) if chr(c) not in ",=")
 # What RFC 9110 calls a token, and W3C Baggage allows in a value as it is.
 _TOKEN = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789!#$%&'*+-.^_`|~"
-_BAGGAGE_PLAIN = frozenset(chr(c) for c in range(0x21, 0x7F) if chr(c) not in ',;\\"%')
+_BAGGAGE_RAW = frozenset(chr(c) for c in range(0x21, 0x7F) if chr(c) not in ',;\\"')
+_BAGGAGE_PLAIN = _BAGGAGE_RAW - {"%"}
+_HEX_ANY = "0123456789abcdefABCDEF"
 
 
 class SpanContext:
@@ -122,63 +124,74 @@ def inject(span: Span, headers: MutableMapping[str, str]) -> None:
 # ---- baggage -----------------------------------------------------------------------------------
 
 
-def join_baggage(values: Iterable[str]) -> str:
-    """The headers as one list within the limits; what goes beyond them is cut off at a member."""
-    kept: list[str] = []
-    size = 0
-    for value in values:
-        for member in value.split(","):
-            member = member.strip(" \t")
-            if not _valid_baggage(member):
-                continue
-            size += len(member) + 1
-            if len(kept) == BAGGAGE_MEMBERS_MAX or size > BAGGAGE_BYTES_MAX + 1:
-                return ",".join(kept)
-            kept.append(member)
-    return ",".join(kept)
-
-
-def _valid_baggage(member: str) -> bool:
-    key, equals, value = member.partition("=")
-    key = key.rstrip(" \t")
-    return bool(equals and key) and not key.strip(_TOKEN) and value.isascii() and value.isprintable()
-
-
-def parse_baggage(header: str) -> dict[str, str]:
-    """Keys and values, decoded; properties behind a semicolon are not read."""
-    found: dict[str, str] = {}
-    for member in header.split(","):
-        key, equals, value = member.partition("=")
-        if equals:
-            found[key.strip(" \t")] = _unquote(value.partition(";")[0].strip(" \t"))
+def read_baggage(values: Iterable[str]) -> dict[str, tuple[str, str]]:
+    """Values, decoded, and properties, as they came, by key. A member that is not valid is left out alone."""
+    found: dict[str, tuple[str, str]] = {}
+    for header in values:
+        for member in header.split(","):
+            pair, _, properties = member.partition(";")
+            key, equals, value = pair.partition("=")
+            key, value = key.strip(" \t"), value.strip(" \t")
+            valid = equals and key and not key.strip(_TOKEN) and _BAGGAGE_RAW.issuperset(value)
+            if valid and (key in found or len(found) < BAGGAGE_MEMBERS_MAX):
+                found[key] = unquote(value), properties.strip(" \t")
     return found
 
 
-def with_baggage(header: str, changes: Mapping[str, str | None]) -> str:
-    """The list with some values set anew, or with None taken away; others stay as they came, properties included."""
-    members = [one for one in header.split(",") if one and one.partition("=")[0].strip(" \t") not in changes]
-    members += [f"{key}={_quote(value)}" for key, value in changes.items() if value is not None]
-    return join_baggage(members)
+def write_baggage(members: Mapping[str, tuple[str, str]]) -> str:
+    """The header, within the limits: what does not fit is left out."""
+    out: list[str] = []
+    size = -1
+    for key, (value, properties) in members.items():
+        if not key or key.strip(_TOKEN):
+            continue
+        member = f"{key}={_quote(value)}"
+        if properties and properties.isascii() and properties.isprintable():
+            member += ";" + properties
+        if len(out) < BAGGAGE_MEMBERS_MAX and size + 1 + len(member) <= BAGGAGE_BYTES_MAX:
+            out.append(member)
+            size += 1 + len(member)
+    return ",".join(out)
+
+
+def join_baggage(values: Iterable[str]) -> str:
+    """The headers as one, as it goes out again."""
+    return write_baggage(read_baggage(values))
+
+
+def parse_baggage(header: str) -> dict[str, str]:
+    return {key: value for key, (value, _) in read_baggage([header]).items()}
+
+
+def with_baggage(header: str, key: str, value: str | None) -> str:
+    """The list with a value set anew, or with None taken away; the others stay as they are."""
+    members = read_baggage([header])
+    if value is None:
+        members.pop(key, None)
+    else:
+        members[key] = value, ""
+    return write_baggage(members)
 
 
 def _quote(text: str) -> str:
     if _BAGGAGE_PLAIN.issuperset(text):
         return text
-    return "".join(
-        char if char in _BAGGAGE_PLAIN else "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "replace"))
-        for char in text
-    )
+    return "".join(char if char in _BAGGAGE_PLAIN else _escaped(char) for char in text)
 
 
-def _unquote(text: str) -> str:
+def _escaped(char: str) -> str:
+    return "".join(f"%{byte:02X}" for byte in char.encode("utf-8", "replace"))
+
+
+def unquote(text: str) -> str:
     if "%" not in text:
         return text
-    out = bytearray()
     first, *rest = text.split("%")
-    out += first.encode()
+    out = bytearray(first.encode())
     for part in rest:
-        try:
-            out += bytes.fromhex(part[:2]) + part[2:].encode() if part[:2].isalnum() else b"%" + part.encode()
-        except ValueError:
+        digits = part[:2]
+        if len(digits) == 2 and not digits.strip(_HEX_ANY):
+            out += bytes.fromhex(digits) + part[2:].encode()
+        else:
             out += b"%" + part.encode()
     return out.decode("utf-8", "replace")

@@ -30,6 +30,8 @@ UNSET, OK, ERROR = 0, 1, 2
 # The limits of OpenTelemetry's SDK specification: of a span, and of an event.
 ATTRIBUTES_MAX = 128
 EVENTS_MAX = 128
+LINKS_MAX = 128
+EVENT_ATTRIBUTES_MAX = 128
 # Innermost frames of an exception's stack.
 FRAMES_MAX = 128
 
@@ -47,9 +49,11 @@ class Span:
         "_attributes",
         "_dropped_attributes",
         "_dropped_events",
+        "_dropped_links",
         "_end",
         "_events",
         "_last_error",
+        "_links",
         "_offset",
         "_remote_parent",
         "_sink",
@@ -102,7 +106,8 @@ class Span:
         if sink is not None:
             self._attributes: dict[str, Any] = {}
             self._events: list[bytes] | tuple[()] = ()
-            self._dropped_attributes = self._dropped_events = self._status = 0
+            self._links: list[bytes] | tuple[()] = ()
+            self._dropped_attributes = self._dropped_events = self._dropped_links = self._status = 0
             self._status_message = ""
             self._last_error = 0
             now = monotonic_ns()
@@ -188,13 +193,24 @@ class Span:
         if len(self._events) >= EVENTS_MAX:
             self._dropped_events += 1
             return self
-        pairs: list[tuple[str, object]] = []
-        for key, value in (attributes or {}).items():
-            if value is not None and len(pairs) < ATTRIBUTES_MAX:
-                pairs.append((text_of(key), value))
+        pairs = _pairs(attributes)
+        dropped = max(len(pairs) - EVENT_ATTRIBUTES_MAX, 0)
+        event = _otlp.event(text_of(name), monotonic_ns() + self._offset, pairs[:EVENT_ATTRIBUTES_MAX], dropped)
         if type(self._events) is tuple:
             self._events = []
-        self._events.append(_otlp.event(text_of(name), monotonic_ns() + self._offset, pairs))  # type: ignore[union-attr]
+        self._events.append(event)  # type: ignore[union-attr]
+        return self
+
+    def add_link(self, other: Span, attributes: Mapping[str, object] | None = None) -> Span:
+        """Notes that another span, of this trace or of another, has to do with this one."""
+        if self._sink is None or not other.trace_id:
+            return self
+        if len(self._links) >= LINKS_MAX:
+            self._dropped_links += 1
+            return self
+        pairs = _pairs(attributes)[:EVENT_ATTRIBUTES_MAX]
+        link = _otlp.link(other.trace_id, other.span_id, other.tracestate, other.flags | _otlp.HAS_IS_REMOTE, pairs)
+        self._links = [*self._links, link]
         return self
 
     def capture_exception(self, error: BaseException) -> Span:
@@ -247,6 +263,10 @@ class Span:
 
     def __repr__(self) -> str:
         return f"<Span {self.name!r} trace {self.trace_id_hex} span {self.span_id_hex}>"
+
+
+def _pairs(attributes: Mapping[str, object] | None) -> list[tuple[str, object]]:
+    return [(text_of(key), value) for key, value in (attributes or {}).items() if value is not None]
 
 
 def type_name(error: BaseException) -> str:

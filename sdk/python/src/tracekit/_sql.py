@@ -58,7 +58,18 @@ def _replacement(match: re.Match[str]) -> str:
     return f"{match['prefix'] or ''}?"
 
 
-_SYSTEMS = {"sqlite3": "sqlite", "postgres": "postgresql", "mssql": "microsoft.sql_server", "oracle": "oracle.db"}
+# Names of drivers and dialects, as they are asked for in any language, to the well-known values of db.system.name.
+_SYSTEMS = {
+    "sqlite3": "sqlite",
+    "better-sqlite3": "sqlite",
+    **dict.fromkeys(("postgres", "pg", "pgx", "psycopg", "psycopg2", "asyncpg"), "postgresql"),
+    "mysql2": "mysql",
+    "pymysql": "mysql",
+    "mssql": "microsoft.sql_server",
+    "oracle": "oracle.db",
+    "mongo": "mongodb",
+    "ioredis": "redis",
+}
 _BACKSLASH = frozenset(("mysql", "mariadb"))
 
 

@@ -5,7 +5,7 @@
     app = Celery("jobs", broker=...)
     tracekit_celery.trace(app)
 
-In every process that sends or runs tasks. A task's span, `run jobs.add`, is a child of the `publish jobs.add` that sent it,
+In every process that sends or runs tasks. A task's span, `process jobs.add`, is a child of the `send jobs.add` that sent it,
 and that of whoever asked for it. Spans leave before a worker's process ends.
 """
 
@@ -30,11 +30,11 @@ _publishing: dict[str, Span] = {}
 _running: dict[str, Span] = {}
 
 
-def _publish(sender: str | None = None, headers: dict[str, Any] | None = None, routing_key: str = "", **_: Any) -> None:
+def _publish(sender: str | None = None, headers: dict[str, Any] | None = None, **_: Any) -> None:
     if headers is None:
         return
-    span = _client.start(f"publish {sender}", _span.PRODUCER)
-    _describe(span, "send", headers.get("id"), routing_key)
+    span = _client.start(f"send {sender}", _span.PRODUCER)
+    _describe(span, "send", headers.get("id"), sender)
     inject(span, headers)
     if len(_publishing) >= _PUBLISHING_MAX:
         _publishing.clear()
@@ -49,6 +49,7 @@ def _published(headers: dict[str, Any] | None = None, **_: Any) -> None:
 
 def _describe(span: Span, operation: str, task_id: Any, destination: Any) -> None:
     span.set_tag("messaging.system", "celery")
+    span.set_tag("messaging.operation.name", operation)
     span.set_tag("messaging.operation.type", operation)
     span.set_tag("messaging.message.id", task_id)
     span.set_tag("messaging.destination.name", destination)
@@ -61,10 +62,8 @@ def _run(task_id: str, task: Any, **_: Any) -> None:
     ]
     client = _client.get_client()
     parent = extract(*values) or _span.current.get()  # a task that is run where it is asked for
-    span = client.start(f"run {task.name}", _span.CONSUMER, parent)
-    _describe(span, "process", task_id, (request.delivery_info or {}).get("routing_key"))
-    if request.retries:
-        span.set_tag("celery.retries", request.retries)
+    span = client.start(f"process {task.name}", _span.CONSUMER, parent)
+    _describe(span, "process", task_id, task.name)
     span.__enter__()
     _running[task_id] = span
 
@@ -81,11 +80,10 @@ def _retried(request: Any, reason: Any, **_: Any) -> None:
         span.add_event("retry", {"reason": reason})
 
 
-def _ran(task_id: str, state: str | None = None, **_: Any) -> None:
+def _ran(task_id: str, **_: Any) -> None:
     span = _running.pop(task_id, None)
     if span is not None:
         span.leave()
-        span.set_tag("celery.state", state)
         span.end()
 
 
