@@ -145,7 +145,7 @@ check_group(struct check *check, struct tk_segment *segment, uint32_t number, st
             code = tk_row_copy_add(&copy, segment, group, entry.id, trace_row[t],
                                    trace_row[t + 1] - trace_row[t], err);
         if (code == TK_OK) {
-            code = tk_segment_find(segment, entry.id, &found, err);
+            code = tk_segment_find(segment, entry.id, true, &found, err);
             if (code == TK_ERR_NOT_FOUND)
                 code = tk_segment_corrupt(segment, tk_group_entry(group)->offset, "a group",
                                           "a trace of it is not in the index", err);

@@ -82,7 +82,7 @@ ask_segment(struct tk_counted_source *source, struct tk_segment *segment, struct
 {
     struct tk_trace_entry trace;
     struct tk_error err;
-    if (tk_segment_find(segment, id, &trace, &err) != TK_OK)
+    if (tk_segment_find(segment, id, false, &trace, &err) != TK_OK)
         return;
     uint32_t left = trace.row_count, number = trace.trace;
     for (uint32_t group = trace.group; left > 0 && group < segment->group_count; group++) {

@@ -518,7 +518,7 @@ take_part(struct tk_merge *merge, struct tk_trace_entry *ret_part, struct tk_err
         leave_group(merge);
     if (code == TK_OK && before > 0) { /* it begins in an earlier group, if that can be read */
         struct tk_trace_entry rest = *ret_part;
-        code = tk_segment_find(segment, id, ret_part, err);
+        code = tk_segment_find(segment, id, false, ret_part, err);
         if (code == TK_ERR_NOT_FOUND || code == TK_ERR_CORRUPT) {
             *ret_part = rest;
             code = TK_OK;
@@ -545,7 +545,7 @@ find_parts(struct tk_merge *merge, uint32_t own, struct tk_trace_id id,
         struct tk_trace_entry *part = &merge->parts[i];
         if (i == own)
             continue;
-        enum tk_err code = tk_source_find(&merge->sources->source[i], id, part, err);
+        enum tk_err code = tk_source_find(&merge->sources->source[i], id, false, part, err);
         if (code == TK_ERR_NOT_FOUND || code == TK_ERR_CORRUPT) {
             part->row_count = 0;
             merge->partial = merge->partial || code == TK_ERR_CORRUPT;

@@ -29,10 +29,11 @@ enum tk_err tk_sources_add_segment(struct tk_sources *sources,
 enum tk_err tk_sources_add_buffer(struct tk_sources *sources, struct tk_buffer *buffer,
                                   uint32_t batch_count) TK_MUST_USE;
 
-/* The part of a trace that a source has.  TK_ERR_NOT_FOUND: none. */
-enum tk_err tk_source_find(const struct tk_source *source, struct tk_trace_id id,
+/* The part of a trace that a source has.  `whole`: most columns will be asked for.
+   TK_ERR_NOT_FOUND: none. */
+enum tk_err tk_source_find(const struct tk_source *source, struct tk_trace_id id, bool whole,
                            struct tk_trace_entry *ret_part, struct tk_error *err) TK_MUST_USE;
-/* Adds its rows.  `whole`: most columns will be asked for.  TK_ERR_CORRUPT when some cannot be read
+/* Adds its rows.  TK_ERR_CORRUPT when some cannot be read
    (it is reported); the others are there. */
 enum tk_err tk_source_collect(const struct tk_source *source, const struct tk_trace_entry *part,
                               bool whole, struct tk_pieces *pieces,

@@ -271,6 +271,17 @@ run_of(const struct tk_pieces *pieces, uint32_t begin)
     return count;
 }
 
+/* Do the rows that lie in groups come in few runs?  Then each decodes no more than it needs. */
+static bool
+is_in_few_runs(const struct tk_pieces *pieces)
+{
+    enum { FEW = 8 };
+    uint32_t runs = 0;
+    for (uint32_t at = 0; at < pieces->count && runs <= FEW; at += run_of(pieces, at))
+        runs += pieces->piece[at].batch == NULL;
+    return runs <= FEW;
+}
+
 static enum tk_err
 copy_from_batch(struct tk_pieces *pieces, uint32_t *at, bool deep, struct tk_batch *to)
 {
@@ -293,6 +304,7 @@ tk_pieces_copy(struct tk_pieces *pieces, struct tk_trace_id id, const struct tk_
     pieces->_copy.to = to;
     pieces->_copy.want = want;
     pieces->_copy.deep = deep;
+    pieces->_copy.alone = deep && is_in_few_runs(pieces); /* who copies deep wants no other trace */
     if (tk_batch_reserve(to, pieces->count, 0) != TK_OK)
         return tk_error_set(err, TK_ERR_MEMORY, "out of memory for spans");
     for (uint32_t at = 0; at < pieces->count && code == TK_OK;) {

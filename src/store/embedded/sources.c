@@ -56,11 +56,11 @@ tk_sources_add_buffer(struct tk_sources *sources, struct tk_buffer *buffer, uint
 }
 
 enum tk_err
-tk_source_find(const struct tk_source *source, struct tk_trace_id id,
+tk_source_find(const struct tk_source *source, struct tk_trace_id id, bool whole,
                struct tk_trace_entry *ret_part, struct tk_error *err)
 {
     if (source->segment != NULL)
-        return tk_segment_find(source->segment, id, ret_part, err);
+        return tk_segment_find(source->segment, id, whole, ret_part, err);
     enum tk_err code = tk_buffer_find(source->buffer, source->batch_count, id, ret_part);
     return code == TK_ERR_MEMORY ? tk_error_set(err, code, "out of memory for an index") : code;
 }
@@ -138,7 +138,7 @@ tk_sources_find(const struct tk_sources *sources, struct tk_trace_id id, bool wh
     bool buffers = false;
     tk_pieces_clear(pieces);
     for (uint32_t i = 0; i < sources->count; i++) {
-        enum tk_err code = tk_source_find(&sources->source[i], id, &part, err);
+        enum tk_err code = tk_source_find(&sources->source[i], id, whole, &part, err);
         if (code == TK_OK) {
             found++;
             buffers = buffers || sources->source[i].buffer != NULL;

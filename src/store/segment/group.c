@@ -317,28 +317,30 @@ count_values(struct tk_group *group, uint32_t column, uint32_t *ret_count, struc
     return code;
 }
 
+/* Values [begin, begin + part->count) of the `count` that a column has. */
 static enum tk_err
-decode_values(struct tk_group *group, uint32_t column, tk_str bytes, uint32_t count,
-              struct tk_values *ret_values)
+decode_values(struct tk_group *group, uint32_t column, tk_str bytes, uint32_t count, uint32_t begin,
+              struct tk_arena *arena, struct tk_values *part)
 {
     const struct tk_column *of = &group->schema->columns[column];
-    struct tk_values values = {.count = count};
+    struct tk_values values = {.count = part->count};
     enum tk_err code;
     if (of->kind == TK_COLUMN_PLAIN) {
-        tk_str *texts = tk_arena_alloc(&group->arena, (size_t)count * sizeof *texts + 1);
+        tk_str *texts = tk_arena_alloc(arena, (size_t)values.count * sizeof *texts + 1);
         if (texts == NULL)
             return TK_ERR_MEMORY;
-        code = tk_texts_decode(&bytes, count, TK_SEGMENT_PART_MAX, &group->arena, texts);
-        if (code == TK_OK && !tk_column_texts_ok(group->schema, column, texts, count))
+        code = tk_texts_decode_part(&bytes, count, begin, values.count, TK_SEGMENT_PART_MAX, arena,
+                                    texts);
+        if (code == TK_OK && !tk_column_texts_ok(group->schema, column, texts, values.count))
             code = TK_ERR_CORRUPT;
         values.text = texts;
     } else {
-        uint64_t *numbers = tk_arena_alloc(&group->arena, (size_t)count * sizeof *numbers + 1);
+        uint64_t *numbers = tk_arena_alloc(arena, (size_t)values.count * sizeof *numbers + 1);
         if (numbers == NULL)
             return TK_ERR_MEMORY;
-        code = tk_numbers_decode(&bytes, count, numbers);
+        code = tk_numbers_decode_part(&bytes, count, begin, values.count, numbers);
         uint64_t beyond = 0; /* no way out of the loop: several at a time */
-        for (uint32_t i = 0; code == TK_OK && of->distinct > 0 && i < count; i++)
+        for (uint32_t i = 0; code == TK_OK && of->distinct > 0 && i < values.count; i++)
             beyond |= (uint64_t)(numbers[i] >= of->distinct);
         if (beyond != 0)
             code = TK_ERR_CORRUPT;
@@ -347,7 +349,7 @@ decode_values(struct tk_group *group, uint32_t column, tk_str bytes, uint32_t co
     if (code == TK_OK && bytes.len > 0)
         code = TK_ERR_CORRUPT;
     if (code == TK_OK)
-        *ret_values = values;
+        *part = values;
     return code;
 }
 
@@ -367,9 +369,10 @@ make_zeroes(struct tk_group *group, uint32_t count, struct tk_values *ret_values
     return TK_OK;
 }
 
+/* Values [begin, begin + part->count) of the `count` in a chunk. */
 static enum tk_err
-read_chunk(struct tk_group *group, const struct chunk *chunk, uint32_t count,
-           struct tk_values *ret_values, struct tk_error *err)
+read_chunk(struct tk_group *group, const struct chunk *chunk, uint32_t count, uint32_t begin,
+           struct tk_arena *arena, struct tk_values *part, struct tk_error *err)
 {
     const char *bytes;
     char *own;
@@ -377,11 +380,23 @@ read_chunk(struct tk_group *group, const struct chunk *chunk, uint32_t count,
         get_bytes(group, chunk->offset, chunk->size, chunk->checksum, &bytes, &own, err);
     if (code != TK_OK)
         return code;
-    code = decode_values(group, chunk->column, (tk_str){bytes, chunk->size}, count, ret_values);
+    code = decode_values(group, chunk->column, (tk_str){bytes, chunk->size}, count, begin, arena,
+                         part);
     free(own);
     if (code == TK_ERR_CORRUPT)
         return corrupt(group, "a column makes no sense", err);
     return code == TK_OK ? TK_OK : no_memory(err);
+}
+
+static enum tk_err
+read_all(struct tk_group *group, const struct chunk *chunk, uint32_t count,
+         struct tk_values *ret_values, struct tk_error *err)
+{
+    struct tk_values values = {.count = count};
+    enum tk_err code = read_chunk(group, chunk, count, 0, &group->arena, &values, err);
+    if (code == TK_OK)
+        *ret_values = values;
+    return code;
 }
 
 static enum tk_err
@@ -401,7 +416,7 @@ get_values(struct tk_group *group, uint32_t column, struct tk_values *ret_values
         code = count_values(group, column, &count, err);
     if (code == TK_OK && values->number == NULL && values->text == NULL)
         code = chunk == NULL ? make_zeroes(group, count, values, err)
-                             : read_chunk(group, chunk, count, values, err);
+                             : read_all(group, chunk, count, values, err);
     if (code == TK_OK)
         *ret_values = *values;
     return code;
@@ -489,35 +504,54 @@ get_array(struct tk_group *group, enum tk_group_array what, const void **ret_arr
     return TK_OK;
 }
 
+/* How many values each column has of the owners before `first`. */
+static void
+count_before(const struct tk_schema_view *schema, const uint64_t *shapes, uint32_t first,
+             uint32_t *used, uint32_t *next)
+{
+    for (uint32_t i = 0; i < first; i++)
+        used[shapes[i]]++;
+    for (uint32_t s = 0; first > 0 && s < schema->shape_count; s++)
+        for (uint32_t k = 0; used[s] > 0 && k < schema->shapes[s].count; k++)
+            next[schema->shapes[s].columns[k]] += used[s];
+}
+
+/* Of owners [first, first + count). */
 static enum tk_err
-make_attrs(struct tk_group *group, enum tk_column_owner owner, struct tk_group_attrs *attrs,
-           struct tk_error *err)
+make_attrs(struct tk_group *group, enum tk_column_owner owner, uint32_t first, uint32_t count,
+           struct tk_arena *arena, struct tk_group_attrs *attrs, struct tk_error *err)
 {
     const struct tk_schema_view *schema = group->schema;
     struct tk_values shapes;
-    uint32_t total = 0, other = 0;
+    uint32_t total = 0;
     enum tk_err code = count_attrs(group, owner, err);
     if (code == TK_OK)
         code = get_values(group, shape_column[owner], &shapes, err);
     if (code != TK_OK)
         return code;
-    uint32_t *next = calloc((size_t)schema->column_count + 1, sizeof *next);
-    uint32_t *shape = tk_arena_alloc(&group->arena, (size_t)shapes.count * sizeof *shape + 1);
-    uint32_t *begin = tk_arena_alloc(&group->arena, ((size_t)shapes.count + 1) * sizeof *begin);
-    for (uint32_t i = 0; begin != NULL && i < shapes.count; i++) {
+    TK_ASSERT(first <= shapes.count && count <= shapes.count - first);
+    size_t tallies = (size_t)schema->column_count + schema->shape_count + 1;
+    uint32_t *next = calloc(tallies, sizeof *next); /* by column; behind them: used, by shape */
+    uint32_t *shape = tk_arena_alloc(arena, (size_t)count * sizeof *shape + 1);
+    uint32_t *begin = tk_arena_alloc(arena, ((size_t)count + 1) * sizeof *begin);
+    for (uint32_t i = 0; begin != NULL && i < count; i++) {
+        uint64_t of = shapes.number[first + i];
         begin[i] = total;
-        total += shapes.number[i] == 0 ? 1 : schema->shapes[shapes.number[i]].count;
+        total += of == 0 ? 1 : schema->shapes[of].count;
         begin[i + 1] = total;
     }
-    uint32_t *at = tk_arena_alloc(&group->arena, (size_t)total * sizeof *at + 1);
+    uint32_t *at = tk_arena_alloc(arena, (size_t)total * sizeof *at + 1);
     if (next == NULL || shape == NULL || begin == NULL || at == NULL) {
         free(next);
         return no_memory(err);
     }
     begin[0] = 0;
-    for (uint32_t i = 0, k = 0; i < shapes.count; i++) {
-        const struct tk_shape *of = &schema->shapes[shapes.number[i]];
-        shape[i] = (uint32_t)shapes.number[i];
+    uint32_t *used = next + schema->column_count;
+    count_before(schema, shapes.number, first, used, next);
+    uint32_t other = used[0];
+    for (uint32_t i = 0, k = 0; i < count; i++) {
+        shape[i] = (uint32_t)shapes.number[first + i];
+        const struct tk_shape *of = &schema->shapes[shape[i]];
         if (shape[i] == 0)
             at[k++] = other++;
         for (uint32_t c = 0; c < of->count; c++)
@@ -547,6 +581,56 @@ tk_group_values(struct tk_group *group, uint32_t column, struct tk_values *ret_v
     pthread_mutex_lock(&group->lock);
     enum tk_err code = get_values(group, column, ret_values, err);
     unlock(group);
+    return code;
+}
+
+/* Was all of it asked for before? */
+static bool
+is_made(const struct tk_group *group, const struct chunk *chunk)
+{
+    const struct tk_values *values = chunk->column < TK_COLUMN_FIXED
+                                         ? &group->fixed[chunk->column]
+                                         : &group->values[chunk - group->chunks];
+    return values->number != NULL || values->text != NULL;
+}
+
+/* Out of a column that is made; *part says how many. */
+static enum tk_err
+cut_values(struct tk_group *group, uint32_t column, uint32_t begin, struct tk_values *part,
+           struct tk_error *err)
+{
+    struct tk_values all;
+    enum tk_err code = get_values(group, column, &all, err);
+    if (code != TK_OK)
+        return code;
+    begin = begin < all.count ? begin : all.count;
+    part->count = part->count < all.count - begin ? part->count : all.count - begin;
+    part->number = all.number != NULL ? all.number + begin : NULL;
+    part->text = all.text != NULL ? all.text + begin : NULL;
+    return TK_OK;
+}
+
+enum tk_err
+tk_group_part(struct tk_group *group, uint32_t column, uint32_t begin, uint32_t count,
+              struct tk_arena *arena, struct tk_values *ret_values, struct tk_error *err)
+{
+    struct tk_values part = {.count = count};
+    uint32_t total = 0;
+    enum tk_err code;
+    pthread_mutex_lock(&group->lock);
+    const struct chunk *chunk = find_chunk(group, column);
+    if (chunk == NULL || is_made(group, chunk)) {
+        code = cut_values(group, column, begin, &part, err);
+    } else {
+        code = count_values(group, column, &total, err);
+        begin = begin < total ? begin : total;
+        part.count = count < total - begin ? count : total - begin;
+        if (code == TK_OK)
+            code = read_chunk(group, chunk, total, begin, arena, &part, err);
+    }
+    unlock(group);
+    if (code == TK_OK)
+        *ret_values = part;
     return code;
 }
 
@@ -586,12 +670,25 @@ enum tk_err
 tk_group_attrs(struct tk_group *group, enum tk_column_owner owner, struct tk_group_attrs *ret_attrs,
                struct tk_error *err)
 {
+    uint32_t count = owner == TK_COLUMN_OF_SPAN    ? group->entry->row_count
+                     : owner == TK_COLUMN_OF_EVENT ? group->entry->event_count
+                                                   : group->entry->link_count;
     enum tk_err code = TK_OK;
     pthread_mutex_lock(&group->lock);
     if (group->attrs[owner].begin == NULL)
-        code = make_attrs(group, owner, &group->attrs[owner], err);
+        code = make_attrs(group, owner, 0, count, &group->arena, &group->attrs[owner], err);
     if (code == TK_OK)
         *ret_attrs = group->attrs[owner];
+    unlock(group);
+    return code;
+}
+
+enum tk_err
+tk_group_attrs_part(struct tk_group *group, uint32_t first, uint32_t count, struct tk_arena *arena,
+                    struct tk_group_attrs *ret_attrs, struct tk_error *err)
+{
+    pthread_mutex_lock(&group->lock);
+    enum tk_err code = make_attrs(group, TK_COLUMN_OF_SPAN, first, count, arena, ret_attrs, err);
     unlock(group);
     return code;
 }

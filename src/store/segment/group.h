@@ -39,6 +39,12 @@ const struct tk_schema_view *tk_group_schema(const struct tk_group *group);
 enum tk_err tk_group_values(struct tk_group *group, uint32_t column, struct tk_values *ret_values,
                             struct tk_error *err) TK_MUST_USE;
 
+/* Of these only [begin, begin + count), as far as there are so many: made in `arena`, and kept by
+   nobody.  For who wants few rows of many columns. */
+enum tk_err tk_group_part(struct tk_group *group, uint32_t column, uint32_t begin, uint32_t count,
+                          struct tk_arena *arena, struct tk_values *ret_values,
+                          struct tk_error *err) TK_MUST_USE;
+
 /* A column as it lies in the file, checked; *ret_chunk is empty when the group has none of it.  Of
    a group that was opened whole. */
 enum tk_err tk_group_chunk(struct tk_group *group, uint32_t column, tk_str *ret_chunk,
@@ -64,5 +70,9 @@ struct tk_group_attrs {
 };
 enum tk_err tk_group_attrs(struct tk_group *group, enum tk_column_owner owner,
                            struct tk_group_attrs *ret_attrs, struct tk_error *err) TK_MUST_USE;
+/* The same of `count` spans from row `first` on alone, which is their number 0; made in `arena`. */
+enum tk_err tk_group_attrs_part(struct tk_group *group, uint32_t first, uint32_t count,
+                                struct tk_arena *arena, struct tk_group_attrs *ret_attrs,
+                                struct tk_error *err) TK_MUST_USE;
 
 #endif

@@ -10,6 +10,7 @@
  */
 #include "store/segment/numbers.h"
 
+#include "base/assert.h"
 #include "store/segment/varint.h"
 #include "store/segment/zstd.h"
 
@@ -341,8 +342,13 @@ get_bits(const unsigned char *bytes, size_t size, uint64_t at, unsigned count)
     return bits & low_bits(count);
 }
 
+/* Which of the numbers are wanted. */
+struct part {
+    uint32_t begin, count;
+};
+
 static enum tk_err
-get_packed(struct tk_reader *in, uint32_t count, uint64_t *numbers)
+get_packed(struct tk_reader *in, uint32_t count, struct part part, uint64_t *numbers)
 {
     const unsigned char *head = tk_get_bytes(in, 1);
     unsigned width = head != NULL ? *head : 0;
@@ -351,27 +357,33 @@ get_packed(struct tk_reader *in, uint32_t count, uint64_t *numbers)
     const unsigned char *bytes = width <= 64 ? tk_get_bytes(in, size) : NULL;
     if (width == 0 || bytes == NULL || !in->ok)
         return TK_ERR_CORRUPT;
-    uint32_t i = 0;
+    uint32_t i = part.begin, last = part.begin + part.count;
     if (width <= 57 && size >= 8) { /* as many as one load each may reach */
         uint64_t fast = (((uint64_t)size - 8) * 8 + 7) / width + 1;
-        uint32_t end = fast < count ? (uint32_t)fast : count;
-        for (uint64_t at = 0; i < end; i++, at += width) {
+        uint32_t end = fast < last ? (uint32_t)fast : last;
+        for (uint64_t at = (uint64_t)i * width; i < end; i++, at += width) {
             uint64_t bits;
             memcpy(&bits, bytes + (at >> 3), sizeof bits);
-            numbers[i] = base + (bits >> (at & 7) & mask);
+            *numbers++ = base + (bits >> (at & 7) & mask);
         }
     }
-    for (; i < count; i++)
-        numbers[i] = base + get_bits(bytes, size, (uint64_t)i * width, width);
+    for (; i < last; i++)
+        *numbers++ = base + get_bits(bytes, size, (uint64_t)i * width, width);
     return TK_OK;
 }
 
-static enum tk_err get_any(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers);
+static enum tk_err get_any(struct tk_reader *in, uint32_t count, struct part part, unsigned depth,
+                           uint64_t *numbers);
+static enum tk_err
+get_all(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
+{
+    return get_any(in, count, (struct part){0, count}, depth, numbers);
+}
 
 static enum tk_err
 get_split(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
 {
-    enum tk_err code = get_any(in, count, depth, numbers); /* the classes */
+    enum tk_err code = get_all(in, count, depth, numbers); /* the classes */
     uint64_t bits = 0, at = 0;
     for (uint32_t i = 0; i < count && code == TK_OK; i++) {
         if (numbers[i] >= CLASSES)
@@ -400,24 +412,43 @@ get_delta(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *number
     if (count == 0)
         return TK_ERR_CORRUPT;
     numbers[0] = tk_get_varint(in);
-    enum tk_err code = get_any(in, count - 1, depth, numbers + 1);
+    enum tk_err code = get_all(in, count - 1, depth, numbers + 1);
     for (uint32_t i = 1; i < count && code == TK_OK; i++)
         numbers[i] = numbers[i - 1] + (uint64_t)tk_unzigzag(numbers[i]);
     return code;
 }
 
+/* In these each number depends on those before: all are made, and the part is cut out. */
 static enum tk_err
-get_steps(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
+get_split_or_delta(struct tk_reader *in, bool is_split, uint32_t count, struct part part,
+                   unsigned depth, uint64_t *numbers)
+{
+    bool all = part.count == count;
+    uint64_t *made = all ? numbers : malloc((size_t)count * sizeof *made + 1);
+    if (made == NULL)
+        return TK_ERR_MEMORY;
+    enum tk_err code =
+        is_split ? get_split(in, count, depth, made) : get_delta(in, count, depth, made);
+    if (all)
+        return code;
+    if (code == TK_OK)
+        memcpy(numbers, made + part.begin, part.count * sizeof *made);
+    free(made);
+    return code;
+}
+
+static enum tk_err
+get_steps(struct tk_reader *in, uint32_t count, struct part part, unsigned depth, uint64_t *numbers)
 {
     uint64_t least = tk_get_varint(in), step = tk_get_varint(in);
-    enum tk_err code = in->ok ? get_any(in, count, depth, numbers) : TK_ERR_CORRUPT;
-    for (uint32_t i = 0; i < count && code == TK_OK; i++)
+    enum tk_err code = in->ok ? get_any(in, count, part, depth, numbers) : TK_ERR_CORRUPT;
+    for (uint32_t i = 0; i < part.count && code == TK_OK; i++)
         numbers[i] = least + numbers[i] * step;
     return code;
 }
 
 static enum tk_err
-get_zstd(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
+get_zstd(struct tk_reader *in, uint32_t count, struct part part, unsigned depth, uint64_t *numbers)
 {
     uint64_t raw_size = tk_get_varint(in), size = tk_get_varint(in);
     const void *frame = tk_get_bytes(in, (size_t)size);
@@ -429,7 +460,7 @@ get_zstd(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers
     enum tk_err code = tk_zstd_decompress((tk_str){frame, (size_t)size}, raw, (size_t)raw_size);
     struct tk_reader inner = {raw, raw + raw_size, true};
     if (code == TK_OK)
-        code = get_any(&inner, count, depth, numbers);
+        code = get_any(&inner, count, part, depth, numbers);
     if (code == TK_OK && tk_reader_left(&inner) > 0)
         code = TK_ERR_CORRUPT;
     free(raw);
@@ -437,31 +468,30 @@ get_zstd(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers
 }
 
 static enum tk_err
-get_any(struct tk_reader *in, uint32_t count, unsigned depth, uint64_t *numbers)
+get_any(struct tk_reader *in, uint32_t count, struct part part, unsigned depth, uint64_t *numbers)
 {
     const unsigned char *codec = tk_get_bytes(in, 1);
     if (codec == NULL || depth == DEPTH_MAX)
         return TK_ERR_CORRUPT;
     switch (*codec) {
     case ZERO:
-        memset(numbers, 0, count * sizeof *numbers);
+        memset(numbers, 0, part.count * sizeof *numbers);
         return TK_OK;
     case CONSTANT: {
         uint64_t number = tk_get_varint(in);
-        for (uint32_t i = 0; i < count; i++)
+        for (uint32_t i = 0; i < part.count; i++)
             numbers[i] = number;
         return in->ok ? TK_OK : TK_ERR_CORRUPT;
     }
     case PACKED:
-        return get_packed(in, count, numbers);
+        return get_packed(in, count, part, numbers);
     case SPLIT:
-        return get_split(in, count, depth + 1, numbers);
     case DELTA:
-        return get_delta(in, count, depth + 1, numbers);
+        return get_split_or_delta(in, *codec == SPLIT, count, part, depth + 1, numbers);
     case ZSTD:
-        return get_zstd(in, count, depth + 1, numbers);
+        return get_zstd(in, count, part, depth + 1, numbers);
     case STEPS:
-        return get_steps(in, count, depth + 1, numbers);
+        return get_steps(in, count, part, depth + 1, numbers);
     default:
         return TK_ERR_CORRUPT;
     }
@@ -481,12 +511,20 @@ tk_numbers_is_zstd(tk_str numbers)
 }
 
 enum tk_err
-tk_numbers_decode(tk_str *in, uint32_t count, uint64_t *numbers)
+tk_numbers_decode_part(tk_str *in, uint32_t count, uint32_t begin, uint32_t part_count,
+                       uint64_t *numbers)
 {
+    TK_ASSERT(begin <= count && part_count <= count - begin);
     struct tk_reader reader = {(const unsigned char *)in->ptr,
                                (const unsigned char *)in->ptr + in->len, true};
-    enum tk_err code = get_any(&reader, count, 0, numbers);
+    enum tk_err code = get_any(&reader, count, (struct part){begin, part_count}, 0, numbers);
     if (code == TK_OK)
         *in = (tk_str){(const char *)reader.at, tk_reader_left(&reader)};
     return code;
+}
+
+enum tk_err
+tk_numbers_decode(tk_str *in, uint32_t count, uint64_t *numbers)
+{
+    return tk_numbers_decode_part(in, count, 0, count, numbers);
 }

@@ -6,15 +6,19 @@
  */
 #include "store/segment/row_copy.h"
 
+#include "base/assert.h"
 #include "wire/otlp.h"
 
 #include <stdlib.h>
 
 #define SKIPPED UINT32_MAX
+enum { ARENA_CHUNK = 64 << 10, FEW = 4 /* a part is at most so small a share of the group */ };
+static const size_t ARENA_LIMIT = (size_t)1 << 32;
 
 /* A column of the group at hand, with what its codes mean. */
 struct tk_row_view {
-    struct tk_values values;
+    struct tk_values values; /* from `begin` on; those that the rows at hand need */
+    uint32_t begin;
     const struct tk_dictionary *dictionary; /* NULL: none */
     uint8_t type;
 };
@@ -30,6 +34,7 @@ struct run {
     struct tk_segment *segment;
     struct tk_group *group;
     const struct tk_schema_view *schema;
+    bool part; /* only what the rows need is decoded */
     struct tk_error *err;
     enum tk_err code;
 };
@@ -38,6 +43,7 @@ void
 tk_row_copy_init(struct tk_row_copy *copy)
 {
     *copy = (struct tk_row_copy){0};
+    tk_arena_init(&copy->_part, ARENA_CHUNK, ARENA_LIMIT);
 }
 
 void
@@ -61,6 +67,7 @@ tk_row_copy_release(struct tk_row_copy *copy)
     free(copy->_entries);
     free(copy->_views);
     free(copy->_items);
+    tk_arena_release(&copy->_part);
     tk_row_copy_init(copy);
 }
 
@@ -174,12 +181,17 @@ wants_attrs(const struct tk_row_copy *copy) /* of spans */
 
 /* Columns. */
 
+/* The column; with run->part, if `count` is not 0, only so many of its values from `begin` on. */
 static struct tk_row_view
-open_view(struct run *run, uint32_t column)
+open_view(struct run *run, uint32_t column, uint32_t begin, uint32_t count)
 {
     struct tk_row_view view = {.type = run->schema->columns[column].type};
     struct tk_cache_item *item;
-    if (failed(run, tk_group_values(run->group, column, &view.values, run->err)))
+    bool part = run->part && count > 0;
+    view.begin = part ? begin : 0;
+    if (failed(run, part ? tk_group_part(run->group, column, begin, count, &run->copy->_part,
+                                         &view.values, run->err)
+                         : tk_group_values(run->group, column, &view.values, run->err)))
         return view;
     if (run->schema->columns[column].dictionary.size == 0 || view.values.count == 0)
         return view;
@@ -192,6 +204,7 @@ open_view(struct run *run, uint32_t column)
 static tk_str
 text_at(const struct tk_row_view *view, uint32_t at)
 {
+    at -= view->begin;
     return view->dictionary != NULL ? view->dictionary->texts[view->values.number[at]]
                                     : view->values.text[at];
 }
@@ -199,6 +212,7 @@ text_at(const struct tk_row_view *view, uint32_t at)
 static uint64_t
 number_at(const struct tk_row_view *view, uint32_t at)
 {
+    at -= view->begin;
     return view->dictionary != NULL ? view->dictionary->numbers[view->values.number[at]]
                                     : view->values.number[at];
 }
@@ -230,14 +244,15 @@ value_at(const struct tk_row_view *view, uint32_t at)
     return value;
 }
 
+/* As open_view; the rows at hand need no others. */
 static uint32_t
-view_of(struct run *run, uint32_t column)
+view_of(struct run *run, uint32_t column, uint32_t begin, uint32_t count)
 {
     struct tk_row_copy *copy = run->copy;
     uint32_t at = 0;
     if (tk_number_map_find(&copy->_columns, column, &at))
         return at;
-    struct tk_row_view view = open_view(run, column);
+    struct tk_row_view view = open_view(run, column, begin, count);
     if (run->code != TK_OK)
         return 0;
     if (!make_room(&copy->_views, copy->_view_count, &copy->_view_capacity, sizeof view)) {
@@ -251,9 +266,11 @@ view_of(struct run *run, uint32_t column)
 
 /* Attributes. */
 
-/* The shape's columns as entries, from *ret_begin on. */
+/* The shape's columns as entries, from *ret_begin on.  `left` owners, of which the one at hand has
+   its values at places[], may have it: at most so many values of each column are needed. */
 static bool
-open_shape(struct run *run, uint32_t number, uint32_t *ret_begin)
+open_shape(struct run *run, uint32_t number, const uint32_t *places, uint32_t left,
+           uint32_t *ret_begin)
 {
     struct tk_row_copy *copy = run->copy;
     if (tk_number_map_find(&copy->_shapes, number, ret_begin))
@@ -265,7 +282,7 @@ open_shape(struct run *run, uint32_t number, uint32_t *ret_begin)
         struct tk_row_entry entry = {SKIPPED, 0};
         bool wanted = is_wanted(copy, column->key);
         if (wanted) {
-            entry.view = view_of(run, shape->columns[k]);
+            entry.view = view_of(run, shape->columns[k], places[k], left);
             entry.key = run->code == TK_OK ? put_key(run, column->key) : 0;
         }
         if (wanted && run->code == TK_OK && copy->_views[entry.view].values.count == 0)
@@ -290,23 +307,24 @@ put_member(void *arg, tk_str key, struct tk_value value)
     return run->code == TK_OK;
 }
 
-/* The attributes of owner `at`. */
+/* The attributes of owner `at`, the first of `left` at hand; 0: it is not known how many. */
 static struct tk_range
-put_attrs(struct run *run, const struct tk_group_attrs *attrs, uint32_t other, uint32_t at)
+put_attrs(struct run *run, const struct tk_group_attrs *attrs, uint32_t other, uint32_t at,
+          uint32_t left)
 {
     struct tk_batch *to = run->copy->to;
     struct tk_range range = {to->attr_count, 0};
     uint32_t shape = attrs->shape[at], begin, count = run->schema->shapes[shape].count;
+    const uint32_t *places = attrs->at + attrs->begin[at];
     if (shape == 0) {
-        uint32_t view = view_of(run, other);
+        uint32_t view = view_of(run, other, places[0], left);
         if (run->code == TK_OK) {
-            tk_str list = text_at(&run->copy->_views[view], attrs->at[attrs->begin[at]]);
+            tk_str list = text_at(&run->copy->_views[view], places[0]);
             struct tk_value map = {.type = TK_VALUE_MAP, .len = (uint32_t)list.len};
             map.ptr = list.ptr;
             tk_value_each(map, put_member, run);
         }
-    } else if (open_shape(run, shape, &begin)) {
-        const uint32_t *places = attrs->at + attrs->begin[at];
+    } else if (open_shape(run, shape, places, left, &begin)) {
         for (uint32_t k = 0; k < count && run->code == TK_OK; k++) {
             struct tk_row_entry entry = run->copy->_entries[begin + k];
             if (entry.key != SKIPPED)
@@ -393,11 +411,13 @@ struct fixed {
     uint32_t view[TK_COLUMN_FIXED];
 };
 
+/* Of each `count` values from `begin` on; 0: all. */
 static void
-open_fixed(struct run *run, struct fixed *fixed, uint32_t first, uint32_t end)
+open_fixed(struct run *run, struct fixed *fixed, uint32_t first, uint32_t end, uint32_t begin,
+           uint32_t count)
 {
     for (uint32_t column = first; column < end && run->code == TK_OK; column++)
-        fixed->view[column] = view_of(run, column);
+        fixed->view[column] = view_of(run, column, begin, count);
 }
 
 static tk_str
@@ -462,6 +482,15 @@ count_parents(const struct run *run, const struct fixed *fixed, uint32_t row)
     return count;
 }
 
+/* Of the rows at hand, or of all. */
+static enum tk_err
+open_attrs(struct run *run, uint32_t begin, uint32_t count, struct tk_group_attrs *attrs)
+{
+    return run->part
+               ? tk_group_attrs_part(run->group, begin, count, &run->copy->_part, attrs, run->err)
+               : tk_group_attrs(run->group, TK_COLUMN_OF_SPAN, attrs, run->err);
+}
+
 static void
 put_rows(struct run *run, struct tk_trace_id id, uint32_t begin, uint32_t count)
 {
@@ -470,12 +499,16 @@ put_rows(struct run *run, struct tk_trace_id id, uint32_t begin, uint32_t count)
     struct tk_group_attrs attrs;
     const void *starts;
     uint32_t row;
-    open_fixed(run, &fixed, TK_COLUMN_SPAN_ID, TK_COLUMN_TRACE_STATE);
-    open_fixed(run, &fixed, TK_COLUMN_STATUS, TK_COLUMN_EVENTS);
-    if (run->code != TK_OK ||
-        (wants_attrs(run->copy) &&
-         failed(run, tk_group_attrs(run->group, TK_COLUMN_OF_SPAN, &attrs, run->err))) ||
+    uint32_t first = run->part ? begin : 0; /* whom attrs begin with */
+    if ((wants_attrs(run->copy) && failed(run, open_attrs(run, begin, count, &attrs))) ||
         failed(run, tk_group_array(run->group, TK_GROUP_STARTS, &starts, run->err)))
+        return;
+    /* a parent is a row before, and which of PARENT_ID is one's own depends on all before */
+    open_fixed(run, &fixed, TK_COLUMN_SPAN_ID, TK_COLUMN_START, 0, 0);
+    open_fixed(run, &fixed, TK_COLUMN_DURATION, TK_COLUMN_TRACE_STATE, begin, count);
+    open_fixed(run, &fixed, TK_COLUMN_STATUS, TK_COLUMN_SHAPE, begin, count);
+    open_fixed(run, &fixed, TK_COLUMN_DROPPED_ATTRS, TK_COLUMN_EVENTS, begin, count);
+    if (run->code != TK_OK)
         return;
     uint32_t parents = count_parents(run, &fixed, begin);
     for (uint32_t from = begin; from < begin + count && run->code == TK_OK; from++) {
@@ -484,7 +517,8 @@ put_rows(struct run *run, struct tk_trace_id id, uint32_t begin, uint32_t count)
         to->trace_id[row] = id;
         put_row(run, &fixed, starts, from, &parents);
         if (wants_attrs(run->copy)) {
-            struct tk_range range = put_attrs(run, &attrs, TK_COLUMN_OTHER, from);
+            struct tk_range range =
+                put_attrs(run, &attrs, TK_COLUMN_OTHER, from - first, begin + count - from);
             to->attrs[row] = range;
         }
     }
@@ -497,7 +531,7 @@ put_texts(struct run *run, uint32_t first, uint32_t begin, uint32_t count)
 {
     struct tk_batch *to = run->copy->to;
     struct fixed fixed = {0};
-    open_fixed(run, &fixed, TK_COLUMN_TRACE_STATE, TK_COLUMN_STATUS);
+    open_fixed(run, &fixed, TK_COLUMN_TRACE_STATE, TK_COLUMN_STATUS, begin, count);
     for (uint32_t i = 0; i < count && run->code == TK_OK; i++) {
         to->trace_state[first + i] = fixed_text(run, &fixed, TK_COLUMN_TRACE_STATE, begin + i);
         to->status_message[first + i] =
@@ -515,7 +549,7 @@ put_event(struct run *run, const struct fixed *fixed, const struct tk_group_attr
         return;
     uint64_t time =
         start + (uint64_t)tk_unzigzag(fixed_number(run, fixed, TK_COLUMN_EVENT_TIME, at));
-    struct tk_range range = put_attrs(run, attrs, TK_COLUMN_EVENT_OTHER, at);
+    struct tk_range range = put_attrs(run, attrs, TK_COLUMN_EVENT_OTHER, at, 0);
     to->event[index] = (struct tk_event){
         .time_nano = time,
         .name = fixed_text(run, fixed, TK_COLUMN_EVENT_NAME, at),
@@ -531,7 +565,7 @@ put_link(struct run *run, const struct fixed *fixed, const struct tk_group_attrs
     uint32_t index;
     if (fail(run, tk_batch_add_link(to, &index)))
         return;
-    struct tk_range range = put_attrs(run, attrs, TK_COLUMN_LINK_OTHER, at);
+    struct tk_range range = put_attrs(run, attrs, TK_COLUMN_LINK_OTHER, at, 0);
     to->link[index] = (struct tk_link){
         .trace_id = {fixed_number(run, fixed, TK_COLUMN_LINK_HIGH, at),
                      fixed_number(run, fixed, TK_COLUMN_LINK_LOW, at)},
@@ -556,7 +590,7 @@ put_events(struct run *run, uint32_t first, uint32_t begin, uint32_t count)
     if (events[begin + count] == events[begin] ||
         failed(run, tk_group_attrs(run->group, TK_COLUMN_OF_EVENT, &attrs, run->err)))
         return;
-    open_fixed(run, &fixed, TK_COLUMN_EVENT_TIME, TK_COLUMN_EVENT_OTHER);
+    open_fixed(run, &fixed, TK_COLUMN_EVENT_TIME, TK_COLUMN_EVENT_OTHER, 0, 0);
     for (uint32_t i = 0; i < count && run->code == TK_OK; i++) {
         to->events[first + i].begin = to->event_count;
         for (uint32_t at = events[begin + i]; at < events[begin + i + 1] && run->code == TK_OK;
@@ -580,7 +614,7 @@ put_links(struct run *run, uint32_t first, uint32_t begin, uint32_t count)
     if (links[begin + count] == links[begin] ||
         failed(run, tk_group_attrs(run->group, TK_COLUMN_OF_LINK, &attrs, run->err)))
         return;
-    open_fixed(run, &fixed, TK_COLUMN_LINK_HIGH, TK_COLUMN_LINK_OTHER);
+    open_fixed(run, &fixed, TK_COLUMN_LINK_HIGH, TK_COLUMN_LINK_OTHER, 0, 0);
     for (uint32_t i = 0; i < count && run->code == TK_OK; i++) {
         to->links[first + i].begin = to->link_count;
         for (uint32_t at = links[begin + i]; at < links[begin + i + 1] && run->code == TK_OK; at++)
@@ -597,9 +631,12 @@ tk_row_copy_add(struct tk_row_copy *copy, struct tk_segment *segment, struct tk_
                       .segment = segment,
                       .group = group,
                       .schema = tk_group_schema(group),
+                      .part = copy->alone && count <= tk_group_entry(group)->row_count / FEW,
                       .err = err};
     struct tk_batch_mark before = tk_batch_mark(copy->to);
     uint32_t first = copy->to->span_count;
+    TK_ASSERT(copy->deep || !copy->alone); /* else texts would go on being looked at */
+    tk_arena_clear(&copy->_part);
     tk_number_map_clear(&copy->_shapes);
     tk_number_map_clear(&copy->_columns);
     copy->_entry_count = 0;
@@ -635,7 +672,7 @@ tk_row_copy_count(struct tk_segment *segment, struct tk_group *group, uint32_t p
                       .group = group,
                       .schema = tk_group_schema(group),
                       .err = err};
-    struct tk_row_view view = open_view(&run, TK_COLUMN_OTHER);
+    struct tk_row_view view = open_view(&run, TK_COLUMN_OTHER, 0, 0);
     *ret_count = 0;
     if (run.code == TK_OK) {
         tk_str list = text_at(&view, place);

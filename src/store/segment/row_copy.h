@@ -16,7 +16,10 @@ struct tk_row_copy {
     struct tk_batch *to;
     const struct tk_store_want *want; /* NULL: everything */
     bool deep;
+    /* Nobody comes for other rows of the group soon: of its columns only these rows are decoded. */
+    bool alone;
     /* private */
+    struct tk_arena _part; /* of the group at hand: what was decoded of it alone */
     struct tk_number_map _resources, _scopes; /* (segment, number) -> of `to` */
     struct tk_number_map _shapes;             /* of the group at hand -> into _entries */
     struct tk_number_map _columns;            /* of the group at hand -> into _views */

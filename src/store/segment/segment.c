@@ -261,12 +261,12 @@ tk_segment_trace(struct tk_segment *segment, struct tk_group *group, uint32_t nu
 
 /* Looks for the trace in a group where it may begin. */
 static enum tk_err
-find_in_group(struct tk_segment *segment, uint32_t number, struct tk_trace_id id,
+find_in_group(struct tk_segment *segment, uint32_t number, struct tk_trace_id id, bool whole,
               struct tk_trace_entry *ret_entry, struct tk_error *err)
 {
     struct tk_cache_item *item;
     struct tk_values high = {0}, low = {0}, before = {0};
-    enum tk_err code = tk_segment_group(segment, number, false, &item, err);
+    enum tk_err code = tk_segment_group(segment, number, whole, &item, err);
     if (code != TK_OK)
         return code;
     struct tk_group *group = item->value;
@@ -289,7 +289,8 @@ find_in_group(struct tk_segment *segment, uint32_t number, struct tk_trace_id id
 /* Looks in the groups that one run of the index names. */
 static enum tk_err
 find_in_run(struct tk_segment *segment, const struct tk_value_index_run *run, uint64_t hash,
-            struct tk_trace_id id, struct tk_trace_entry *ret_entry, struct tk_error *err)
+            struct tk_trace_id id, bool whole, struct tk_trace_entry *ret_entry,
+            struct tk_error *err)
 {
     uint32_t few[CANDIDATES], *groups = few, count;
     enum tk_err damage = TK_ERR_NOT_FOUND;
@@ -303,7 +304,7 @@ find_in_run(struct tk_segment *segment, const struct tk_value_index_run *run, ui
     for (uint32_t i = 0; code == TK_OK && i < count; i++) {
         if (groups[i] >= segment->group_count)
             break;
-        code = find_in_group(segment, groups[i], id, ret_entry, err);
+        code = find_in_group(segment, groups[i], id, whole, ret_entry, err);
         if (code == TK_OK)
             goto out;
         if (code == TK_ERR_CORRUPT)
@@ -320,8 +321,8 @@ out:
 }
 
 enum tk_err
-tk_segment_find(struct tk_segment *segment, struct tk_trace_id id, struct tk_trace_entry *ret_entry,
-                struct tk_error *err)
+tk_segment_find(struct tk_segment *segment, struct tk_trace_id id, bool whole,
+                struct tk_trace_entry *ret_entry, struct tk_error *err)
 {
     struct tk_cache_item *index = NULL;
     enum tk_err damage = TK_ERR_NOT_FOUND;
@@ -331,7 +332,7 @@ tk_segment_find(struct tk_segment *segment, struct tk_trace_id id, struct tk_tra
         tk_str rest = *(const tk_str *)index->value;
         struct tk_value_index_run run;
         while ((code = tk_value_index_next(&rest, &run)) == TK_OK) {
-            code = find_in_run(segment, &run, hash, id, ret_entry, err);
+            code = find_in_run(segment, &run, hash, id, whole, ret_entry, err);
             if (code == TK_ERR_CORRUPT)
                 damage = code;
             else if (code != TK_ERR_NOT_FOUND)

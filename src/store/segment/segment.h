@@ -145,8 +145,8 @@ struct tk_group;
 enum tk_err tk_segment_trace(struct tk_segment *segment, struct tk_group *group, uint32_t number,
                              uint32_t trace, struct tk_trace_entry *ret_entry,
                              struct tk_error *err) TK_MUST_USE;
-/* TK_ERR_NOT_FOUND: not in this segment. */
-enum tk_err tk_segment_find(struct tk_segment *segment, struct tk_trace_id id,
+/* TK_ERR_NOT_FOUND: not in this segment.  `whole`: its group is read at once (tk_group_open). */
+enum tk_err tk_segment_find(struct tk_segment *segment, struct tk_trace_id id, bool whole,
                             struct tk_trace_entry *ret_entry, struct tk_error *err) TK_MUST_USE;
 
 /* For those who read parts: `size` bytes of the file, malloc'ed.  TK_ERR_CORRUPT (not reported)

@@ -257,8 +257,13 @@ tk_texts_encode(const tk_str *texts, uint32_t count, int level, struct tk_buf *o
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
+/* Which of the texts are wanted. */
+struct part {
+    uint32_t begin, count;
+};
+
 static enum tk_err
-get_constant(struct tk_reader *in, uint32_t count, size_t bytes_max, struct tk_arena *arena,
+get_constant(struct tk_reader *in, struct part part, size_t bytes_max, struct tk_arena *arena,
              tk_str *texts)
 {
     uint64_t len = tk_get_varint(in);
@@ -268,18 +273,18 @@ get_constant(struct tk_reader *in, uint32_t count, size_t bytes_max, struct tk_a
     tk_str text = tk_arena_copy(arena, (tk_str){bytes, (size_t)len});
     if (text.ptr == NULL)
         return TK_ERR_MEMORY;
-    for (uint32_t i = 0; i < count; i++)
+    for (uint32_t i = 0; i < part.count; i++)
         texts[i] = text;
     return TK_OK;
 }
 
 static enum tk_err
-get_plain_or_zstd(struct tk_reader *in, bool is_zstd, uint32_t count, size_t bytes_max,
-                  struct tk_arena *arena, tk_str *texts)
+get_plain_or_zstd(struct tk_reader *in, bool is_zstd, uint32_t count, struct part part,
+                  size_t bytes_max, struct tk_arena *arena, tk_str *texts)
 {
     uint64_t *lengths = tk_arena_alloc(arena, ((size_t)count + 1) * sizeof *lengths);
     tk_str left = {(const char *)in->at, tk_reader_left(in)};
-    uint64_t total = 0;
+    uint64_t total = 0, before = 0, wanted = 0;
     if (lengths == NULL)
         return TK_ERR_MEMORY;
     enum tk_err code = tk_numbers_decode(&left, count, lengths);
@@ -290,29 +295,34 @@ get_plain_or_zstd(struct tk_reader *in, bool is_zstd, uint32_t count, size_t byt
         if (lengths[i] > bytes_max - total)
             return TK_ERR_CORRUPT;
         total += lengths[i];
+        before += i < part.begin ? lengths[i] : 0;
     }
+    for (uint32_t i = 0; i < part.count; i++)
+        wanted += lengths[part.begin + i];
     uint64_t raw_size = is_zstd ? tk_get_varint(in) : total;
     uint64_t size = is_zstd ? tk_get_varint(in) : total;
-    const void *bytes = tk_get_bytes(in, (size_t)size);
+    const char *bytes = tk_get_bytes(in, (size_t)size);
     if (bytes == NULL || raw_size != total || !in->ok)
         return TK_ERR_CORRUPT;
-    char *to = tk_arena_alloc(arena, (size_t)total + 1);
+    char *to = tk_arena_alloc(arena, (size_t)(is_zstd ? total : wanted) + 1);
     if (to == NULL)
         return TK_ERR_MEMORY;
-    if (is_zstd)
+    if (is_zstd) {
         code = tk_zstd_decompress((tk_str){bytes, (size_t)size}, to, (size_t)total);
-    else
-        memcpy(to, bytes, (size_t)total);
-    for (uint32_t i = 0; i < count; i++) {
-        texts[i] = (tk_str){to, (size_t)lengths[i]};
-        to += lengths[i];
+        to += before;
+    } else {
+        memcpy(to, bytes + before, (size_t)wanted);
+    }
+    for (uint32_t i = 0; i < part.count; i++) {
+        texts[i] = (tk_str){to, (size_t)lengths[part.begin + i]};
+        to += texts[i].len;
     }
     return code;
 }
 
 static enum tk_err
-get_template(struct tk_reader *in, uint32_t count, size_t bytes_max, struct tk_arena *arena,
-             tk_str *texts)
+get_template(struct tk_reader *in, uint32_t count, struct part part, size_t bytes_max,
+             struct tk_arena *arena, tk_str *texts)
 {
     uint32_t places[TEMPLATE_MAX];
     char first[TEMPLATE_MAX];
@@ -320,8 +330,8 @@ get_template(struct tk_reader *in, uint32_t count, size_t bytes_max, struct tk_a
     if (!in->ok || len > TEMPLATE_MAX || len * count > bytes_max)
         return TK_ERR_CORRUPT;
     const unsigned char *marks = tk_get_bytes(in, (size_t)(len + 7) / 8);
-    char *to = tk_arena_alloc(arena, (size_t)(len * count) + 1);
-    size_t digit_count = 0, at = 0;
+    char *to = tk_arena_alloc(arena, (size_t)(len * part.count) + 1);
+    size_t digit_count = 0;
     if (to == NULL)
         return TK_ERR_MEMORY;
     for (uint32_t k = 0; in->ok && k < len; k++) {
@@ -335,7 +345,8 @@ get_template(struct tk_reader *in, uint32_t count, size_t bytes_max, struct tk_a
     const unsigned char *bytes = in->ok ? tk_get_bytes(in, (count * digit_count + 1) / 2) : NULL;
     if (bytes == NULL)
         return TK_ERR_CORRUPT;
-    for (uint32_t i = 0; i < count; i++, to += len) {
+    size_t at = part.begin * digit_count;
+    for (uint32_t i = 0; i < part.count; i++, to += len) {
         memcpy(to, first, (size_t)len);
         for (size_t k = 0; k < digit_count; k++, at++)
             to[places[k]] = DIGITS[bytes[at / 2] >> at % 2 * 4 & 15];
@@ -345,8 +356,11 @@ get_template(struct tk_reader *in, uint32_t count, size_t bytes_max, struct tk_a
 }
 
 enum tk_err
-tk_texts_decode(tk_str *in, uint32_t count, size_t bytes_max, struct tk_arena *arena, tk_str *texts)
+tk_texts_decode_part(tk_str *in, uint32_t count, uint32_t begin, uint32_t part_count,
+                     size_t bytes_max, struct tk_arena *arena, tk_str *texts)
 {
+    TK_ASSERT(begin <= count && part_count <= count - begin);
+    struct part part = {begin, part_count};
     struct tk_reader reader = {(const unsigned char *)in->ptr,
                                (const unsigned char *)in->ptr + in->len, true};
     const unsigned char *codec = tk_get_bytes(&reader, 1);
@@ -354,13 +368,13 @@ tk_texts_decode(tk_str *in, uint32_t count, size_t bytes_max, struct tk_arena *a
     switch (codec != NULL ? *codec : UINT8_MAX) {
     case PLAIN:
     case ZSTD:
-        code = get_plain_or_zstd(&reader, *codec == ZSTD, count, bytes_max, arena, texts);
+        code = get_plain_or_zstd(&reader, *codec == ZSTD, count, part, bytes_max, arena, texts);
         break;
     case TEMPLATE:
-        code = get_template(&reader, count, bytes_max, arena, texts);
+        code = get_template(&reader, count, part, bytes_max, arena, texts);
         break;
     case CONSTANT:
-        code = get_constant(&reader, count, bytes_max, arena, texts);
+        code = get_constant(&reader, part, bytes_max, arena, texts);
         break;
     default:
         break;
@@ -368,4 +382,10 @@ tk_texts_decode(tk_str *in, uint32_t count, size_t bytes_max, struct tk_arena *a
     if (code == TK_OK)
         *in = (tk_str){(const char *)reader.at, tk_reader_left(&reader)};
     return code;
+}
+
+enum tk_err
+tk_texts_decode(tk_str *in, uint32_t count, size_t bytes_max, struct tk_arena *arena, tk_str *texts)
+{
+    return tk_texts_decode_part(in, count, 0, count, bytes_max, arena, texts);
 }

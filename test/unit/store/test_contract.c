@@ -315,6 +315,75 @@ a_trace_longer_than_a_block_is_only_a_long_one(void **state)
     end_home(&home);
 }
 
+static struct tk_batch *
+one_span(const struct tk_batch *of, uint32_t row)
+{
+    struct tk_batch *one = tk_batch_new();
+    struct tk_batch_map map;
+    assert_int_equal(tk_batch_map_init(&map, of), TK_OK);
+    assert_int_equal(tk_batch_copy_span(one, of, row, false, &map), TK_OK);
+    tk_batch_map_release(&map);
+    return one;
+}
+
+/* Spans out of two segments have each a resource of its own, though it is the same. */
+static void
+assert_same_one_by_one(const struct tk_batch *sent, const struct tk_batch *found)
+{
+    assert_int_equal(sent->span_count, found->span_count);
+    for (uint32_t row = 0; row < sent->span_count; row++) {
+        struct tk_batch *a = one_span(sent, row);
+        struct tk_batch *b = one_span(found, fx_row_of(found, sent->span_id[row]));
+        fx_assert_same_spans(a, b);
+        tk_batch_free(a);
+        tk_batch_free(b);
+    }
+}
+
+/* A group has the rows of many: of each only its own are decoded, and they are what was sent. */
+static void
+a_trace_among_many_comes_as_it_was_sent(void **state)
+{
+    enum { TRACES = 300, SPANS_MAX = 13, TWICE = 515 /* attributes, some with the same key */ };
+    static const char *const names[] = {"a", "b", "", "GET /users/:id"};
+    struct home home = make_home();
+    struct fx_span *spans = calloc(TRACES * SPANS_MAX, sizeof *spans);
+    size_t first[TRACES + 1], count = 0;
+    (void)state;
+    for (size_t t = 0; t < TRACES; t++) {
+        first[t] = count;
+        for (size_t i = 0; i < 1 + t * 7 % SPANS_MAX; i++, count++)
+            spans[count] =
+                (struct fx_span){.trace = t + 1,
+                                 .span = count + 1,
+                                 .parent = i % 4 == 3 ? 77
+                                           : i > 0    ? first[t] + 1 + i / 2
+                                                      : 0,
+                                 .start = 1000 + t * 20 + i,
+                                 .end = 2000 + t * 31 + i * i,
+                                 .attrs = count % 97 == 0 ? TWICE : (uint32_t)(count % 5),
+                                 .name = names[count % 4]};
+    }
+    first[TRACES] = count;
+    assert_int_equal(fx_send(home.store, 1, spans, count), TK_OK);
+    for (int round = 0; round < 4; round++) {
+        for (size_t t = 0; t < TRACES; t++) {
+            struct tk_batch *sent = fx_batch(spans + first[t], first[t + 1] - first[t]);
+            struct tk_batch *found = fx_find(home.store, 1, t + 1);
+            assert_non_null(found);
+            assert_same_one_by_one(sent, found);
+            tk_batch_free(sent);
+            tk_batch_free(found);
+        }
+        if (round == 1) /* some spans of each come again, so that traces lie in two segments */
+            assert_int_equal(fx_send(home.store, 1, spans + count / 3, count / 3), TK_OK);
+        else
+            seal(&home);
+    }
+    free(spans);
+    end_home(&home);
+}
+
 static void
 nothing_of_another_project_is_ever_yielded(void **state)
 {
@@ -479,6 +548,7 @@ main(void)
         cmocka_unit_test(pages_by_cursor_yield_every_trace_once_in_order),
         cmocka_unit_test(what_came_as_otlp_goes_out_as_otlp),
         cmocka_unit_test(a_trace_longer_than_a_block_is_only_a_long_one),
+        cmocka_unit_test(a_trace_among_many_comes_as_it_was_sent),
         cmocka_unit_test(nothing_of_another_project_is_ever_yielded),
         cmocka_unit_test(a_dropped_project_is_gone_and_stays_gone),
         cmocka_unit_test(writers_readers_and_sealing_at_once_lose_and_double_nothing),

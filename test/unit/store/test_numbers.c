@@ -18,6 +18,24 @@ next_random(void)
     return seed;
 }
 
+/* Any part of them comes as it does with all the others. */
+static void
+check_parts(const char *bytes, size_t size, const uint64_t *numbers, uint32_t count)
+{
+    const uint32_t parts[][2] = {{0, 0},         {0, 1},         {0, count / 2}, {count / 3, count},
+                                 {count / 2, 9}, {count - 1, 1}, {count, 0}};
+    for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+        tk_str in = {bytes, size};
+        uint32_t begin = parts[i][0] <= count ? parts[i][0] : 0;
+        uint32_t left = count - begin, wanted = parts[i][1] < left ? parts[i][1] : left;
+        uint64_t *got = malloc(wanted * sizeof *got + 1);
+        assert_int_equal(tk_numbers_decode_part(&in, count, begin, wanted, got), TK_OK);
+        assert_int_equal(in.len, 0);
+        assert_true(wanted == 0 || memcmp(got, numbers + begin, wanted * sizeof *got) == 0);
+        free(got);
+    }
+}
+
 /* Returns how many bytes they took. */
 static size_t
 round_trip(const uint64_t *numbers, uint32_t count, int level)
@@ -35,6 +53,7 @@ round_trip(const uint64_t *numbers, uint32_t count, int level)
     assert_int_equal(tk_numbers_decode(&in, count, got), TK_OK);
     assert_int_equal(in.len, 0);
     assert_true(count == 0 || memcmp(got, numbers, count * sizeof *got) == 0);
+    check_parts(exact, size, numbers, count);
     if (size > 0 && count > 0) { /* a byte short */
         in = (tk_str){exact, size - 1};
         char *cut = malloc(size);

@@ -194,7 +194,7 @@ assert_same_traces(struct tk_segment *const *segments, uint32_t count, struct tk
         rows += ys->span_count;
         tk_batch_clear(xs);
         tk_batch_clear(ys);
-        assert_int_equal(tk_segment_find(merged, m.id, &n, &err), TK_OK);
+        assert_int_equal(tk_segment_find(merged, m.id, false, &n, &err), TK_OK);
         assert_int_equal(n.row_count, y.count);
     }
     assert_int_equal(merged->trace_count, traces);
@@ -510,8 +510,9 @@ traces_that_are_not_kept_go_and_counts_stay(void **state)
     struct tk_segment *merged = open_segment(next_file++);
     assert_int_equal(gone, 3);
     assert_int_equal(merged->row_count, 1);
-    assert_int_equal(tk_segment_find(merged, fx_trace_id(2), &entry, &err), TK_OK);
-    assert_int_equal(tk_segment_find(merged, fx_trace_id(3), &entry, &err), TK_ERR_NOT_FOUND);
+    assert_int_equal(tk_segment_find(merged, fx_trace_id(2), false, &entry, &err), TK_OK);
+    assert_int_equal(tk_segment_find(merged, fx_trace_id(3), false, &entry, &err),
+                     TK_ERR_NOT_FOUND);
     assert_counts_add_up(&segment, 1, merged);
     tk_segment_unref(segment);
     tk_segment_unref(merged);
@@ -535,7 +536,7 @@ of_a_segment_may_be_left_nothing_but_its_counts(void **state)
     assert_int_equal(try_merge(&merge, next_file, &err), TK_OK);
     struct tk_segment *empty = open_segment(next_file++);
     assert_int_equal(empty->row_count, 0);
-    assert_int_equal(tk_segment_find(empty, fx_trace_id(1), &entry, &err), TK_ERR_NOT_FOUND);
+    assert_int_equal(tk_segment_find(empty, fx_trace_id(1), false, &entry, &err), TK_ERR_NOT_FOUND);
     assert_counts_add_up(segments, 1, empty);
     tk_segment_unref(segments[0]);
     segments[0] = empty;

@@ -31,6 +31,26 @@ set_text(uint32_t i, const char *format, ...)
     texts[i] = (tk_str){memory[i], (size_t)len};
 }
 
+/* Any part of them comes as it does with all the others. */
+static void
+check_parts(tk_str bytes, uint32_t count, size_t total)
+{
+    const uint32_t begins[] = {0, count / 3, count / 2, count > 0 ? count - 1 : 0, count};
+    struct tk_arena arena;
+    tk_str got[MANY];
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        for (uint32_t wanted = 0; wanted <= count - begins[i]; wanted = wanted * 3 + 1) {
+            tk_str in = bytes;
+            tk_arena_init(&arena, 64, 1 << 20);
+            assert_int_equal(
+                tk_texts_decode_part(&in, count, begins[i], wanted, total, &arena, got), TK_OK);
+            assert_int_equal(in.len, 0);
+            for (uint32_t k = 0; k < wanted; k++)
+                assert_true(tk_str_eq(got[k], texts[begins[i] + k]));
+            tk_arena_release(&arena);
+        }
+}
+
 /* Returns how many bytes they took. */
 static size_t
 round_trip(uint32_t count, int level)
@@ -53,6 +73,8 @@ round_trip(uint32_t count, int level)
         tk_str in = {fitted, size - cut};
         enum tk_err code = tk_texts_decode(&in, count, total, &arena, got);
         assert_int_equal(code, cut == 0 ? TK_OK : TK_ERR_CORRUPT);
+        if (cut == 0)
+            check_parts((tk_str){fitted, size}, count, total);
         free(fitted);
         for (uint32_t i = 0; i < count && cut == 0; i++)
             assert_true(tk_str_eq(got[i], texts[i]));
