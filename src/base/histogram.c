@@ -20,13 +20,18 @@ tk_histogram_clear(struct tk_histogram *histogram)
     histogram->begin = histogram->end = 0;
 }
 
-/* Makes room for buckets [begin, end). */
+/* Makes room for buckets [begin, end).  One that grew before will again: it gets half as much more
+   to that side. */
 static enum tk_err
 reserve(struct tk_histogram *h, uint32_t begin, uint32_t end)
 {
-    uint32_t old_end = h->_first + h->_capacity;
+    uint32_t old_end = h->_first + h->_capacity, slack = h->_capacity > 32 ? h->_capacity / 2 : 0;
     if (h->_capacity > 0 && begin >= h->_first && end <= old_end)
         return TK_OK;
+    if (slack > 0 && begin < h->_first)
+        begin = begin > slack ? begin - slack : 0;
+    if (slack > 0 && end > old_end)
+        end = end + slack < TK_HISTOGRAM_BUCKETS ? end + slack : TK_HISTOGRAM_BUCKETS;
     uint32_t first = begin & ~31u, last = (end + 31) & ~31u; /* whole octaves */
     if (h->_capacity > 0) {
         first = first < h->_first ? first : h->_first;

@@ -223,13 +223,18 @@ tk_counts_merge(struct tk_counts *to, const struct tk_counts *from, const uint32
 static void
 list_buckets(const struct tk_histogram *h, struct tk_buf *buckets, struct tk_buf *numbers)
 {
+    size_t room = (h->end - h->begin) * sizeof(uint64_t), len = 0;
+    char *to_buckets = tk_buf_reserve(buckets, room), *to_numbers = tk_buf_reserve(numbers, room);
+    if (to_buckets == NULL || to_numbers == NULL) /* or there are none yet */
+        return;
     for (uint32_t i = h->begin; i < h->end; i++) {
         uint64_t bucket = i, number = tk_histogram_get(h, i);
-        if (number == 0)
-            continue;
-        tk_buf_append(buckets, (tk_str){(const char *)&bucket, sizeof bucket});
-        tk_buf_append(numbers, (tk_str){(const char *)&number, sizeof number});
+        memcpy(to_buckets + len, &bucket, sizeof bucket);
+        memcpy(to_numbers + len, &number, sizeof number);
+        len += number != 0 ? sizeof number : 0;
     }
+    buckets->len += len;
+    numbers->len += len;
 }
 
 static void
