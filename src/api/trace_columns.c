@@ -18,7 +18,21 @@ struct header {
 };
 _Static_assert(sizeof(struct header) == 64, "docs/formats/columns.md");
 
-enum column { FLAGS, DEPTH, SERVICE, NAME, SPAN, PARENT, START, DURATION, SELF, IDS, COLUMN_COUNT };
+enum column {
+    FLAGS,
+    DEPTH,
+    SERVICE,
+    NAME,
+    SPAN,
+    PARENT,
+    START,
+    DURATION,
+    SELF,
+    OWN_START,
+    OWN_DURATION,
+    IDS,
+    COLUMN_COUNT
+};
 enum {
     FLAG_SPAN = 1,
     FLAG_ERROR = 1 << 2,
@@ -96,6 +110,15 @@ put_span(struct encoder *e, uint32_t position, unsigned *flags)
     e->last_span = position;
 }
 
+/* The row is the envelope of a visit, the span that folded into it has times of its own. */
+static void
+put_own_times(struct encoder *e, const struct tk_row *row)
+{
+    uint32_t span = e->tree->row[row->span];
+    put(e, OWN_START, e->trace->start_nano[span] - row->start_nano);
+    put(e, OWN_DURATION, e->trace->end_nano[span] - e->trace->start_nano[span]);
+}
+
 static enum tk_err
 put_row(struct encoder *e, const struct tk_row *row)
 {
@@ -114,6 +137,8 @@ put_row(struct encoder *e, const struct tk_row *row)
     put(e, NAME, name);
     put(e, START, zigzag(row->start_nano - e->last_start_nano));
     put(e, DURATION, row->duration_nano);
+    if (row->type == TK_ROW_SERVICE && row->span != TK_NO_SPAN)
+        put_own_times(e, row);
     e->last_start_nano = row->start_nano;
     return TK_OK;
 }

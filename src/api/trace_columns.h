@@ -6,7 +6,7 @@
  */
 #include "query/rows.h"
 
-enum { TK_COLUMNS_VERSION = 1 };
+enum { TK_COLUMNS_VERSION = 2 };
 
 struct tk_columns_window {
     bool tree; /* the spans alone, depth first; else the rows of the unified waterfall */

@@ -23,11 +23,11 @@ class Columns:
         self.data, self.at = data, 64
         (magic, version, self.span_count, self.error_count, self.row_total, self.first, count, self.start,
          self.duration, services, texts, self.broken, zero) = struct.unpack("<8s6I2Q4I", data[:64])
-        assert magic == b"TKCOL\r\n\x1a" and version == 1 and zero == 0
+        assert magic == b"TKCOL\r\n\x1a" and version == 2 and zero == 0
         table = [(self.varint(), self.varint(), self.varint()) for _ in range(services)]
         self.texts = [self.bytes(self.varint()).decode() for _ in range(texts)]
         self.services = [(self.texts[name], spans, errors) for name, spans, errors in table]
-        self.columns = [self.column() for _ in range(10 if ids else 9)]
+        self.columns = [self.column() for _ in range(12 if ids else 11)]
         assert self.at == len(data)
         self.rows = self.read_rows(count, ids)
 
@@ -57,8 +57,9 @@ class Columns:
     def read_rows(self, count, ids):
         flags = self.columns[0]
         assert len(flags) == count
-        depth, service, name, span, parent, start, duration, own = map(self.numbers, self.columns[1:9])
-        ids = iter(struct.unpack(f"<{len(self.columns[9]) // 8}Q", self.columns[9])) if ids else None
+        columns = [self.numbers(column) for column in self.columns[1:11]]
+        depth, service, name, span, parent, start, duration, own, own_start, own_duration = columns
+        ids = iter(struct.unpack(f"<{len(self.columns[11]) // 8}Q", self.columns[11])) if ids else None
         rows, position, at = [], 0, self.start
         for flag in flags:
             row = {"type": "span" if flag & 3 else "service", "depth": next(depth),
@@ -71,9 +72,11 @@ class Columns:
                 if ids:
                     row["id"] = f"{next(ids):016x}"
             at += unzigzag(next(start))
-            row.update(start=at, duration=next(duration))
+            row.update(start=at, duration=next(duration), own=None)
+            if row["type"] == "service" and row["span"] is not None:
+                row["own"] = at + next(own_start), next(own_duration)
             rows.append(row)
-        assert all(next(numbers, None) is None for numbers in (depth, service, name, span, parent, start, duration))
+        assert all(next(numbers, None) is None for numbers in columns)
         return rows
 
 
@@ -84,7 +87,7 @@ def random_trace(seed, spans):
     for i in range(spans):
         parent = chance.choice(known) if known and chance.random() < 0.95 else None
         start = START_NANO + chance.randrange(50) * 1000
-        one = {"traceId": trace_id, "spanId": f"{i + 1:016x}", "name": chance.choice(["GET /", "SELECT", "größer", "a"]),
+        one = {"traceId": trace_id, "spanId": f"{i + 1:016x}", "name": chance.choice(["GET /", "SELECT", "größer", "a", "web"]),
                "kind": chance.randrange(6), "startTimeUnixNano": str(start),
                "endTimeUnixNano": str(start + chance.randrange(10 ** 6)), "status": {"code": chance.randrange(3)}}
         if parent is not None:
@@ -126,6 +129,8 @@ class TraceColumns(WithServer):
         self.assertEqual((row["id"], row["kind"], row["self"], row["orphan"], row["error"]),
                          (span["spanId"], span.get("kind", ""), int(span["selfTimeNano"]),
                           span.get("orphan", False), span["status"]["code"] == "ERROR" if "status" in span else False))
+        if row["type"] == "service":
+            self.assertEqual(row["own"], (int(span["startTimeUnixNano"]), int(span["durationNano"])))
         self.assertEqual(parent, None if span.get("orphan") else span.get("parentSpanId"))
 
     def test_rows_are_those_of_the_json_for_traces_of_many_shapes(self):
