@@ -33,6 +33,7 @@ const writeIndex = {
         const name = '/' + relative(out, resolve(here, path)).replaceAll('\\', '/');
         if (output.entryPoint?.endsWith('boot.ts')) url.BOOT = name;
         if (output.entryPoint?.endsWith('main.tsx')) url.MAIN = name;
+        if (output.entryPoint?.endsWith('worker.ts')) url.WORKER = name;
         if (path.endsWith('.css')) url[output.entryPoint ? 'DOCS' : 'STYLE'] = name;
       }
       const html = readFileSync(join(here, 'src/index.html'), 'utf8');
@@ -56,7 +57,7 @@ function copyHashed(name) {
 
 const builder = await context({
   absWorkingDir: here,
-  entryPoints: ['src/boot.ts', 'src/main.tsx', 'src/styles/docs.css'],
+  entryPoints: ['src/boot.ts', 'src/main.tsx', 'src/trace/worker.ts', 'src/styles/docs.css'],
   entryNames: 'assets/[name]-[hash]',
   outdir: out,
   bundle: true,

@@ -42,6 +42,7 @@ export interface SpanLink {
   attributes?: Attributes;
 }
 
+/** One span, alone. */
 export interface Span {
   spanId: string;
   parentSpanId?: string;
@@ -50,43 +51,17 @@ export interface Span {
   serviceName: string;
   startTimeUnixNano: string;
   durationNano: string;
-  selfTimeNano?: string;
-  depth: number;
-  orphan?: boolean;
   status?: { code: 'UNSET' | 'OK' | 'ERROR'; message?: string };
   traceState?: string;
   attributes?: Attributes;
   events?: SpanEvent[];
   links?: SpanLink[];
-  resource?: number;
-  scope?: number;
+  flags?: number;
+  resource?: { attributes?: Attributes };
+  scope?: { name?: string; version?: string; attributes?: Attributes };
   droppedAttributesCount?: number;
   droppedEventsCount?: number;
   droppedLinksCount?: number;
-}
-
-export interface Row {
-  type: 'service' | 'span' | 'gap';
-  depth: number;
-  service: string;
-  name: string;
-  span?: number | null;
-  offsetNano: string;
-  durationNano: string;
-}
-
-export interface Trace {
-  traceId: string;
-  startTimeUnixNano: string;
-  durationNano: string;
-  spanCount: number;
-  errorCount: number;
-  services: ServiceCount[];
-  broken?: boolean;
-  spans: Span[];
-  rows: Row[];
-  resources: { attributes?: Attributes }[];
-  scopes: { name?: string; version?: string; attributes?: Attributes }[];
 }
 
 export interface Service extends ServiceCount {
@@ -213,7 +188,8 @@ async function call<T>(path: string, options: Options = {}): Promise<T> {
   return response.status === 204 ? (undefined as T) : ((await response.json()) as T);
 }
 
-async function readProblem(response: Response): Promise<ApiError> {
+/** What an answer that is none says; a 401 also asks for a key. */
+export async function readProblem(response: Response): Promise<ApiError> {
   if (response.status === 401) signedOut.value = true;
   const problem = await response.json().catch(() => ({}));
   return new ApiError(
@@ -230,8 +206,8 @@ type TraceQuery = { q?: string; start?: string; end?: string; limit?: string; cu
 export const api = {
   traces: (params: TraceQuery, signal?: AbortSignal) =>
     call<TracePage>('/traces', { params, signal }),
-  trace: (traceId: string, signal?: AbortSignal) =>
-    call<Trace>(`/traces/${encodeURIComponent(traceId)}`, { signal }),
+  span: (traceId: string, spanId: string, signal?: AbortSignal) =>
+    call<Span>(`/traces/${encodeURIComponent(traceId)}/spans/${spanId}`, { signal }),
   metrics: (
     params: { q?: string; start?: string; end?: string; step?: string; by?: string },
     signal?: AbortSignal,

@@ -5,6 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { columnsOf } from './columns.mjs';
 import {
   bigTrace,
   failedTrace,
@@ -82,7 +83,7 @@ export class Fixture {
     if (/^\/tags\/[^/]+\/values$/.test(path)) return { values: this.#values(path, params) };
     if (route === 'GET /metrics') return this.#metrics(params);
     if (/^\/services\/[^/]+\/operations$/.test(path)) return { operations: this.#operations(path) };
-    if (path.startsWith('/traces/')) return this.#trace(path.slice(8));
+    if (path.startsWith('/traces/')) return this.#trace(path.slice(8).split('/'), params);
     if (path.startsWith('/projects')) return this.#projects(method, path.slice(10), body);
     if (path.startsWith('/keys')) return this.#keys(method, path.slice(6), body);
     throw new Problem(404, 'No such path');
@@ -94,10 +95,14 @@ export class Fixture {
     this.signedIn = true;
   }
 
-  #trace(id) {
+  #trace([id, part, spanId], params) {
     const trace = this.traces.find((each) => each.traceId === id);
     if (!trace) throw new Problem(404, 'No such trace');
-    return trace;
+    if (part === 'columns') return columnsOf(trace, Number(params.get('limit') ?? 0));
+    if (part !== 'spans') return trace;
+    const span = trace.spans.find((each) => each.spanId === spanId);
+    if (!span) throw new Problem(404, 'No such span');
+    return { ...span, resource: trace.resources[span.resource], scope: trace.scopes[span.scope] };
   }
 
   #services() {
@@ -325,6 +330,10 @@ async function answerApi(fixture, url, request, response) {
     if (!(error instanceof Problem)) throw error;
     status = error.body.status;
     body = error.body;
+  }
+  if (Buffer.isBuffer(body)) {
+    response.writeHead(status, { 'Content-Type': 'application/vnd.tracekit.columns' });
+    return void response.end(body);
   }
   const type = status >= 400 ? 'application/problem+json' : 'application/json';
   response.writeHead(status, body === undefined ? {} : { 'Content-Type': type });

@@ -2,8 +2,8 @@
 
 import assert from 'node:assert/strict';
 import { after } from 'node:test';
-import { closeBrowser, pageTest } from './browser.mjs';
-import { hostileId, hostileNames } from './fixture-data.mjs';
+import { closeBrowser, eventually, pageTest } from './browser.mjs';
+import { baseNano, failedId, hostileId, hostileNames } from './fixture-data.mjs';
 
 after(closeBrowser);
 
@@ -67,5 +67,70 @@ pageTest(
       all.map((el) => el.getBoundingClientRect().left),
     );
     assert.equal(new Set(left).size, 1);
+  },
+);
+
+/** A root, `wide` children of it that all last nothing or all of it, and a chain of `deep` spans. */
+function giantTrace(wide, deep) {
+  const service = hostileNames.html;
+  const spans = [];
+  const add = (parent, depth, length) => {
+    const name = spans.length % 3 ? hostileNames.rtl : `span ${spans.length}`;
+    spans.push({
+      spanId: (spans.length + 1).toString(16).padStart(16, '0'),
+      ...(parent < 0 ? {} : { parentSpanId: spans[parent].spanId }),
+      name,
+      kind: 'CLIENT',
+      serviceName: service,
+      startTimeUnixNano: String(baseNano),
+      durationNano: String(length),
+      selfTimeNano: '0',
+      depth,
+      status: { code: spans.length % 7 ? 'UNSET' : 'ERROR' },
+    });
+  };
+  add(-1, 0, 1e9);
+  for (let i = 0; i < wide; i++) add(0, 1, i % 2 ? 0 : 1e9);
+  for (let i = 0; i < deep; i++) add(spans.length - 1, i + 2, 1e9 - i);
+  const row = (span, i) => ({ type: 'span', depth: span.depth + 1, name: span.name, span: i });
+  const rows = [{ type: 'service', depth: 0, name: service, span: null }, ...spans.map(row)];
+  const length = (each) => (each.span === null ? '1000000000' : spans[each.span].durationNano);
+  return {
+    traceId: failedId,
+    startTimeUnixNano: String(baseNano),
+    durationNano: '1000000000',
+    spanCount: spans.length,
+    errorCount: 1,
+    services: [{ name: service, spanCount: spans.length, errorCount: 1 }],
+    spans,
+    rows: rows.map((each) => ({ ...each, service, offsetNano: '0', durationNano: length(each) })),
+    resources: [],
+    scopes: [],
+  };
+}
+
+pageTest(
+  'a hundred thousand children of one span, and a chain of thousands, can be looked at',
+  { fixture: { traces: [giantTrace(100_000, 3000)] } },
+  async ({ page, url }) => {
+    await page.goto(`${url}/traces/${failedId}`);
+    await page.waitForSelector('[data-testid="row"]');
+    await page.waitForSelector('[data-testid="rest"]', { state: 'detached' });
+    const grid = page.locator('[role="treegrid"]');
+    assert.equal(await grid.getAttribute('aria-rowcount'), '103003');
+    await grid.focus();
+    for (const key of ['End', 'u', '[', ']', 'e', 'c', 'f', '0', 'Home']) {
+      await page.keyboard.press(key);
+    }
+    await page.fill('[data-testid="find"]', 'evil');
+    await eventually(async () =>
+      assert.match(await page.textContent('[data-testid="matches"]'), /^68,6/),
+    );
+    for (const view of ['Tree', 'Flame', 'Table', 'Waterfall']) {
+      await page.click(`button:has-text("${view}")`);
+      await isHarmless(page);
+    }
+    await page.waitForSelector('[data-testid="row"]');
+    assert.ok((await page.locator('*').count()) < 1500);
   },
 );

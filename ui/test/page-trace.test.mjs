@@ -161,7 +161,7 @@ pageTest('the whole waterfall can be read with the keyboard alone', {}, async ({
   await page.goto(`${url}/traces/${goldenId}`);
   await page.waitForSelector(row);
   const grid = page.locator('[role="treegrid"]');
-  for (let i = 0; i < 20 && !(await grid.evaluate((el) => el === document.activeElement)); i++) {
+  for (let i = 0; i < 60 && !(await grid.evaluate((el) => el === document.activeElement)); i++) {
     await page.keyboard.press('Tab');
   }
   const active = () =>
@@ -204,7 +204,10 @@ pageTest('a treegrid says its size, and each row its place', {}, async ({ page, 
   );
   assert.deepEqual(places, ['2/1', '3/2', '4/1', '5/2', '6/2', '7/1', '8/2', '9/3']);
   const name = await page.getAttribute(`${row}:has-text("db.Query")`, 'aria-label');
-  assert.equal(name, 'db.Query, Go Microservice, 180 milliseconds, starts at 110 milliseconds');
+  assert.equal(
+    name,
+    'db.Query, Go Microservice, 180 milliseconds, starts at 110 milliseconds, on the critical path',
+  );
 });
 
 pageTest(

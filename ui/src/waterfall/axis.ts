@@ -1,4 +1,6 @@
-// The trace's time axis: round steps, as many as there is room for.
+// The time axis: round steps, as many as there is room for.
+
+import type { TimeWindow } from './time-window';
 
 export interface Tick {
   nanos: number;
@@ -6,12 +8,13 @@ export interface Tick {
   percent: number;
 }
 
-export function ticks(durationNano: number, most: number): Tick[] {
-  if (!(durationNano > 0)) return [{ nanos: 0, percent: 0 }];
-  const step = roundStep(durationNano / Math.max(most, 1));
+export function ticks({ from, to }: TimeWindow, most: number): Tick[] {
+  const width = to - from;
+  if (!(width > 0)) return [{ nanos: from, percent: 0 }];
+  const step = roundStep(width / Math.max(most, 1));
   const found: Tick[] = [];
-  for (let i = 0; i * step <= durationNano; i++) {
-    found.push({ nanos: i * step, percent: ((i * step) / durationNano) * 100 });
+  for (let i = Math.ceil(from / step); i * step <= to; i++) {
+    found.push({ nanos: i * step, percent: ((i * step - from) / width) * 100 });
   }
   return found;
 }

@@ -5,9 +5,11 @@
 // The keyboard's focus is on the whole grid, which names the row it is at with
 // `aria-activedescendant`; so a row that is recycled takes no focus with it.
 
-import { formatDuration, speakDuration } from '../format';
+import { formatCount, formatDuration, speakDuration } from '../format';
+import { boxOf, criticalBoxes, isOutside, ownPieces, shade } from './bar';
 import { colourOf } from './colour';
-import type { RowModel, RowView } from './rows';
+import type { Rows, RowView } from './rows';
+import type { TimeWindow } from './time-window';
 import { Viewport } from './viewport';
 
 export const rowHeight = 26;
@@ -19,14 +21,24 @@ interface Slot {
   element: HTMLElement;
   label: HTMLElement;
   marks: HTMLElement;
+  timeline: HTMLElement;
   bar: HTMLElement;
   duration: HTMLElement;
   /** The row it shows; -1 none yet. */
   index: number;
+  row: RowView | null;
+}
+
+/** How rows are drawn, besides what they are. */
+export interface Drawing {
+  window: TimeWindow;
+  isCriticalShown: boolean;
+  isFound: (row: RowView) => boolean;
 }
 
 export class RowPool {
-  #model: RowModel | null = null;
+  #model: Rows | null = null;
+  #drawing: Drawing | null = null;
   #slots: Slot[] = [];
   #active = -1;
   #selected = -1;
@@ -53,8 +65,9 @@ export class RowPool {
     this.#slots = [];
   }
 
-  show(model: RowModel): void {
+  show(model: Rows, drawing: Drawing): void {
     this.#model = model;
+    this.#drawing = drawing;
     for (const slot of this.#slots) slot.index = -1;
     this.#draw();
   }
@@ -132,26 +145,56 @@ export class RowPool {
 
   #fill(slot: Slot, index: number): void {
     const row = this.#model!.read(index);
-    const { element, label, marks, bar, duration } = slot;
+    const { element, label, marks, duration } = slot;
     slot.index = index;
+    slot.row = row;
     element.id = `row-${index}`;
     element.dataset.index = String(index);
     element.dataset.type = row.type;
     element.dataset.depth = String(row.depth);
     element.dataset.key = row.key;
     element.classList.toggle('is-error', row.isError);
+    element.classList.toggle('is-async', row.isAsync);
+    element.classList.toggle('is-found', this.#drawing!.isFound(row));
     element.setAttribute('aria-level', String(row.depth + 1));
     element.setAttribute('aria-rowindex', String(index + 2)); // the header is row 1
     element.setAttribute('aria-label', describe(row));
+    if (row.hidden === null) element.removeAttribute('aria-expanded');
+    else element.setAttribute('aria-expanded', String(row.hidden === 0));
     element.style.setProperty('--service', colourOf(row.service));
     element.style.setProperty('--depth', String(row.depth));
     label.textContent = cut(row.label);
     fillMarks(marks, row);
-    const total = this.#model!.durationNano || 1;
-    bar.style.left = `${(row.offsetNano / total) * 100}%`;
-    bar.style.width = `${(row.durationNano / total) * 100}%`;
+    this.#fillBar(slot, row);
     duration.textContent = formatDuration(row.durationNano);
     this.#fillState(slot);
+  }
+
+  #fillBar({ timeline, bar }: Slot, row: RowView): void {
+    const { window, isCriticalShown } = this.#drawing!;
+    const { open } = this.#model!;
+    const box = boxOf(row.offsetNano, row.offsetNano + Math.max(row.durationNano, 0), window);
+    bar.hidden = isOutside(box);
+    bar.style.left = `${box.left}%`;
+    bar.style.width = `${box.width}%`;
+    // A bar that is cut off would squeeze its pieces: its ground is as long as all of it.
+    const pieces = row.type === 'span' && !bar.hidden ? shade(ownPieces(open, row.span)) : '';
+    const share = (row.durationNano / (window.to - window.from)) * 100 || box.width;
+    const before = ((row.offsetNano - window.from) / (window.to - window.from)) * 100 - box.left;
+    const isCut = box.width > 0 && Math.abs(share - box.width) > 0.001;
+    bar.style.backgroundImage = pieces;
+    bar.style.backgroundSize = isCut ? `${(share / box.width) * 100}% 100%` : '';
+    const rest = box.width - share;
+    bar.style.backgroundPosition = isCut && rest !== 0 ? `${(before / rest) * 100}% 0` : '';
+    while (timeline.childElementCount > 1) timeline.lastElementChild!.remove();
+    if (!isCriticalShown) return;
+    for (const piece of criticalBoxes(open, row, window)) {
+      const line = document.createElement('span');
+      line.className = 'wf-critical';
+      line.style.left = `${piece.left}%`;
+      line.style.width = `${piece.width}%`;
+      timeline.append(line);
+    }
   }
 
   #fillState(slot: Slot): void {
@@ -185,10 +228,10 @@ function createSlot(): Slot {
   const marks = make('span', 'wf-marks');
   const bar = make('span', 'wf-bar');
   bar.dataset.testid = 'bar';
-  service.append(make('span', 'wf-swatch'), label, marks);
+  service.append(make('span', 'wf-caret'), make('span', 'wf-swatch'), label, marks);
   timeline.append(bar);
   element.append(service, timeline, duration);
-  return { element, label, marks, bar, duration, index: -1 };
+  return { element, label, marks, timeline, bar, duration, index: -1, row: null };
 }
 
 function fillMarks(marks: HTMLElement, row: RowView): void {
@@ -203,15 +246,25 @@ function fillMarks(marks: HTMLElement, row: RowView): void {
   };
   if (row.isOrphan) add('mark-orphan', 'parent not received');
   if (row.isError) add('mark-error', row.type === 'service' ? 'error in this service' : 'error');
+  if (row.isAsync && row.type === 'span') add('mark-async', 'async: nobody waits for it');
+  if (row.hidden === null || row.hidden === 0) return;
+  const hidden = document.createElement('span');
+  hidden.className = row.hidesError ? 'wf-hidden has-error' : 'wf-hidden';
+  hidden.textContent = `+${formatCount(row.hidden)}`;
+  hidden.title = row.hidesError ? 'folded away, an error among them' : 'folded away';
+  marks.append(hidden);
 }
 
 function describe(row: RowView): string {
   const parts = [cut(row.label)];
   if (row.type === 'service') parts.push('service');
-  else parts.push(row.service);
+  else if (row.type === 'span') parts.push(row.service);
   parts.push(speakDuration(row.durationNano), `starts at ${speakDuration(row.offsetNano)}`);
   if (row.isOrphan) parts.push('parent not received');
   if (row.isError) parts.push('error');
+  if (row.isAsync && row.type === 'span') parts.push('async');
+  if (row.isCritical) parts.push('on the critical path');
+  if (row.hidden) parts.push(`${formatCount(row.hidden)} rows folded away`);
   return parts.join(', ');
 }
 

@@ -1,74 +1,107 @@
 // The unified waterfall: header with the time axis, and the pool's rows under it. It is one tab
-// stop; arrows move, Enter opens, Escape closes.
+// stop; all else is keys, listed in keys.tsx.
 
-import { useEffect, useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { formatDuration } from '../format';
 import { ticks } from './axis';
-import { RowPool } from './row-pool';
-import type { RowModel } from './rows';
+import { RowPool, type Drawing } from './row-pool';
+import type { Rows } from './rows';
+import { useTimeDrag } from './time-drag';
+import { pan, zoom, type TimeWindow } from './time-window';
 
 interface Props {
-  rows: RowModel;
+  rows: Rows;
+  /** Changes whenever rows were folded. */
+  folds: number;
+  drawing: Drawing;
   /** The key of the row shown in the panel, if any. */
   openKey: string | null;
+  activeKey: string | null;
+  onActive: (key: string) => void;
   onOpen: (key: string) => void;
   onClose: () => void;
+  onFold: (index: number, folded: boolean, all: boolean) => void;
+  onWindow: (window: TimeWindow) => void;
+  /** A double click, or `f`: the time of this row. */
+  onFit: (key: string) => void;
+  /** Keys that are the page's; true if it took it. */
+  onKey: (key: string) => boolean;
 }
 
 const tickWidthMin = 58;
+const wheelZoom = 1.0015;
 
-export function Waterfall({ rows, openKey, onOpen, onClose }: Props) {
+export function Waterfall(props: Props) {
+  const { rows, folds, drawing, openKey, activeKey, onActive, onOpen, onFold } = props;
   const grid = useRef<HTMLDivElement>(null);
   const head = useRef<HTMLDivElement>(null);
   const body = useRef<HTMLDivElement>(null);
   const pool = useRef<RowPool | null>(null);
-  const [activeKey, setActiveKey] = useState<string | null>(null);
-  const open = useMemo(() => (openKey ? rows.indexOf(openKey) : -1), [rows, openKey]);
-  const active = useMemo(() => (activeKey ? rows.indexOf(activeKey) : -1), [rows, activeKey]);
+  const open = openKey ? rows.indexOf(openKey) : -1;
+  const active = activeKey ? rows.indexOf(activeKey) : -1;
 
   useLayoutEffect(() => {
     pool.current = new RowPool(grid.current!, body.current!, head.current!);
     return () => pool.current!.destroy();
   }, []);
-  useLayoutEffect(() => pool.current!.show(rows), [rows]);
-  useLayoutEffect(() => pool.current!.mark(active, open), [rows, active, open]);
+  useLayoutEffect(() => pool.current!.show(rows, drawing), [rows, folds, drawing]);
+  useLayoutEffect(() => pool.current!.mark(active, open), [rows, folds, active, open]);
   useEffect(() => {
-    if (!openKey) return;
-    setActiveKey(openKey);
-    pool.current!.scrollTo(rows.indexOf(openKey));
-  }, [openKey]);
+    if (activeKey) pool.current!.scrollTo(rows.indexOf(activeKey));
+  }, [activeKey, rows]);
+  useWheel(grid, drawing.window, rows.trace.durationNano, props.onWindow);
 
   const go = (index: number) => {
-    const to = Math.max(0, Math.min(index, rows.count - 1));
-    const { key } = rows.read(to);
-    setActiveKey(key);
-    pool.current!.scrollTo(to);
+    const { key } = rows.read(Math.max(0, Math.min(index, rows.count - 1)));
+    onActive(key);
     if (openKey) onOpen(key); // the panel follows
   };
-
+  const left = (all: boolean) => {
+    if (active < 0) return;
+    const canFold = rows.read(active).hidden !== null && !rows.isFolded(active);
+    if (canFold || all) onFold(active, true, all);
+    else if (rows.parentOf(active) >= 0) go(rows.parentOf(active));
+  };
+  const right = (all: boolean) => {
+    if (active < 0) return;
+    if (rows.isFolded(active) || all) onFold(active, false, all);
+    else if (rows.read(active).hidden !== null) go(active + 1);
+  };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const page = pool.current!.pageSize;
     const moves: Record<string, () => void> = {
       ArrowDown: () => go(active + 1),
       ArrowUp: () => go(active - 1),
+      j: () => go(active + 1),
+      k: () => go(active - 1),
       PageDown: () => go(active + page),
       PageUp: () => go(active - page),
       Home: () => go(0),
       End: () => go(rows.count - 1),
-      ArrowLeft: () => active >= 0 && rows.parentOf(active) >= 0 && go(rows.parentOf(active)),
+      ArrowLeft: () => left(event.shiftKey),
+      ArrowRight: () => right(event.shiftKey),
       Enter: () => active >= 0 && onOpen(rows.read(active).key),
-      Escape: onClose,
+      Escape: props.onClose,
     };
     const move = moves[event.key];
-    if (!move) return;
+    if (move) move();
+    else if (!props.onKey(event.key)) return;
     event.preventDefault();
-    move();
   };
 
-  const onClick = (event: MouseEvent) => {
+  const rowAt = (event: MouseEvent) => {
     const row = (event.target as Element).closest<HTMLElement>('[data-testid="row"]');
-    if (row) onOpen(rows.read(Number(row.dataset.index)).key);
+    return row ? Number(row.dataset.index) : -1;
+  };
+  const onClick = (event: MouseEvent) => {
+    const index = rowAt(event);
+    if (index < 0) return;
+    onActive(rows.read(index).key);
+    const isCaret = (event.target as Element).closest('.wf-caret') !== null;
+    if (isCaret && rows.read(index).hidden !== null)
+      onFold(index, !rows.isFolded(index), event.shiftKey || event.altKey);
+    else onOpen(rows.read(index).key);
   };
 
   return (
@@ -81,21 +114,54 @@ export function Waterfall({ rows, openKey, onOpen, onClose }: Props) {
       aria-rowcount={rows.count + 1}
       onKeyDown={onKeyDown}
       onClick={onClick}
-      onFocus={() => active < 0 && rows.count > 0 && setActiveKey(rows.read(0).key)}
+      onDblClick={(event) => {
+        const index = rowAt(event);
+        if (index >= 0) props.onFit(rows.read(index).key);
+      }}
+      onFocus={() => active < 0 && rows.count > 0 && onActive(rows.read(0).key)}
     >
-      <Header headRef={head} durationNano={rows.durationNano} />
+      <Header headRef={head} window={drawing.window} onWindow={props.onWindow} />
       <div ref={body} class="wf-body" role="rowgroup" />
     </div>
   );
 }
 
+/** Ctrl and the wheel (or a pinch) zooms at the pointer; Shift, or sideways, moves along. */
+function useWheel(
+  grid: { current: HTMLDivElement | null },
+  window: TimeWindow,
+  durationNano: number,
+  onWindow: (window: TimeWindow) => void,
+): void {
+  const latest = useRef({ window, onWindow });
+  latest.current = { window, onWindow };
+  useEffect(() => {
+    const element = grid.current!;
+    const onWheel = (event: WheelEvent) => {
+      const axis = element.querySelector('.wf-head .wf-timeline')!.getBoundingClientRect();
+      const { window, onWindow } = latest.current;
+      const isSideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
+      if (event.ctrlKey || event.metaKey) {
+        const share = Math.min(Math.max((event.clientX - axis.left) / axis.width, 0), 1);
+        onWindow(zoom(window, wheelZoom ** -event.deltaY, share, durationNano));
+      } else if (isSideways) {
+        onWindow(pan(window, (event.deltaX || event.deltaY) / axis.width, durationNano));
+      } else return;
+      event.preventDefault();
+    };
+    element.addEventListener('wheel', onWheel, { passive: false });
+    return () => element.removeEventListener('wheel', onWheel);
+  }, [durationNano]);
+}
+
 interface HeaderProps {
   headRef: { current: HTMLDivElement | null };
-  durationNano: number;
+  window: TimeWindow;
+  onWindow: (window: TimeWindow) => void;
 }
 
 /** The column names, the axis, and the lines that continue its ticks down behind the rows. */
-function Header({ headRef, durationNano }: HeaderProps) {
+function Header({ headRef, window, onWindow }: HeaderProps) {
   const axis = useRef<HTMLDivElement>(null);
   const [width, setWidth] = useState(600);
   useLayoutEffect(() => {
@@ -103,7 +169,8 @@ function Header({ headRef, durationNano }: HeaderProps) {
     observer.observe(axis.current!);
     return () => observer.disconnect();
   }, []);
-  const marks = ticks(durationNano, Math.floor(width / tickWidthMin));
+  const { brush, handlers } = useTimeDrag(axis, window, onWindow);
+  const marks = ticks(window, Math.floor(width / tickWidthMin));
   return (
     <>
       <div class="wf-lines" aria-hidden="true">
@@ -117,7 +184,14 @@ function Header({ headRef, durationNano }: HeaderProps) {
         <div role="columnheader" class="wf-service">
           Service
         </div>
-        <div role="columnheader" class="wf-timeline" aria-label="Timeline" ref={axis}>
+        <div
+          role="columnheader"
+          class="wf-timeline"
+          aria-label="Timeline"
+          title="Drag to zoom"
+          ref={axis}
+          {...handlers}
+        >
           Timeline
           {marks.map((tick) => (
             <span
@@ -130,6 +204,12 @@ function Header({ headRef, durationNano }: HeaderProps) {
               {tick.nanos === 0 ? '0' : formatDuration(tick.nanos)}
             </span>
           ))}
+          {brush && (
+            <span
+              class="wf-brush"
+              style={{ left: `${brush[0] * 100}%`, width: `${(brush[1] - brush[0]) * 100}%` }}
+            />
+          )}
         </div>
         <div role="columnheader" class="wf-duration">
           Duration

@@ -1,0 +1,150 @@
+// How the trace is looked at: view, search within it, folding, zoom.
+
+import type { RefObject } from 'preact';
+import { formatCount } from '../format';
+
+export type View = 'waterfall' | 'tree' | 'flame' | 'table';
+
+const views: [View, string][] = [
+  ['waterfall', 'Waterfall'],
+  ['tree', 'Tree'],
+  ['flame', 'Flame'],
+  ['table', 'Table'],
+];
+
+interface Props {
+  view: View;
+  onView: (view: View) => void;
+  wanted: string;
+  onFind: (text: string) => void;
+  findBox: RefObject<HTMLInputElement>;
+  /** Rows found; null: nothing is looked for. */
+  matches: number | null;
+  onNext: () => void;
+  onPrevious: () => void;
+  isPathShown: boolean;
+  onPath: (on: boolean) => void;
+  hasGaps: boolean;
+  onGaps: (on: boolean) => void;
+  canFold: boolean;
+  onLevel: (step: 1 | -1) => void;
+  onZoom: (factor: number) => void;
+  onFit: () => void;
+  onKeys: () => void;
+}
+
+export function Toolbar(props: Props) {
+  const { view, canFold } = props;
+  return (
+    <div class="trace-tools">
+      <div class="segmented" role="group" aria-label="View">
+        {views.map(([to, name]) => (
+          <button
+            key={to}
+            type="button"
+            aria-pressed={view === to}
+            onClick={() => props.onView(to)}
+          >
+            {name}
+          </button>
+        ))}
+      </div>
+      <Find {...props} />
+      {canFold && (
+        <>
+          <Switch name="Critical path" on={props.isPathShown} onChange={props.onPath} />
+          <Switch name="Gaps" on={props.hasGaps} onChange={props.onGaps} />
+        </>
+      )}
+      <span class="spacer" />
+      {canFold && (
+        <div class="segmented" role="group" aria-label="Levels">
+          <Tool name="Fold one level more ( [ )" sign="⊟" onClick={() => props.onLevel(-1)} />
+          <Tool name="Unfold one level ( ] )" sign="⊞" onClick={() => props.onLevel(1)} />
+        </div>
+      )}
+      {view !== 'table' && (
+        <div class="segmented" role="group" aria-label="Zoom">
+          <Tool name="Zoom out ( s )" sign="−" onClick={() => props.onZoom(1 / 1.5)} />
+          <Tool name="Zoom in ( w )" sign="+" onClick={() => props.onZoom(1.5)} />
+          <Tool name="Show all ( 0 )" sign="↔" onClick={props.onFit} />
+        </div>
+      )}
+      <button
+        type="button"
+        class="button-icon"
+        aria-label="Keys"
+        title="Keys ( ? )"
+        onClick={props.onKeys}
+      >
+        ?
+      </button>
+    </div>
+  );
+}
+
+function Find({ wanted, onFind, findBox, matches, onNext, onPrevious }: Props) {
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Enter') {
+      event.preventDefault();
+      if (event.shiftKey) onPrevious();
+      else onNext();
+    }
+    if (event.key === 'Escape') {
+      onFind('');
+      document.querySelector<HTMLElement>('[role="treegrid"]')?.focus();
+    }
+  };
+  return (
+    <div class="find-in" role="search">
+      <input
+        ref={findBox}
+        type="search"
+        placeholder="Find in trace"
+        aria-label="Find in trace"
+        value={wanted}
+        onInput={(event) => onFind(event.currentTarget.value)}
+        onKeyDown={onKeyDown}
+        data-testid="find"
+      />
+      {matches !== null && (
+        <>
+          <span class="num muted" role="status" data-testid="matches">
+            {matches === 0 ? 'none' : formatCount(matches)}
+          </span>
+          <Tool name="Previous match ( p )" sign="↑" onClick={onPrevious} />
+          <Tool name="Next match ( n )" sign="↓" onClick={onNext} />
+        </>
+      )}
+    </div>
+  );
+}
+
+function Tool({ name, sign, onClick }: { name: string; sign: string; onClick: () => void }) {
+  return (
+    <button type="button" class="tool" aria-label={name} title={name} onClick={onClick}>
+      {sign}
+    </button>
+  );
+}
+
+function Switch({
+  name,
+  on,
+  onChange,
+}: {
+  name: string;
+  on: boolean;
+  onChange: (on: boolean) => void;
+}) {
+  return (
+    <label class="switch">
+      <input
+        type="checkbox"
+        checked={on}
+        onChange={(event) => onChange(event.currentTarget.checked)}
+      />{' '}
+      {name}
+    </label>
+  );
+}
