@@ -18,13 +18,18 @@ from pathlib import Path
 
 import giant
 import ingest
+import page
 import queries
 import sdks
 from document import document
 from server import ROOT
 
 RESULTS = ROOT / "bench" / "results"
+<<<<<<< HEAD
 MEASUREMENTS = {**ingest.MEASUREMENTS, **queries.MEASUREMENTS, **giant.MEASUREMENTS, **sdks.MEASUREMENTS}
+=======
+MEASUREMENTS = {**ingest.MEASUREMENTS, **queries.MEASUREMENTS, **giant.MEASUREMENTS, **page.MEASUREMENTS}
+>>>>>>> f9a3c19 (Measure the page beside Jaeger's and Zipkin's: ./dev bench ui)
 USUAL = ["start", "decode", "ingest", "quiet", "queries"]
 
 
@@ -132,7 +137,7 @@ def main():
     parser.epilog = f"WHAT, by default {' '.join(USUAL)}:\n{about}"
     parser.add_argument("what", nargs="*", metavar="WHAT")
     parser.add_argument("--spans", type=count_of, default="1M", help="of a load and of the store asked: 1M, 10M, 100M")
-    parser.add_argument("--runs", type=int, default=3, help="of each but `fill`, `queries`, `crash` and `giant` [3]")
+    parser.add_argument("--runs", type=int, default=3, help="of each but `fill`, `queries`, `crash`, `giant` and `ui` [3]")
     parser.add_argument("--seed", type=int, default=1, help="of the spans [1]")
     parser.add_argument("--seconds", type=int, default=60, help="of `quiet` [60]")
     parser.add_argument("--connections", type=int, default=8, help="of the load [8]")

@@ -13,6 +13,9 @@ const PAGES = {
   search: `/traces?q=${encodeURIComponent('{ span.order.id = "42" && duration > 200ms }')}`,
   'bad-query': `/traces?q=${encodeURIComponent('{ span.order.id = }')}`,
   waterfall: `/traces/${TRACE_ID}`,
+  tree: `/traces/${TRACE_ID}?view=tree&gaps=1`,
+  flame: `/traces/${TRACE_ID}?view=flame`,
+  table: `/traces/${TRACE_ID}?view=table`,
   settings: '/settings',
 };
 
