@@ -25,11 +25,8 @@ from document import document
 from server import ROOT
 
 RESULTS = ROOT / "bench" / "results"
-<<<<<<< HEAD
-MEASUREMENTS = {**ingest.MEASUREMENTS, **queries.MEASUREMENTS, **giant.MEASUREMENTS, **sdks.MEASUREMENTS}
-=======
-MEASUREMENTS = {**ingest.MEASUREMENTS, **queries.MEASUREMENTS, **giant.MEASUREMENTS, **page.MEASUREMENTS}
->>>>>>> f9a3c19 (Measure the page beside Jaeger's and Zipkin's: ./dev bench ui)
+MEASUREMENTS = {**ingest.MEASUREMENTS, **queries.MEASUREMENTS, **giant.MEASUREMENTS, **sdks.MEASUREMENTS,
+                **page.MEASUREMENTS}
 USUAL = ["start", "decode", "ingest", "quiet", "queries"]
 
 
