@@ -19,6 +19,7 @@ TESTS = 41
 SECONDS_MAX = 120
 
 GO = ["go", "-C", "sdk/go/integration", "run", "./w3c"]
+PYTHON = ["env", "PYTHONPATH=sdk/python/src", sys.executable, "sdk/python/tests/apps.py"]
 
 # A framework hooks in with one line: its name, and how its service is started from the root of the tree.
 SERVICES = {
@@ -29,6 +30,11 @@ SERVICES = {
     "net/http": [*GO, "http"],
     "Gin": [*GO, "gin"],
     "Echo": [*GO, "echo"],
+    "Flask": [*PYTHON, "flask"],
+    "Django": [*PYTHON, "django"],
+    "Django, ASGI": [*PYTHON, "django-asgi"],
+    "FastAPI": [*PYTHON, "fastapi"],
+    "Starlette": [*PYTHON, "starlette"],
 }
 
 

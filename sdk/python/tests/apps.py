@@ -4,7 +4,7 @@
 - `GET /fails`: raises · `GET /missing`: 404, raised · `GET /status/{code}` · `GET /stream`: three parts, each within a span
 - `POST /test`: the W3C harness's protocol: posts each element's `arguments` to its `url` by a traced client
 
-`python apps.py NAME PORT` serves one, for the harness itself.
+`PYTHONPATH=sdk/python/src python apps.py NAME` serves one, for the harness itself (`./dev w3c`).
 """
 
 import asyncio
@@ -62,8 +62,8 @@ def make_flask():
     from tracekit.integrations import flask as tracekit_flask
 
     app = flask.Flask("tests")
-    tracekit_flask.init_app(app)
-    tracekit_flask.init_app(app)  # twice is once
+    tracekit_flask.init_flask_app(app)
+    tracekit_flask.init_flask_app(app)  # twice is once
 
     @app.get("/users/<int:number>")
     def users(number):
@@ -351,11 +351,11 @@ class _Handler(wsgiref.simple_server.WSGIRequestHandler):
 
 
 @contextlib.contextmanager
-def serve(name, port=0, app=None):
+def serve(name, app=None):
     """Serves it in a thread; gives the URL."""
     app = app or FRAMEWORKS[name]()
     if name not in ASGI:
-        server = wsgiref.simple_server.make_server("127.0.0.1", port, app, _Server, _Handler)
+        server = wsgiref.simple_server.make_server("127.0.0.1", 0, app, _Server, _Handler)
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_address[1]}"
@@ -365,7 +365,7 @@ def serve(name, port=0, app=None):
         import uvicorn
 
         config = uvicorn.Config(
-            app, host="127.0.0.1", port=port, log_level="critical", lifespan="off", timeout_graceful_shutdown=1
+            app, host="127.0.0.1", port=0, log_level="critical", lifespan="off", timeout_graceful_shutdown=1
         )
         server = uvicorn.Server(config)
         thread = threading.Thread(target=lambda: asyncio.run(server.serve()), daemon=True)
@@ -377,7 +377,7 @@ def serve(name, port=0, app=None):
 
 
 if __name__ == "__main__":
-    tracekit.init(service_name=sys.argv[1], api_key="none", endpoint="http://127.0.0.1:1")
-    with serve(sys.argv[1], int(sys.argv[2])) as url:
+    tracekit.init()
+    with serve(sys.argv[1]) as url:
         print(f"ready {url}", flush=True)
         threading.Event().wait()

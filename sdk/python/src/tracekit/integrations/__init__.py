@@ -4,7 +4,7 @@
 ``django``             ``"tracekit.integrations.django.TracekitMiddleware"``
 ``fastapi``            ``app.add_middleware(TracekitMiddleware)``
 ``starlette``          the same
-``flask``              ``init_app(app)``
+``flask``              ``init_flask_app(app)``
 ``wsgi``, ``asgi``     ``application = TracekitMiddleware(application)``
 ``sqlite3``            ``connection = sqlite3.connect("users.db")``
 ``psycopg``            ``connection = psycopg.connect(...)``, pools: ``connection_class``

@@ -3,7 +3,7 @@
 from tracekit.integrations import flask as tracekit_flask
 
 app = Flask(__name__)
-tracekit_flask.init_app(app)
+tracekit_flask.init_flask_app(app)
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def _failed(sender: Any, exception: BaseException, **_: Any) -> None:
         span.capture_exception(exception)
 
 
-def init_app(app: flask.Flask) -> flask.Flask:
+def init_flask_app(app: flask.Flask) -> flask.Flask:
     """Traces the requests of a Flask application, each by one span named ``GET /users/<int:id>``. Calling it again does
     nothing."""
     if not isinstance(app.wsgi_app, TracekitMiddleware):
@@ -58,7 +58,7 @@ class Tracekit:
 
     def __init__(self, app: flask.Flask | None = None) -> None:
         if app is not None:
-            init_app(app)
+            init_flask_app(app)
 
     def init_app(self, app: flask.Flask) -> None:
-        init_app(app)
+        init_flask_app(app)

@@ -1,4 +1,4 @@
-"""What the SDK costs, beside OpenTelemetry's in the same run: `python sdk/python/bench/bench.py`.
+"""What the Python SDK costs, beside OpenTelemetry's in the same run: `./dev bench sdk`, or this file alone.
 
 CPU time of the whole process, the exporter's thread included, so that what else runs disturbs little; medians.
 OpenTelemetry's middleware is measured where `opentelemetry-instrumentation-flask`, `-django` and `-fastapi` are installed.
@@ -21,7 +21,8 @@ import sys
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "src"))
+SRC = str(Path(__file__).resolve().parent.parent.parent / "sdk" / "python" / "src")
+sys.path.insert(0, SRC)
 
 import tracekit
 from tracekit import _client, _sender
@@ -63,7 +64,7 @@ def discard(self, spans, wait):
 
 
 def ours():
-    _sender.Sender.send = discard  # type: ignore[method-assign]
+    _sender.Sender.send = discard
     tracekit.init(api_key="none", service_name="bench", endpoint="http://127.0.0.1:1")
 
 
@@ -249,9 +250,9 @@ def request(framework, how):
     if framework == "flask":
         app = make_flask()
         if how == "ours":
-            from tracekit.integrations.flask import init_app
+            from tracekit.integrations.flask import init_flask_app
 
-            init_app(app)
+            init_flask_app(app)
         if how == "opentelemetry":
             from opentelemetry.instrumentation.flask import FlaskInstrumentor
 
@@ -305,8 +306,7 @@ def start(script):
     script += "\nimport os, time; cpu = time.process_time()"
     script += "\npeak = next(line for line in open('/proc/self/status') if line.startswith('VmHWM')).split()[1]"
     script += "\nprint(cpu, peak, flush=True); os._exit(0)"
-    src = str(Path(__file__).resolve().parent.parent / "src")
-    env = {**os.environ, "PYTHONPATH": src, "TRACEKIT_API_KEY": "x", "TRACEKIT_ENDPOINT": "http://127.0.0.1:1"}
+    env = {**os.environ, "PYTHONPATH": SRC, "TRACEKIT_API_KEY": "x", "TRACEKIT_ENDPOINT": "http://127.0.0.1:1"}
     found = []
     for _ in range(RUNS):
         done = subprocess.run([sys.executable, "-c", script], env=env, capture_output=True, text=True, check=True)
@@ -319,29 +319,25 @@ def in_a_process(*arguments):
     return json.loads(done.stdout) if done.returncode == 0 else None
 
 
-def row(name, mine, theirs, unit):
-    beside = f"{theirs:10.1f} {theirs / mine:8.1f} x" if theirs is not None else "         -"
-    print(f"{name:34} {mine:10.1f} {beside}   {unit}", flush=True)
+def figures():
+    """Name, ours, OpenTelemetry's or None, bar or None."""
+    for count, bar in ((0, 25 / 3), (5, 42 / 3), (10, 59 / 3)):
+        mine, theirs = (in_a_process("spans", how, str(count)) for how in ("ours", "opentelemetry"))
+        yield f"a span with {count} attributes, us", mine, theirs, bar
+    for framework in ("flask", "django", "fastapi"):
+        bare, mine, theirs = (in_a_process("request", framework, how) for how in ("bare", "ours", "opentelemetry"))
+        if bare is not None and mine is not None:
+            yield f"{framework}, added to {bare:.0f} us, us", mine - bare, theirs and theirs - bare, 20
+    nothing, mine = start(STARTS["nothing"]), start(STARTS["ours"])
+    theirs = start(STARTS["opentelemetry"]) if importlib.util.find_spec("opentelemetry") else (None, None)
+    for i, (name, bar) in enumerate((("import and start, ms", 15), ("import and start, MiB", 4))):
+        yield name, mine[i] - nothing[i], theirs[i] and theirs[i] - nothing[i], bar
 
 
 def main():
     print(f"Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}")
-    print(f"{'':34} {'ours':>10} {'OpenTel.':>10}")
-    for count in (0, 5, 10):
-        mine, theirs = (in_a_process("spans", how, str(count)) for how in ("ours", "opentelemetry"))
-        row(f"a span with {count} attributes", mine, theirs, "us")
-    for framework in ("flask", "django", "fastapi"):
-        bare = in_a_process("request", framework, "bare")
-        mine, theirs = (in_a_process("request", framework, how) for how in ("ours", "opentelemetry"))
-        if bare is None or mine is None:
-            print(f"{framework}: not installed")
-            continue
-        row(f"{framework}, added to {bare:.0f} us", mine - bare, theirs and theirs - bare, "us a request")
-    nothing = start(STARTS["nothing"])
-    mine = start(STARTS["ours"])
-    theirs = start(STARTS["opentelemetry"]) if importlib.util.find_spec("opentelemetry") else (None, None)
-    for i, (name, unit) in enumerate((("import and start", "ms"), ("import and start, memory", "MiB"))):
-        row(name, mine[i] - nothing[i], theirs[i] and theirs[i] - nothing[i], unit)
+    for name, mine, theirs, bar in figures():
+        print(f"{name:34} {mine:8.1f}  OpenTelemetry {theirs or float('nan'):8.1f}  bar {bar:.1f}", flush=True)
 
 
 if __name__ == "__main__":
