@@ -18,6 +18,7 @@ ROOT = Path(__file__).resolve().parent.parent
 TESTS = 41
 SECONDS_MAX = 120
 
+C = "cmake --preset release -Wno-dev >/dev/null && cmake --build build/release --target sdk_c_w3c_service >/dev/null"
 GO = ["go", "-C", "sdk/go/integration", "run", "./w3c"]
 PYTHON = ["env", "PYTHONPATH=sdk/python/src", sys.executable, "sdk/python/tests/apps.py"]
 
@@ -35,6 +36,7 @@ SERVICES = {
     "Django, ASGI": [*PYTHON, "django-asgi"],
     "FastAPI": [*PYTHON, "fastapi"],
     "Starlette": [*PYTHON, "starlette"],
+    "C": ["sh", "-c", f"{C} && exec build/release/sdk/c/test/sdk_c_w3c_service"],
 }
 
 
