@@ -171,14 +171,16 @@ put_id(uint8_t *to, uint64_t id)
     memcpy(to, &id, sizeof id);
 }
 
-/* The last 56 bits of a trace id. */
+/* The last 56 bits of a trace id, which is big-endian. */
 static uint64_t
 randomness(const uint8_t trace_id[16])
 {
-    uint64_t value = 0;
-    for (int i = 9; i < 16; i++)
-        value = value << 8 | trace_id[i];
-    return value;
+    uint64_t last;
+    memcpy(&last, trace_id + 8, sizeof last);
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+    last = __builtin_bswap64(last);
+#endif
+    return last & ((1ULL << 56) - 1);
 }
 
 static inline void

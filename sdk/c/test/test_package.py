@@ -142,6 +142,21 @@ class Package(unittest.TestCase):
             self.assertLess(time.monotonic(), give_up)
             time.sleep(0.02)
 
+    def test_the_guides_other_blocks_compile_as_they_stand(self):
+        parts = [block for block in blocks("c") if "main(" not in block]
+        self.assertGreaterEqual(len(parts), 4)
+        within = "\n".join(f"    {{\n{part}\n    }}" for part in parts if not part.startswith("static"))
+        outside = "\n".join(part for part in parts if part.startswith("static"))
+        source = self.folder / "parts.c"
+        source.write_text("#include <signal.h>\n#include <tracekit.h>\n" + outside +
+                          "int main(int failed, char **v) { const char *name = v[0], *value = name, *path = name, *url = name;"
+                          "int status = 0; signal(SIGTERM, terminate);\n" + within + "(void)name, (void)value; return 0; }\n")
+        self.compile(source)
+        source = self.folder / "parts.cpp"
+        source.write_text("#include <tracekit.hpp>\nint main() {\n" + "".join(blocks("cpp")) + "}\n")
+        self.run_command(["c++", "-std=c++11", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", *self.pkg_config("--cflags"),
+                          str(source)])
+
     def test_the_one_file_sends_by_a_plain_socket_and_needs_no_other_library(self):
         single = self.folder / "single"
         self.run_command([sys.executable, str(SDK / "amalgamate.py"), str(single)])
