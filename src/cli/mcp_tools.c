@@ -59,6 +59,14 @@ static const struct tool tools[] = {
      "tags",
      "The attributes that can be searched, with their scope and type.",
      {{0}}},
+    {"doctor",
+     "doctor",
+     "Look through the sources of a project or monorepo: which SDKs and services there are, and "
+     "what "
+     "would keep their traces from connecting, with file, line and cure. It runs nothing and "
+     "changes "
+     "nothing.",
+     {{"dir", "a directory of this machine", STRING, NULL, true}}},
     {"verify",
      "verify",
      "Prove that tracing is connected: sends one request with a fresh traceparent to a URL, waits "

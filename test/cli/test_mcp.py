@@ -6,6 +6,7 @@ import random
 import subprocess
 import tempfile
 import unittest
+from pathlib import Path
 
 from test_cli import BIN, CLEAN, TIMEOUT, TRACE, Server, otlp, run
 
@@ -61,7 +62,8 @@ class Lines(WithTraces):
     def test_every_tool_says_what_it_takes(self):
         [answer] = self.talk({"jsonrpc": "2.0", "id": 1, "method": "tools/list"})
         tools = {tool["name"]: tool for tool in answer["result"]["tools"]}
-        for name in ("search_traces", "get_trace", "compare_traces", "list_services", "list_attributes", "verify"):
+        for name in ("search_traces", "get_trace", "compare_traces", "list_services", "list_attributes", "doctor",
+                     "verify"):
             self.assertGreater(len(tools[name]["description"]), 40)
         schema = tools["get_trace"]["inputSchema"]
         self.assertEqual((schema["type"], schema["required"], schema["additionalProperties"]),
@@ -74,6 +76,10 @@ class Lines(WithTraces):
         self.assertIn("the trace", self.text_of(call("compare_traces", first=TRACE, second=OTHER)))
         self.assertIn("shop", self.text_of(call("list_services")))
         self.assertIn("order.id", self.text_of(call("list_attributes")))
+        with tempfile.TemporaryDirectory() as folder:
+            manifest = Path(folder) / "package.json"
+            manifest.write_text('{"dependencies": {"@tracekit/node": "0.1.0"}}')
+            self.assertIn("package.json", self.text_of(call("doctor", dir=folder)))
         self.assertIn("No such trace", self.text_of(call("get_trace", trace_id="1" * 32)))  # an answer, no failure
 
     def test_a_failure_of_the_tool_is_told_in_its_result(self):
