@@ -305,7 +305,8 @@ tk_pieces_copy(struct tk_pieces *pieces, struct tk_trace_id id, const struct tk_
     pieces->_copy.want = want;
     pieces->_copy.deep = deep;
     pieces->_copy.alone = deep && is_in_few_runs(pieces); /* who copies deep wants no other trace */
-    if (tk_batch_reserve(to, pieces->count, 0) != TK_OK)
+    /* Within a limit room is taken as it is needed: some spans with what they refer to. */
+    if (to->memory_max == 0 && tk_batch_reserve(to, pieces->count, 0) != TK_OK)
         return tk_error_set(err, TK_ERR_MEMORY, "out of memory for spans");
     for (uint32_t at = 0; at < pieces->count && code == TK_OK;) {
         const struct tk_piece *piece = &pieces->piece[at];
