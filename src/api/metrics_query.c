@@ -60,23 +60,6 @@ param_step(struct tk_call *call, struct tk_metrics_ask *ask)
 }
 
 static bool
-param_range(struct tk_call *call, struct tk_metrics_ask *ask)
-{
-    bool empty;
-    if (!tk_param_times(call, &ask->begin_nano, &ask->end_nano, &empty))
-        return false;
-    if (ask->end_nano == 0 && !empty)
-        ask->end_nano = ask->env->wall_nano(ask->env) + 1;
-    if (tk_request_param(call->request, TK_STR("start")).len == 0)
-        ask->begin_nano = ask->end_nano > HOUR_NANO ? ask->end_nano - HOUR_NANO : 0;
-    if (ask->begin_nano >= ask->end_nano || ask->end_nano >= (uint64_t)1 << 63) {
-        tk_reply_problem(call, 400, "Bad time", "there is no time between start and end");
-        return false;
-    }
-    return true;
-}
-
-static bool
 param_by(struct tk_call *call, struct tk_query *query)
 {
     tk_str by = tk_request_param(call->request, TK_STR("by"));
@@ -229,7 +212,7 @@ tk_route_metrics_query(struct tk_call *call)
     struct tk_arena arena;
     tk_arena_init(&arena, ARENA_CHUNK, ask.memory);
     ask.arena = &arena;
-    if (param_range(call, &ask) && param_step(call, &ask) &&
+    if (tk_param_recent(call, &ask.begin_nano, &ask.end_nano) && param_step(call, &ask) &&
         tk_param_query(call, &arena, &ask.query)) {
         if (param_by(call, ask.query))
             answer(call, &ask);

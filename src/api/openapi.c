@@ -26,6 +26,11 @@ static const struct param params[] = {
     {"metrics_start", "start", "{\"type\":\"string\"}",
      "Spans that start then or later; default one hour before the end"},
     {"metrics_end", "end", "{\"type\":\"string\"}", "Spans that start before; default now"},
+    {"sample_start", "start", "{\"type\":\"string\"}",
+     "Traces that start then or later; default one hour before the end"},
+    {"sample_end", "end", "{\"type\":\"string\"}", "Traces that start before; default now"},
+    {"sample", "limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":200}",
+     "Most traces to look at"},
     {"step", "step", "{\"type\":\"string\"}",
      "Length of a step: a duration such as 30s, or nanoseconds; default about a sixtieth of it "
      "all"},

@@ -71,6 +71,28 @@ tk_reply_bad_query(struct tk_call *call, const char *title, const struct tk_quer
 }
 
 bool
+tk_param_recent(struct tk_call *call, uint64_t *ret_begin_nano, uint64_t *ret_end_nano)
+{
+    static const uint64_t hour_nano = UINT64_C(3600) * 1000000000;
+    struct tk_env *env = tk_api_options(call->api)->env;
+    uint64_t begin, end;
+    bool empty;
+    if (!tk_param_times(call, &begin, &end, &empty))
+        return false;
+    if (end == 0 && !empty)
+        end = env->wall_nano(env) + 1;
+    if (tk_request_param(call->request, TK_STR("start")).len == 0)
+        begin = end > hour_nano ? end - hour_nano : 0;
+    if (begin >= end || end >= (uint64_t)1 << 63) {
+        tk_reply_problem(call, 400, "Bad time", "there is no time between start and end");
+        return false;
+    }
+    *ret_begin_nano = begin;
+    *ret_end_nano = end;
+    return true;
+}
+
+bool
 tk_param_query(struct tk_call *call, struct tk_arena *arena, struct tk_query **ret_query)
 {
     struct tk_query_error error;
@@ -149,7 +171,7 @@ void
 tk_reply_query_failed(struct tk_call *call, const struct tk_query *query, enum tk_err code,
                       const struct tk_error *err)
 {
-    bool regex = tk_query_hit(query) == TK_BUDGET_REGEX;
+    bool regex = query != NULL && tk_query_hit(query) == TK_BUDGET_REGEX;
     if (code == TK_ERR_LIMIT && regex)
         reply_budget(call, 400, "steps", 0, err->message);
     else if (code == TK_ERR_LIMIT)

@@ -17,6 +17,8 @@ bool tk_param_limit(struct tk_call *call, uint32_t by_default, uint32_t *ret_lim
 /* ?start= and ?end=: RFC 3339 or ns. 0 when absent; *ret_empty: no time lies between them. */
 bool tk_param_times(struct tk_call *call, uint64_t *ret_begin_nano, uint64_t *ret_end_nano,
                     bool *ret_empty);
+/* The same where the last hour is meant by default, and some time must lie between them. */
+bool tk_param_recent(struct tk_call *call, uint64_t *ret_begin_nano, uint64_t *ret_end_nano);
 /* ?q=: the caller releases the query. A wrong one is answered with its position. */
 bool tk_param_query(struct tk_call *call, struct tk_arena *arena, struct tk_query **ret_query);
 /* The same where a metrics query (| rate()) is wrong. */
@@ -30,7 +32,8 @@ size_t tk_query_memory(const struct tk_call *call);
 /* 400: what is wrong in a text that the caller gave, where, and what would be right. */
 void tk_reply_bad_query(struct tk_call *call, const char *title,
                         const struct tk_query_error *error);
-/* Answers an error of a search, metrics or a catalog; of a budget with its name and size. */
+/* Answers an error of a search, metrics or a catalog; of a budget with its name and size.  query
+   NULL: there was none. */
 void tk_reply_query_failed(struct tk_call *call, const struct tk_query *query, enum tk_err code,
                            const struct tk_error *err);
 

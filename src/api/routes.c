@@ -36,6 +36,12 @@ const struct tk_route tk_routes[] = {
      "view rows_offset rows_limit ids project", NULL, "200 Columns"},
     {"GET", "/api/v1/traces/{traceId}/spans/{spanId}", READ, tk_route_trace_span, NULL,
      "One span with its resource and scope", "project", NULL, "200 SingleSpan"},
+    {"GET", "/api/v1/traces/{traceId}/findings", READ, tk_route_trace_findings, NULL,
+     "Why is it not connected?  What the doctor says of one trace: docs/findings.md has its rules",
+     "project", NULL, "200 TraceFindings"},
+    {"GET", "/api/v1/findings", READ, tk_route_findings, NULL,
+     "The same of a project, by a sample of its traces", "sample_start sample_end sample project",
+     NULL, "200 ProjectFindings"},
     {"GET", "/api/v1/tail", READ, tk_route_tail, NULL,
      "Server-sent events: a Summary whenever spans of a trace that the query selects arrive; says "
      "how many were dropped for who reads too slowly",

@@ -71,13 +71,14 @@ memory_store_find(struct tk_store_view *view, struct tk_trace_id id,
     for (uint32_t i = 0; i < memory_store.count; i++) {
         const struct tk_batch *spans = memory_store.trace[i].spans;
         struct tk_batch_map map;
+        enum tk_err result = TK_OK;
         if (!tk_trace_id_eq(memory_store.trace[i].id, id))
             continue;
         assert_int_equal(tk_batch_map_init(&map, spans), TK_OK);
-        for (uint32_t row = 0; row < spans->span_count; row++)
-            assert_int_equal(tk_batch_copy_span(to, spans, row, true, &map), TK_OK);
+        for (uint32_t row = 0; row < spans->span_count && result == TK_OK; row++)
+            result = tk_batch_copy_span(to, spans, row, true, &map);
         tk_batch_map_release(&map);
-        return TK_OK;
+        return result;
     }
     return TK_ERR_NOT_FOUND;
 }

@@ -1,0 +1,263 @@
+/*
+ * findings - GET /api/v1/traces/{traceId}/findings and GET /api/v1/findings: why is it not
+ * connected?
+ *
+ * Other projects are looked into for whoever may see them all: a trace that goes on there is the
+ * most certain finding of all.  Whoever may not is told nothing of them.
+ */
+#include "query/findings/findings.h"
+#include "api/params.h"
+#include "api/private.h"
+
+enum {
+    ARENA_CHUNK = 64 << 10,
+    OTHER_PROJECTS_MAX = 32, /* that are looked into */
+};
+
+/* ---- the answer ---- */
+
+static void
+key(struct tk_json_writer *json, const char *name)
+{
+    tk_json_key(json, tk_str_from(name));
+}
+
+static void
+member(struct tk_json_writer *json, const char *name, tk_str value)
+{
+    key(json, name);
+    tk_json_string(json, value);
+}
+
+static void
+optional(struct tk_json_writer *json, const char *name, tk_str value)
+{
+    if (value.len > 0)
+        member(json, name, value);
+}
+
+static void
+count(struct tk_json_writer *json, const char *name, uint64_t value)
+{
+    key(json, name);
+    tk_json_uint(json, value);
+}
+
+static void
+trace_id(struct tk_json_writer *json, struct tk_trace_id id)
+{
+    char text[TK_TRACE_ID_HEX + 1];
+    tk_trace_id_format(id, text);
+    tk_json_string(json, (tk_str){text, TK_TRACE_ID_HEX});
+}
+
+static void
+span_id(struct tk_json_writer *json, tk_span_id id)
+{
+    char text[TK_SPAN_ID_HEX + 1];
+    tk_span_id_format(id, text);
+    tk_json_string(json, (tk_str){text, TK_SPAN_ID_HEX});
+}
+
+static void
+other_json(struct tk_json_writer *json, const struct tk_finding_other *other)
+{
+    key(json, "other");
+    tk_json_object(json);
+    key(json, "traceId");
+    trace_id(json, other->trace_id);
+    key(json, "spanId");
+    span_id(json, other->span_id);
+    member(json, "service", other->service);
+    optional(json, "project", other->project);
+    tk_json_object_end(json);
+}
+
+static void
+evidence_json(struct tk_json_writer *json, const struct tk_finding *finding)
+{
+    key(json, "spans");
+    tk_json_array(json);
+    for (uint32_t i = 0; i < finding->span_count && i < TK_FINDING_SPANS_MAX; i++)
+        span_id(json, finding->spans[i]);
+    tk_json_array_end(json);
+    count(json, "spanCount", finding->span_count);
+    if (finding->other.span_id != 0)
+        other_json(json, &finding->other);
+    key(json, "traces");
+    tk_json_array(json);
+    for (uint32_t i = 0; i < finding->trace_count && i < TK_FINDING_TRACES_MAX; i++)
+        trace_id(json, finding->traces[i]);
+    tk_json_array_end(json);
+    count(json, "traceCount", finding->trace_count);
+}
+
+static void
+finding_json(struct tk_json_writer *json, const struct tk_finding *finding)
+{
+    static const char *const severities[] = {"error", "warning", "hint"};
+    static const char *const confidences[] = {"certain", "likely", "possible"};
+    struct tk_buf docs;
+    tk_buf_init(&docs, 256);
+    tk_buf_printf(&docs, "/docs/findings#%s", finding->rule);
+    tk_json_object(json);
+    member(json, "rule", tk_str_from(finding->rule));
+    member(json, "severity", tk_str_from(severities[finding->severity]));
+    member(json, "confidence", tk_str_from(confidences[finding->confidence]));
+    optional(json, "service", finding->service);
+    optional(json, "peer", finding->peer);
+    member(json, "message", finding->message);
+    member(json, "cause", finding->cause);
+    member(json, "fix", finding->fix);
+    optional(json, "language", finding->language);
+    optional(json, "snippet", finding->snippet);
+    member(json, "docs", tk_buf_str(&docs));
+    evidence_json(json, finding);
+    tk_json_object_end(json);
+    tk_buf_release(&docs);
+}
+
+static void
+findings_json(struct tk_json_writer *json, const struct tk_findings *findings)
+{
+    static const char *const cuts[] = {NULL, "memory", "traces", "findings", "time"};
+    count(json, "spanCount", findings->span_count);
+    if (findings->cut != TK_FINDINGS_WHOLE)
+        member(json, "cut", tk_str_from(cuts[findings->cut]));
+    key(json, "findings");
+    tk_json_array(json);
+    for (const struct tk_finding *finding = findings->first; finding != NULL;
+         finding = finding->next)
+        finding_json(json, finding);
+    tk_json_array_end(json);
+}
+
+/* ---- whom it asks ---- */
+
+/* What one question holds open. */
+struct question {
+    struct tk_findings_ask ask;
+    struct tk_findings_project others[OTHER_PROJECTS_MAX];
+    struct tk_arena arena;
+};
+
+static enum tk_err
+open_others(struct tk_call *call, struct question *question, struct tk_error *err)
+{
+    const struct tk_api_options *options = tk_api_options(call->api);
+    struct tk_project *projects;
+    size_t project_count;
+    if (!call->identity.all_projects)
+        return TK_OK;
+    enum tk_err result =
+        tk_account_project_list(options->account, &question->arena, &projects, &project_count, err);
+    for (size_t i = 0; result == TK_OK && i < project_count; i++) {
+        struct tk_findings_project *other = &question->others[question->ask.other_count];
+        if (projects[i].id == call->identity.project_id)
+            continue;
+        if (question->ask.other_count == OTHER_PROJECTS_MAX)
+            break;
+        other->name = projects[i].name;
+        result = tk_store_view_open(options->store, projects[i].id, &other->view, err);
+        question->ask.other_count += result == TK_OK;
+    }
+    return result;
+}
+
+static enum tk_err
+open_question(struct tk_call *call, struct question *question, struct tk_error *err)
+{
+    const struct tk_api_options *options = tk_api_options(call->api);
+    *question = (struct question){.ask = {.env = options->env,
+                                          .deadline_nano = tk_query_deadline(call),
+                                          .memory = tk_query_memory(call)}};
+    question->ask.others = question->others;
+    question->ask.arena = &question->arena;
+    tk_arena_init(&question->arena, ARENA_CHUNK, question->ask.memory);
+    enum tk_err result =
+        tk_store_view_open(options->store, call->identity.project_id, &question->ask.view, err);
+    return result == TK_OK ? open_others(call, question, err) : result;
+}
+
+static void
+close_question(struct question *question)
+{
+    for (size_t i = 0; i < question->ask.other_count; i++)
+        tk_store_view_close(question->others[i].view);
+    if (question->ask.view != NULL)
+        tk_store_view_close(question->ask.view);
+    tk_arena_release(&question->arena);
+}
+
+/* ---- the routes ---- */
+
+void
+tk_route_trace_findings(struct tk_call *call)
+{
+    struct question question;
+    struct tk_findings findings;
+    struct tk_error err = {.message = ""};
+    struct tk_json_writer json;
+    struct tk_buf body;
+    struct tk_trace_id id;
+    if (!tk_trace_id_parse(call->args[0], &id)) {
+        tk_reply_problem(call, 400, "Bad trace id", "a trace id is 32 hex digits, not all zero");
+        return;
+    }
+    tk_buf_init(&body, TK_REPLY_SIZE_MAX);
+    enum tk_err result = open_question(call, &question, &err);
+    if (result == TK_OK)
+        result = tk_findings_of_trace(&question.ask, id, &findings, &err);
+    if (result == TK_OK) {
+        tk_json_writer_init(&json, &body);
+        tk_json_object(&json);
+        key(&json, "traceId");
+        trace_id(&json, id);
+        key(&json, "settled");
+        tk_json_bool(&json, findings.settled);
+        findings_json(&json, &findings);
+        tk_json_object_end(&json);
+    }
+    close_question(&question);
+    if (result == TK_OK)
+        tk_reply_json(call, 200, &body);
+    else if (result == TK_ERR_NOT_FOUND)
+        tk_reply_problem(call, 404, "No such trace", "no span of trace %.*s has arrived",
+                         TK_STR_ARG(call->args[0]));
+    else
+        tk_reply_query_failed(call, NULL, result, &err);
+}
+
+void
+tk_route_findings(struct tk_call *call)
+{
+    struct question question;
+    struct tk_findings findings;
+    struct tk_error err = {.message = ""};
+    struct tk_json_writer json;
+    struct tk_buf body;
+    uint64_t begin, end;
+    uint32_t limit;
+    if (!tk_param_recent(call, &begin, &end) || !tk_param_limit(call, TK_FINDINGS_TRACES, &limit))
+        return;
+    tk_buf_init(&body, TK_REPLY_SIZE_MAX);
+    enum tk_err result = open_question(call, &question, &err);
+    if (result == TK_OK)
+        result = tk_findings_of_project(&question.ask, begin, end, limit, &findings, &err);
+    if (result == TK_OK) {
+        tk_json_writer_init(&json, &body);
+        tk_json_object(&json);
+        key(&json, "startTimeUnixNano");
+        tk_json_uint_string(&json, begin);
+        key(&json, "endTimeUnixNano");
+        tk_json_uint_string(&json, end);
+        count(&json, "traceCount", findings.trace_count);
+        findings_json(&json, &findings);
+        tk_json_object_end(&json);
+    }
+    close_question(&question);
+    if (result == TK_OK)
+        tk_reply_json(call, 200, &body);
+    else
+        tk_reply_query_failed(call, NULL, result, &err);
+}
