@@ -2,6 +2,8 @@
 // columns tell is there at once, the rest comes as the one span's JSON.
 
 import type { ComponentChildren } from 'preact';
+import { useEffect, useState } from 'preact/hooks';
+import { api, type Span } from '../api';
 import { CloseIcon } from '../components/icons';
 import { formatDuration, formatOffset, plural } from '../format';
 import type { OpenTrace } from '../trace/analysis';
@@ -23,8 +25,17 @@ interface Props {
 export function Panel({ traceId, open, rowKey, onOpen, onClose, onFit }: Props) {
   const { trace, analysis } = open;
   const onKeyDown = (event: KeyboardEvent) => event.key === 'Escape' && onClose();
+  const isSpan = !rowKey.includes(':');
+  const answer = useSpan(traceId, isSpan ? rowKey : null, trace.spanCount);
+  const isReady = !isSpan || answer !== null;
   const frame = (title: string, service: string, body: ComponentChildren) => (
-    <aside class="panel" data-testid="panel" aria-label="Details" onKeyDown={onKeyDown}>
+    <aside
+      class="panel"
+      data-testid={isReady ? 'panel' : undefined}
+      aria-busy={!isReady}
+      aria-label="Details"
+      onKeyDown={onKeyDown}
+    >
       <header class="panel-head" style={{ '--service': colourOf(service) }}>
         <h2>
           <span class="wf-swatch" />
@@ -57,13 +68,37 @@ export function Panel({ traceId, open, rowKey, onOpen, onClose, onFit }: Props) 
     nameOf(trace, span),
     serviceOf(trace, span),
     <SpanDetails
+      key={rowKey}
       traceId={traceId}
       open={open}
       span={span}
+      whole={answer?.span ?? null}
+      error={answer?.error ?? null}
       onOpen={onOpen}
       onFit={() => onFit(rowKey)}
     />,
   );
+}
+
+interface Answer {
+  id: string;
+  span: Span | null;
+  error: unknown;
+}
+
+/** The span's JSON, or why it did not come; null as long as it is on its way. */
+function useSpan(traceId: string, id: string | null, spanCount: number): Answer | null {
+  const [answer, setAnswer] = useState<Answer | null>(null);
+  useEffect(() => {
+    if (id === null) return;
+    const stopping = new AbortController();
+    api.span(traceId, id, stopping.signal).then(
+      (span) => setAnswer({ id, span, error: null }),
+      (error) => stopping.signal.aborted || setAnswer({ id, span: null, error }),
+    );
+    return () => stopping.abort();
+  }, [traceId, id, spanCount]);
+  return answer?.id === id ? answer : null;
 }
 
 /** Whether there is such a row: a link may name what is not here, or not yet. */

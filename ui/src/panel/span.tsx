@@ -1,7 +1,6 @@
 // One span: what it is, where its time is, and all it carries.
 
-import { useEffect, useState } from 'preact/hooks';
-import { api, type Attributes, type Span, type SpanEvent, type SpanLink } from '../api';
+import type { Attributes, Span, SpanEvent, SpanLink } from '../api';
 import { CopyButton } from '../components/copy';
 import { Problem } from '../components/problem';
 import { formatDuration, formatInstant, formatOffset, plural } from '../format';
@@ -20,31 +19,24 @@ interface Props {
   open: OpenTrace;
   /** Its number in the trace. */
   span: number;
+  /** Its JSON, when it has come. */
+  whole: Span | null;
+  error: unknown;
   onOpen: (key: string) => void;
   onFit: () => void;
 }
 
 export function SpanDetails(props: Props) {
-  const { traceId, open, span: number, onOpen } = props;
-  const id = idOf(open.trace.spans, number);
-  const [span, setSpan] = useState<Span | null>(null);
-  const [error, setError] = useState<unknown>(null);
-  useEffect(() => {
-    const stopping = new AbortController();
-    api.span(traceId, id, stopping.signal).then(setSpan, (thrown) => {
-      if (!stopping.signal.aborted) setError(thrown);
-    });
-    return () => stopping.abort();
-  }, [traceId, id, open.trace.spanCount]);
-
+  const { open, span, whole, error, onOpen } = props;
+  const id = idOf(open.trace.spans, span);
   return (
     <>
-      {span && <Protocol attributes={span.attributes ?? {}} />}
-      <Failure open={open} number={number} span={span} onOpen={onOpen} />
-      <Facts {...props} id={id} whole={span} />
-      {span && <Actions {...props} id={id} whole={span} />}
+      {whole && <Protocol attributes={whole.attributes ?? {}} />}
+      <Failure open={open} number={span} span={whole} onOpen={onOpen} />
+      <Facts {...props} id={id} />
+      {whole && <Actions {...props} id={id} />}
       {error !== null && <Problem error={error} />}
-      {span && <Carried whole={span} />}
+      {whole && <Carried whole={whole} />}
     </>
   );
 }
@@ -105,7 +97,6 @@ const kindNames: Record<Kind, string> = {
 
 interface FactsProps extends Props {
   id: string;
-  whole: Span | null;
 }
 
 function Facts({ open, span, id, whole, onOpen }: FactsProps) {

@@ -218,7 +218,6 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
       )}
       {hasPanel && (
         <Panel
-          key={openKey}
           traceId={traceId}
           open={open}
           rowKey={openKey}
