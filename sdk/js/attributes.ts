@@ -27,6 +27,15 @@ export function cut(text: string): string {
   return text.slice(0, new TextEncoder().encodeInto(text, new Uint8Array(STRING_BYTES_MAX)).read);
 }
 
+/** A name, which may be given as anything. */
+export function nameOf(value: unknown): string {
+  try {
+    return String(value);
+  } catch {
+    return '[object]';
+  }
+}
+
 /** Any object may throw when it is looked at. */
 function plainObject(value: object, depth: number): Plain {
   try {
@@ -57,6 +66,7 @@ export class Attributes {
 
   set(key: string, value: TagValue | null | undefined): void {
     const { keys, values } = this;
+    if (typeof key !== 'string') key = nameOf(key);
     const index = keys.indexOf(key);
     if (value === null || value === undefined) {
       if (index >= 0) {

@@ -85,7 +85,13 @@ export class Exporter<
       this._drop(1, 'the queue is full');
       return;
     }
-    const item = this._options.encode(span);
+    let item;
+    try {
+      item = this._options.encode(span);
+    } catch {
+      this._drop(1, 'one cannot be written');
+      return;
+    }
     this._bytes += item.length;
     const waiting = this._queue.push(item);
     if (waiting >= BATCH_MAX) void this._drain();

@@ -3,7 +3,7 @@
  * it ends, and then belongs to the exporter. An unsampled span has an identity and nothing else.
  */
 
-import { Attributes, COUNT_MAX, type TagValue, type Tags } from './attributes.js';
+import { Attributes, COUNT_MAX, nameOf, type TagValue, type Tags } from './attributes.js';
 import { clockOrigin, microsAt } from './clock.js';
 import type { SpanContext } from './traceparent.js';
 
@@ -89,7 +89,7 @@ export class Span implements SpanContext {
   }
 
   setName(name: string): this {
-    if (this.recording) this.name = String(name);
+    if (this.recording) this.name = nameOf(name);
     return this;
   }
 
@@ -113,7 +113,7 @@ export class Span implements SpanContext {
     attributes.setAll(tags);
     const micros = microsAt(this._clockOrigin, performance.now());
     if (!this.events.length) this.events = [];
-    this.events.push({ name: String(name), micros, attributes });
+    this.events.push({ name: nameOf(name), micros, attributes });
     return this;
   }
 

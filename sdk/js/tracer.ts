@@ -1,6 +1,6 @@
 /** Starts spans: whose child, in which trace, sampled or not. */
 
-import type { Attributes, Tags } from './attributes.js';
+import { nameOf, type Attributes, type Tags } from './attributes.js';
 import { idSource, type RandomHex } from './ids.js';
 import { isSampled, rootTracestate, threshold } from './sampling.js';
 import type { Span, SpanKind, SpanOwner } from './span.js';
@@ -51,7 +51,7 @@ export class Tracer<S extends Span = Span> implements SpanOwner {
 
   start(name: string, options: SpanOptions = {}): S {
     const { parent = this._options.current(), tags } = options;
-    const span = this._span(String(name), options.kind ?? 'INTERNAL', parent ?? undefined, options.at);
+    const span = this._span(nameOf(name), options.kind ?? 'INTERNAL', parent ?? undefined, options.at);
     if (tags) span.setTags(tags);
     return span;
   }

@@ -27,10 +27,17 @@ export function injectInto(
   if (span.entry.baggage) set('baggage', span.entry.baggage);
 }
 
+interface Coded {
+  code?: unknown;
+  name?: unknown;
+  cause?: Coded;
+}
+
 /** An error's code (ECONNREFUSED) says more than its class; fetch hides it in the cause. */
 export function errorType(error: unknown): string {
-  const { cause, name } = error as { cause?: { code?: unknown; name?: unknown }; name?: unknown };
-  return String(cause?.code ?? cause?.name ?? name ?? typeof error);
+  const { code, name, cause } = (error ?? {}) as Coded;
+  const codes = [code, cause?.code].filter((one) => typeof one === 'string');
+  return String(codes[0] ?? cause?.name ?? name ?? typeof error);
 }
 
 /** Like `fetch`, in every respect that can be seen from outside. */

@@ -11,15 +11,18 @@ import type { Options } from '../../js/options.js';
 import { runSpan } from '../../js/span.js';
 import { getClient, init as setUp, storage } from './client.js';
 import { Handlers } from './express.js';
+import { wrapDB } from './database.js';
 import { fastifyPlugin } from './fastify.js';
 import { tracedFetch } from './fetch.js';
+import { tracedHttp, tracedHttps } from './request.js';
 import { serve, serveWith } from './server.js';
 import type { NodeSpan as Span } from './span.js';
 
 export type { Options, Stats, Tags, TagValue };
 export type { NodeSpan as Span } from './span.js';
 export type { Target } from '../../js/targets.js';
-export { Handlers, fastifyPlugin, tracedFetch as fetch };
+export { Handlers, fastifyPlugin, wrapDB, tracedFetch as fetch };
+export { tracedHttp as http, tracedHttps as https };
 
 const FLUSH_MS = 5_000;
 
@@ -132,6 +135,9 @@ export const TraceKit = {
   fastifyPlugin,
   httpHandler,
   fetch: tracedFetch,
+  http: tracedHttp,
+  https: tracedHttps,
+  wrapDB,
   currentSpan,
   setTag,
   getBaggage,

@@ -150,6 +150,7 @@ function writeStatus(span: NodeSpan): void {
 
 /** One span, as a field of ScopeSpans. */
 export function protobufSpan(span: NodeSpan): Piece {
+  writer.rewind(0); // what a span left that could not be written
   const mark = writer.open(SCOPE_SPANS.span);
   writer.hex(TRACE_ID, span.traceId);
   writer.hex(SPAN_ID, span.spanId);

@@ -1,0 +1,72 @@
+/** `http.request` and `https.request`, traced. */
+
+import * as http from 'node:http';
+import * as https from 'node:https';
+import { resolveUrl } from '../../js/targets.js';
+import { getClient } from './client.js';
+import { errorType, injectInto, setUrl } from './fetch.js';
+import { methodName, setMethod } from './server.js';
+import type { NodeSpan } from './span.js';
+
+type Request = typeof http.request;
+
+function urlOf(request: http.ClientRequest): URL | undefined {
+  return resolveUrl(request.path, `${request.protocol}//${request.getHeader('host') ?? request.host}`);
+}
+
+function setStatus(span: NodeSpan, status: number): void {
+  span.setTag('http.response.status_code', status);
+  if (status >= 400) span.setStatus('ERROR').setTag('error.type', String(status));
+}
+
+function throwLater(error: Error): void {
+  process.nextTick(() => {
+    throw error;
+  });
+}
+
+function follow(request: http.ClientRequest): void {
+  const span = getClient().tracer.start(methodName(request.method), { kind: 'CLIENT' });
+  const url = urlOf(request);
+  setMethod(span, request.method);
+  setUrl(span, url);
+  // Headers given as a list are gone already.
+  if (!request.headersSent && !request.hasHeader('traceparent')) {
+    injectInto(span, url, (name, value) => request.setHeader(name, value));
+  }
+  request.prependListener('response', (response) => {
+    setStatus(span, response.statusCode ?? 0);
+    response.once('close', () => span.end());
+    // Nobody else listens: node would have thrown the answer away.
+    if (request.listenerCount('response') === 1) response.resume();
+  });
+  request.prependListener('error', (error) => {
+    span.captureException(error).setTag('error.type', errorType(error));
+    // It is still thrown when nobody else listens.
+    if (request.listenerCount('error') === 1) throwLater(error);
+  });
+  request.once('close', () => span.end());
+}
+
+function traced(request: Request): Request {
+  return function (...args: unknown[]) {
+    const made = (request as (...args: unknown[]) => http.ClientRequest)(...args);
+    follow(made);
+    return made;
+  } as Request;
+}
+
+function ending(request: Request): Request {
+  return function (...args: unknown[]) {
+    const made = (request as (...args: unknown[]) => http.ClientRequest)(...args);
+    made.end();
+    return made;
+  } as Request;
+}
+
+const plain = traced(http.request);
+const secure = traced(https.request as Request);
+
+/** `tracekit.http.request`, `.get`: as of node:http, with a client span and the headers. */
+export const tracedHttp = { request: plain, get: ending(plain) };
+export const tracedHttps = { request: secure, get: ending(secure) };

@@ -1,0 +1,140 @@
+/** The SDK lives in other people's programs: what it must never do to them. */
+
+import assert from 'node:assert/strict';
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { Worker } from 'node:worker_threads';
+import { startSink } from '../../js/test/support/sink.mjs';
+
+const { TraceKit } = createRequire(import.meta.url)('../dist/index.cjs');
+const TIMEOUT = { timeout: 180_000 };
+const dist = fileURLToPath(new URL('../dist/index.cjs', import.meta.url));
+const run = promisify(execFile);
+
+let sink;
+
+beforeEach(async () => {
+  sink = await startSink();
+  TraceKit.init({ apiKey: 'key', endpoint: sink.url, serviceName: 'harm' });
+});
+
+afterEach(async () => {
+  await TraceKit.shutdown();
+  await sink.close();
+});
+
+describe('no harm', TIMEOUT, () => {
+  test('values and names that throw when they are looked at', async () => {
+    const hostile = { toString() { throw new Error('toString'); }, toJSON() { throw new Error('toJSON'); } };
+    const { proxy, revoke } = Proxy.revocable({}, {});
+    revoke();
+    const span = TraceKit.startSpan(hostile);
+    for (const value of [hostile, proxy, [hostile], { get a() { throw new Error('get'); } }]) {
+      span.setTag('hostile', value).setTag(value, 1).addEvent(value, { value }).setName(value);
+      span.setStatus('ERROR', value).captureException(value);
+    }
+    span.setName('survived').end();
+    TraceKit.startSpan('after').end();
+    assert.ok(await TraceKit.flush());
+    const { sent, dropped } = TraceKit.stats();
+    assert.equal(sent + dropped, 2);
+    assert.equal(sink.spans.at(-1).name, 'after');
+  });
+
+  test('a flood of spans is bounded in memory, and what is dropped is counted', async () => {
+    const before = process.memoryUsage().arrayBuffers;
+    for (let i = 0; i < 200_000; i++) TraceKit.startSpan('flood', { text: 'x'.repeat(100) }).end();
+    const { sent, dropped, queued } = TraceKit.stats();
+    assert.equal(sent + dropped + queued, 200_000);
+    assert.ok(queued <= 2048);
+    assert.ok(process.memoryUsage().arrayBuffers - before < 32 << 20);
+  });
+
+  test('big spans are bounded in bytes', async () => {
+    const text = 'x'.repeat(32_768);
+    const tags = Object.fromEntries(Array.from({ length: 7 }, (_, i) => [`k${i}`, text]));
+    for (let i = 0; i < 300; i++) TraceKit.startSpan('big', tags).end();
+    const { dropped, queued } = TraceKit.stats();
+    assert.equal(dropped + queued, 300);
+    assert.ok(queued * 229_000 < (16 << 20) + 262_144);
+  });
+
+  test('a clock that jumps makes no span end before it starts', async () => {
+    const { now } = Date;
+    const span = TraceKit.startSpan('jump');
+    try {
+      Date.now = () => now() - 3_600_000;
+      span.startSpan('child').end();
+      span.end();
+    } finally {
+      Date.now = now;
+    }
+    assert.ok(await TraceKit.flush());
+    for (const { startTimeUnixNano, endTimeUnixNano } of sink.spans) {
+      assert.ok(BigInt(endTimeUnixNano) >= BigInt(startTimeUnixNano));
+    }
+    assert.equal(sink.spans.length, 2);
+  });
+
+  test('a server that answers garbage is taken at its status', async () => {
+    sink.answers.push({ headers: { 'Content-Type': 'text/html' }, body: {} }, { status: 418 });
+    TraceKit.startSpan('taken').end();
+    assert.ok(await TraceKit.flush());
+    TraceKit.startSpan('refused').end();
+    assert.ok(await TraceKit.flush());
+    assert.deepEqual(TraceKit.stats(), { sent: 1, dropped: 1, queued: 0 });
+  });
+
+  test('a worker thread has its own set-up, and sends', async () => {
+    const code = `
+      const { TraceKit } = require(${JSON.stringify(dist)});
+      TraceKit.init({ apiKey: 'key', endpoint: ${JSON.stringify(sink.url)}, serviceName: 'worker' });
+      TraceKit.startSpan('in a worker').end();
+      TraceKit.flush().then((all) => require('node:worker_threads').parentPort.postMessage(all));`;
+    const worker = new Worker(code, { eval: true });
+    const all = await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject));
+    await worker.terminate();
+    assert.equal(all, true);
+    assert.deepEqual(sink.spans.map(({ name, resource }) => [name, resource['service.name']]), [['in a worker', 'worker']]);
+  });
+
+  test('process.exit waits for nobody, and a shutdown before it loses nothing', async () => {
+    const script = (end) => `
+      const { TraceKit } = require(${JSON.stringify(dist)});
+      TraceKit.init({ apiKey: 'key', endpoint: ${JSON.stringify(sink.url)} });
+      TraceKit.startSpan('last words').end();
+      ${end}`;
+    const leaves = await assert.rejects(run(process.execPath, ['-e', script('process.exit(3)')]), { code: 3 });
+    assert.deepEqual([leaves, sink.spans.length], [undefined, 0]);
+    const code = 'TraceKit.shutdown().then(() => process.exit(4))';
+    await assert.rejects(run(process.execPath, ['-e', script(code)]), { code: 4 });
+    assert.equal(sink.spans.length, 1);
+  });
+
+  test('the packed package installs into an empty project, offline, for require and import', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'tracekit-pack-'));
+    try {
+      const npm = (args, cwd) => execFileSync('npm', [...args, '--silent'], { cwd, encoding: 'utf8' });
+      const sources = fileURLToPath(new URL('..', import.meta.url));
+      const name = npm(['pack', '--ignore-scripts', '--pack-destination', folder], sources).trim();
+      writeFileSync(join(folder, 'package.json'), '{"private":true}');
+      npm(['install', '--offline', '--no-audit', '--no-fund', `./${name.split('\n').at(-1)}`], folder);
+      const program = `
+        import TraceKit, { tracekit } from '@tracekit/node';
+        import { createRequire } from 'node:module';
+        const required = createRequire(import.meta.url)('@tracekit/node');
+        console.log(TraceKit === tracekit && required.tracekit === tracekit && typeof tracekit.fetch);`;
+      writeFileSync(join(folder, 'main.mjs'), program);
+      const { stdout } = await run(process.execPath, ['main.mjs'], { cwd: folder });
+      assert.equal(stdout.trim(), 'function');
+    } finally {
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
