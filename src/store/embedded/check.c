@@ -122,14 +122,31 @@ check_sections(struct tk_segment *segment, const struct tk_schema_view *schema,
     return code;
 }
 
-/* Every row becomes a span again, and every trace that begins here is found by its id. */
+/* Every trace is found by its id. */
+static enum tk_err
+check_traces(struct tk_segment *segment, struct tk_group *group, uint32_t number,
+             struct tk_error *err)
+{
+    struct tk_trace_entry entry, found;
+    enum tk_err code = TK_OK;
+    for (uint32_t t = 0; code == TK_OK && t < tk_group_entry(group)->trace_count; t++) {
+        code = tk_segment_trace(segment, group, number, t, &entry, err);
+        if (code == TK_OK)
+            code = tk_segment_find(segment, entry.id, true, &found, err);
+        if (code == TK_ERR_NOT_FOUND)
+            code = tk_segment_corrupt(segment, tk_group_entry(group)->offset, "a group",
+                                      "a trace of it is not in the index", err);
+    }
+    return code;
+}
+
+/* Every row becomes a span again; of which trace does not matter. */
 static enum tk_err
 check_group(struct check *check, struct tk_segment *segment, uint32_t number, struct tk_error *err)
 {
     struct tk_cache_item *item;
-    struct tk_trace_entry entry, found;
     struct tk_row_copy copy;
-    const void *array;
+    struct tk_trace_id any = {1, 1};
     enum tk_err code = tk_segment_group(segment, number, true, &item, err);
     if (code != TK_OK)
         return code;
@@ -137,20 +154,10 @@ check_group(struct check *check, struct tk_segment *segment, uint32_t number, st
     tk_row_copy_init(&copy);
     copy.to = tk_batch_new();
     code = copy.to == NULL ? tk_error_set(err, TK_ERR_MEMORY, "out of memory")
-                           : tk_group_array(group, TK_GROUP_TRACE_ROW, &array, err);
-    for (uint32_t t = 0; code == TK_OK && t < tk_group_entry(group)->trace_count; t++) {
-        const uint32_t *trace_row = array;
-        code = tk_segment_trace(segment, group, number, t, &entry, err);
-        if (code == TK_OK)
-            code = tk_row_copy_add(&copy, segment, group, entry.id, trace_row[t],
-                                   trace_row[t + 1] - trace_row[t], err);
-        if (code == TK_OK) {
-            code = tk_segment_find(segment, entry.id, true, &found, err);
-            if (code == TK_ERR_NOT_FOUND)
-                code = tk_segment_corrupt(segment, tk_group_entry(group)->offset, "a group",
-                                          "a trace of it is not in the index", err);
-        }
-    }
+                           : tk_row_copy_add(&copy, segment, group, any, 0,
+                                             tk_group_entry(group)->row_count, err);
+    if (code == TK_OK)
+        code = check_traces(segment, group, number, err);
     if (code == TK_OK)
         code = tk_check_index(segment, group, number, err);
     if (copy.to != NULL)

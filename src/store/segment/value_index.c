@@ -258,6 +258,16 @@ tk_value_index_page_of(const struct tk_value_index_run *run, uint64_t hash)
     return page;
 }
 
+/* What buckets [from, to) hold together; 8 bytes may be read from where a count begins. */
+static uint64_t
+sum_counts(const char *counts, unsigned width, uint64_t from, uint64_t to)
+{
+    uint64_t sum = 0, mask = ((uint64_t)1 << width) - 1;
+    for (uint64_t i = from, at = from * width; i < to; i++, at += width)
+        sum += tk_load_u64(counts + (at >> 3)) >> (at & 7) & mask;
+    return sum;
+}
+
 enum tk_err
 tk_value_index_lookup(const struct tk_value_index_run *run, tk_str page, uint64_t hash,
                       uint32_t *groups, uint32_t capacity, uint32_t *ret_count)
@@ -271,15 +281,9 @@ tk_value_index_lookup(const struct tk_value_index_run *run, tk_str page, uint64_
     memcpy(padded, counts.ptr, counts.len);
     uint64_t key = hash << run->page_bits, bucket = key >> (64 - BUCKET_BITS);
     uint64_t tag = key << BUCKET_BITS >> (64 - run->tag_bits);
-    uint64_t begin = 0, end = 0, total = 0;
-    for (uint64_t i = 0; i < BUCKETS && width > 0; i++) {
-        uint64_t count;
-        memcpy(&count, padded + (i * width >> 3), sizeof count);
-        count = count >> (i * width & 7) & (((uint64_t)1 << width) - 1);
-        begin = i == bucket ? total : begin;
-        total += count;
-        end = i == bucket ? total : end;
-    }
+    uint64_t begin = sum_counts(padded, width, 0, bucket);
+    uint64_t end = begin + sum_counts(padded, width, bucket, bucket + 1);
+    uint64_t total = end + sum_counts(padded, width, bucket + 1, BUCKETS);
     if (page.len != page_size(width, total, pair_bits))
         return TK_ERR_CORRUPT;
     tk_str pairs = {counts.ptr + counts.len, page.len - counts.len - 1};
