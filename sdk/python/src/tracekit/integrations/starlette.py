@@ -44,9 +44,16 @@ def _route_of_endpoint(scope: asgi.Scope) -> Any:
     if endpoint is None:
         return None
     if endpoint not in _routes:
-        routes = getattr(scope.get("router") or scope.get("app"), "routes", ())
-        _routes[endpoint] = next((one for one in routes if getattr(one, "endpoint", None) is endpoint), None)
+        _routes[endpoint] = _find(scope.get("router") or scope.get("app"), endpoint)
     return _routes[endpoint]
+
+
+def _find(router: Any, endpoint: Any) -> Any:
+    for route in getattr(router, "routes", None) or ():
+        found = route if getattr(route, "endpoint", None) is endpoint else _find(route, endpoint)
+        if found is not None:
+            return found
+    return None
 
 
 class Adopted(Span):
