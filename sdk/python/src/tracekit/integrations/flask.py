@@ -11,7 +11,6 @@ from __future__ import annotations
 import flask
 from flask.signals import got_request_exception
 
-from tracekit import _server
 from tracekit._span import SERVER, current
 from tracekit.integrations.wsgi import TracekitMiddleware
 
@@ -27,12 +26,10 @@ def _serving() -> Any:
     return span if span is not None and span.kind == SERVER else None
 
 
-def _name(*_: Any) -> None:
-    """Names the span by the route, as soon as it is known."""
-    request = flask.request._get_current_object()  # type: ignore[attr-defined]
-    span = _serving()
-    if request.url_rule is not None and span is not None:
-        _server.set_route(span, request.method, request.url_rule.rule)
+def _route(environ: dict[str, Any]) -> str:
+    """Werkzeug keeps the request there until its response has started."""
+    rule = getattr(environ.get("werkzeug.request"), "url_rule", None)
+    return rule.rule if rule is not None else ""
 
 
 def _failed(sender: Any, exception: BaseException, **_: Any) -> None:
@@ -46,9 +43,7 @@ def init_flask_app(app: flask.Flask) -> flask.Flask:
     """Traces the requests of a Flask application, each by one span named ``GET /users/<int:id>``. Calling it again does
     nothing."""
     if not isinstance(app.wsgi_app, TracekitMiddleware):
-        app.wsgi_app = TracekitMiddleware(app.wsgi_app)  # type: ignore[method-assign]
-        # In front of the application's own: one that answers by itself keeps later ones from being called.
-        app.before_request_funcs.setdefault(None, []).insert(0, _name)
+        app.wsgi_app = TracekitMiddleware(app.wsgi_app, _route)  # type: ignore[method-assign]
         got_request_exception.connect(_failed, app)
     return app
 

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 class TracekitMiddleware:
     """Traces the requests of a WSGI application.
 
-    :param route: gives a request's route, such as ``/users/<id>``, when the application has returned; without, spans are
-        named by the method alone.
+    :param route: gives a request's route, such as ``/users/<id>``, when its response starts; without, spans are named by
+        the method alone.
     """
 
     def __init__(self, app: Application, route: Route | None = None) -> None:
@@ -35,6 +35,7 @@ class TracekitMiddleware:
 
         def started(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
             request.status = int(status[:3]) if status[:3].isdigit() else 0
+            request.name()
             return start_response(status, headers, *exc_info)
 
         token = current.set(span)
@@ -60,15 +61,18 @@ class _Request:
         self.route = route
         self.status = 0
 
-    def finish(self, error: BaseException | None = None) -> None:
-        if not self.span.is_recording:
-            return
-        if self.route is not None:
+    def name(self) -> None:
+        route, self.route = self.route, None
+        if route is not None and self.span.is_recording:
             try:
-                _server.set_route(self.span, self.environ.get("REQUEST_METHOD") or "GET", self.route(self.environ))
+                _server.set_route(self.span, self.environ.get("REQUEST_METHOD") or "GET", route(self.environ))
             except Exception as broken:
                 _log.once("route", f"a request's route is not known: {broken!r}")
-        _server.finish(self.span, self.status, error)
+
+    def finish(self, error: BaseException | None = None) -> None:
+        if self.span.is_recording:
+            self.name()
+            _server.finish(self.span, self.status, error)
 
 
 class _Body(_server.Within):
