@@ -112,6 +112,56 @@ test('the spans form one tree: page, fetch, API, auth, Go, database', () => {
   assert.match(query.attributes['db.query.text'], /SELECT id, name, email FROM users/);
 });
 
+/** What the doctor says of these spans, sent to a server as those of an hour ago: nobody waits for more of them. */
+async function findingsOf(otlp) {
+  const hour = 3_600_000_000_000n;
+  const older = JSON.stringify(otlp).replace(/(UnixNano":")(\d+)/g, (_, name, nano) => name + (BigInt(nano) - hour));
+  const other = await startServer();
+  try {
+    const sent = await fetch(`${other.url}/v1/traces`, {
+      method: 'POST', body: older, headers: { 'content-type': 'application/json', 'x-api-key': other.key },
+    });
+    assert.equal(sent.status, 200);
+    const { settled, findings } = await other.get(`/api/v1/traces/${trace.traceId}/findings`);
+    assert.equal(settled, true);
+    return findings.filter(({ rule }) => rule !== 'clock-skew'); // a machine's clock may be set meanwhile
+  } finally {
+    await other.close();
+  }
+}
+
+test('the doctor finds nothing wrong with it, and what is wrong when the API is no target', async () => {
+  const answer = await fetch(`${server.url}/api/v1/traces/${trace.traceId}?format=otlp`, {
+    headers: { accept: 'application/json' },
+  });
+  const otlp = await answer.json();
+  assert.deepEqual(await findingsOf(otlp), []);
+
+  const serviceOf = ({ resource }) => resource.attributes.find(({ key }) => key === 'service.name').value.stringValue;
+  const idsOfPage = new Set();
+  for (const part of otlp.resourceSpans) {
+    const fromPage = serviceOf(part) === 'React Frontend';
+    for (const span of part.scopeSpans.flatMap(({ spans }) => spans)) {
+      if (fromPage) idsOfPage.add(span.spanId);
+      for (const { key, value } of span.attributes ?? []) {
+        if (key === 'tracekit.propagation') value.stringValue = 'not_target';
+      }
+    }
+  }
+  for (const part of otlp.resourceSpans.filter((one) => serviceOf(one) !== 'React Frontend')) {
+    for (const span of part.scopeSpans.flatMap(({ spans }) => spans)) {
+      span.traceId = span.traceId.replace(/^.{8}/, 'abcdef00');
+      if (idsOfPage.has(span.parentSpanId)) delete span.parentSpanId;
+    }
+  }
+  const [finding, ...more] = await findingsOf(otlp);
+  assert.deepEqual(more, []);
+  assert.equal(finding.rule, 'not-a-target');
+  assert.equal(finding.confidence, 'certain');
+  assert.equal(finding.peer, 'Node.js API');
+  assert.ok(finding.snippet.includes(`tracePropagationTargets: ['${new URL(urls.api).host}']`), finding.snippet);
+});
+
 test('a host that is no target gets no header', () => {
   const asked = bystander.requests.filter((request) => request.url === '/collect');
   assert.ok(asked.length > 0);
