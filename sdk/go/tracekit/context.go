@@ -3,8 +3,6 @@ package tracekit
 import (
 	"context"
 	"net/http"
-
-	"github.com/gin-gonic/gin"
 )
 
 // ContextWithSpan gives a context that carries span. With a nil span, what is started below
@@ -12,6 +10,10 @@ import (
 func ContextWithSpan(ctx context.Context, span *Span) context.Context {
 	return context.WithValue(ctx, spanKey{}, span)
 }
+
+// frameworkRequest gives the request of a context that is a framework's own and does not answer
+// for its request's; gin.go says how.
+var frameworkRequest = func(context.Context) (*http.Request, bool) { return nil, false }
 
 // spanFrom finds the span that is current in ctx: nil when there is none.
 func spanFrom(ctx context.Context) *Span {
@@ -21,9 +23,7 @@ func spanFrom(ctx context.Context) *Span {
 	if span, ok := ctx.Value(spanKey{}).(*Span); ok {
 		return span
 	}
-	// A gin.Context used as context.Context answers for its request's only when the engine is
-	// told so (ContextWithFallback); the request it gives always.
-	if request, ok := ctx.Value(gin.ContextRequestKey).(*http.Request); ok {
+	if request, ok := frameworkRequest(ctx); ok {
 		if span, ok := request.Context().Value(spanKey{}).(*Span); ok {
 			return span
 		}

@@ -1,3 +1,5 @@
+//go:build !tracekit_noecho
+
 package tracekit
 
 import (

@@ -1,10 +1,22 @@
+//go:build !tracekit_nogin
+
 package tracekit
 
 import (
+	"context"
 	"net/http"
 
 	"github.com/gin-gonic/gin"
 )
+
+func init() {
+	// A gin.Context used as context.Context answers for its request's only when the engine is
+	// told so (ContextWithFallback); the request it gives always.
+	frameworkRequest = func(ctx context.Context) (*http.Request, bool) {
+		request, ok := ctx.Value(gin.ContextRequestKey).(*http.Request)
+		return request, ok
+	}
+}
 
 // GinMiddleware traces the requests of a Gin engine. Register it before the routes: Gin gives
 // a route the middleware that is there when the route is added.
