@@ -123,6 +123,13 @@ compiled(tk_str pattern)
 bool
 tk_doctor_matches(tk_str pattern, tk_str text)
 {
+    size_t at;
+    return tk_doctor_match(pattern, text, &at);
+}
+
+bool
+tk_doctor_match(tk_str pattern, tk_str text, size_t *ret_at)
+{
     pcre2_code *code = compiled(pattern);
     if (code == NULL)
         return false;
@@ -134,6 +141,8 @@ tk_doctor_matches(tk_str pattern, tk_str text)
         found = pcre2_match(code, (PCRE2_SPTR)(text.len > 0 ? text.ptr : ""), text.len, 0, 0, data,
                             context);
     }
+    if (found >= 0)
+        *ret_at = pcre2_get_ovector_pointer(data)[0];
     pcre2_match_context_free(context);
     pcre2_match_data_free(data);
     return found >= 0;

@@ -135,6 +135,7 @@ bool tk_doctor_worth_parsing(const struct language *language, tk_str text);
 void tk_doctor_languages_release(void);
 /* A regular expression of the rules or of a project on a text; one that is none matches nothing. */
 bool tk_doctor_matches(tk_str pattern, tk_str text);
+bool tk_doctor_match(tk_str pattern, tk_str text, size_t *ret_at); /* and where it begins */
 
 /* facts.c */
 void tk_doctor_parse(struct doctor *doctor, struct file *file, const struct language *language);

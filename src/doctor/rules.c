@@ -48,7 +48,7 @@ same_option(tk_str name, const char *wanted)
             continue;
         if (c >= 'A' && c <= 'Z')
             c = (char)(c | 32);
-        if (wanted[at] != c)
+        if (wanted[at] == '\0' || wanted[at] != c) /* a name may hold a NUL */
             return false;
         at++;
     }
@@ -260,6 +260,29 @@ rule_deployed_keys(struct doctor *doctor)
     }
 }
 
+/* A key as this server makes them, wherever it stands: in a header, a constant, a comment. */
+static void
+rule_stray_keys(struct doctor *doctor)
+{
+    static const char key[] = "\\b(tk_(server|browser|read|admin)|ctxio)_[0-9A-Za-z]{16}";
+    for (const struct file *file = doctor->files; file != NULL; file = file->next) {
+        const struct tk_doctor_finding *known = doctor->report->findings;
+        size_t at;
+        if (file->text.len == 0 ||
+            (file->environment && !tk_doctor_matches(TK_STR("Dockerfile"), file->name)) ||
+            !tk_doctor_match(TK_STR(key), file->text, &at))
+            continue;
+        while (known != NULL &&
+               !(strcmp(known->rule, "api-key-literal") == 0 && tk_str_eq(known->file, file->path)))
+            known = known->next;
+        if (known == NULL)
+            (void)tk_doctor_find(doctor, "api-key-literal", TK_DOCTOR_ERROR, file->path,
+                                 tk_doctor_line(file->text, at),
+                                 TK_STR("an API key is written here: whoever reads it can use it"),
+                                 TK_STR("read it from TRACEKIT_API_KEY; and revoke this one"));
+    }
+}
+
 static void
 rule_name(struct doctor *doctor, struct tk_doctor_service *service)
 {
@@ -279,7 +302,8 @@ rule_name(struct doctor *doctor, struct tk_doctor_service *service)
             return;
     }
     if (literal != NULL && literal->text.len > 0) {
-        service->name = literal->text;
+        bool joined = literal->next != NULL && literal->next->kind == ITEM_TEXT; /* "shop-" + x */
+        service->name = joined ? TK_STR("") : literal->text;
         return;
     }
     if (init == NULL || init->uncertain || (name != NULL && literal == NULL))
@@ -663,6 +687,7 @@ tk_doctor_judge(struct doctor *doctor)
     }
     rule_shared_names(doctor);
     rule_deployed_keys(doctor);
+    rule_stray_keys(doctor);
     rule_set_endpoints(doctor);
     rule_manifests(doctor);
     sort_findings(doctor);

@@ -1,5 +1,5 @@
 ;; files: .go
-;; parsed if: (?i)tracekit|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|cors|allow-headers|ListenAndServe|x-b3-|trace-id|traceid|gin\.(Default|New)|echo\.New|"PORT"
+;; parsed if: (?i)tracekit|tk_(server|browser|read|admin)_|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|cors|allow-headers|ListenAndServe|x-b3-|trace-id|traceid|gin\.(Default|New)|echo\.New|"PORT"
 ;; env: os.Getenv("TRACEKIT_API_KEY")
 
 ; ---- names for values, and which packages a file uses
@@ -20,6 +20,11 @@
   (#match? @name "^(APIKey|ServiceName|Endpoint)$") (#set! needs "racekit.Config"))
 
 ; ---- the server: what it is made with, the SDK's middleware, its routes, its port
+((var_spec name: (identifier) @name
+   value: (expression_list . (call_expression function: (selector_expression
+     operand: (identifier) @_p field: (field_identifier) @_f)))) @app
+  (#eq? @_p "gin") (#match? @_f "^(Default|New)$") (#set! framework "Gin")
+  (#set! cure "r.Use(sdk.GinMiddleware())"))
 ((short_var_declaration left: (expression_list . (identifier) @name)
    right: (expression_list . (call_expression function: (selector_expression
      operand: (identifier) @_p field: (field_identifier) @_f)))) @app
@@ -49,6 +54,8 @@
 ((call_expression function: (selector_expression field: (field_identifier) @_m)
    arguments: (argument_list . (_) @value)) @listen
   (#match? @_m "^(Run|Start|ListenAndServe|ListenAndServeTLS)$"))
+((keyed_element key: (literal_element (identifier) @_k) value: (literal_element (_) @value)) @listen
+  (#eq? @_k "Addr"))
 ((call_expression arguments: (argument_list . (interpreted_string_literal) @_n . (_) @value)) @listen
   (#eq? @_n "\"PORT\""))
 

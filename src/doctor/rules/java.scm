@@ -1,5 +1,5 @@
 ;; files: .java
-;; parsed if: (?i)tracekit|allowedHeaders|allow-headers|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|x-b3-|trace-id|traceid
+;; parsed if: (?i)tracekit|tk_(server|browser|read|admin)_|allowedHeaders|allow-headers|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|x-b3-|trace-id|traceid
 ;; env: System.getenv("TRACEKIT_API_KEY")
 
 (variable_declarator name: (identifier) @name value: (_) @value) @constant

@@ -1,5 +1,5 @@
 ;; files: .js .jsx .mjs .cjs .ts .tsx .mts .cts .vue .svelte .astro
-;; parsed if: (?i)tracekit|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|\bcors\b|allow-headers|\.listen\(|x-b3-|trace-id|traceid|sentry-trace|\b(express|fastify)\(
+;; parsed if: (?i)tracekit|tk_(server|browser|read|admin)_|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|cors\b|allow-headers|\.listen\(|x-b3-|trace-id|traceid|sentry-trace|\b(express|fastify)\(
 ;; env: process.env.TRACEKIT_API_KEY
 
 ; ---- names for values, and which packages a file uses
@@ -75,6 +75,9 @@
 ((call_expression function: (member_expression property: (property_identifier) @_m)
    arguments: (arguments . (_) @_p) @value) @cors
   (#eq? @_m "register") (#match? @_p "(?i)cors") (#set! framework "@fastify/cors") (#set! headers "all"))
+((call_expression function: (member_expression property: (property_identifier) @_m)
+   arguments: (arguments) @value) @cors
+  (#eq? @_m "enableCors") (#set! framework "enableCors") (#set! headers "all"))
 ((pair key: (property_identifier) @_k value: (_) @value) @cors.headers
   (#match? @_k "^allow(ed)?Headers$"))
 ((pair key: (property_identifier) @_k value: (_) @value) @cors.origin (#eq? @_k "origin"))

@@ -1,5 +1,5 @@
 ;; files: .php
-;; parsed if: (?i)tracekit|allowed_headers|allow-headers|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|x-b3-|trace-id|traceid
+;; parsed if: (?i)tracekit|tk_(server|browser|read|admin)_|allowed_headers|allow-headers|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|x-b3-|trace-id|traceid
 ;; env: getenv('TRACEKIT_API_KEY')
 
 (assignment_expression left: (variable_name) @name right: (_) @value) @constant

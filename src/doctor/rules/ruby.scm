@@ -1,5 +1,5 @@
 ;; files: .rb .ru Gemfile .gemspec Rakefile
-;; parsed if: (?i)tracekit|rack-cors|Rack::Cors|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|x-b3-|trace-id|traceid|\bgem\b
+;; parsed if: (?i)tracekit|tk_(server|browser|read|admin)_|rack-cors|Rack::Cors|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|x-b3-|trace-id|traceid|\bgem\b
 ;; env: ENV["TRACEKIT_API_KEY"]
 
 (assignment left: [(identifier) (constant)] @name right: (_) @value) @constant
