@@ -184,6 +184,7 @@ test('the page lists the trace, filters by service, and shows its waterfall and 
   assert.ok(rows.every((r) => /\d/.test(r.duration)));
   assert.ok((await page.textContent('body')).includes(trace.traceId));
   await page.locator('[data-testid="row"]', { hasText: 'db.Query' }).click();
+  await page.locator('[data-testid="panel"]', { hasText: 'SELECT id' }).waitFor(); // its tags come after it
   const panel = await page.textContent('[data-testid="panel"]');
   for (const text of ['Go Microservice', 'db.Query', 'SELECT id, name, email FROM users']) {
     assert.ok(panel.includes(text), `${text} in ${panel}`);
