@@ -28,7 +28,7 @@ after(async () => {
 });
 
 async function spans() {
-  assert.ok(await TraceKit.flush());
+  assert.ok(await TraceKit.flush(60_000));
   return sink.spans.splice(0);
 }
 

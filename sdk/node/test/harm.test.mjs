@@ -41,7 +41,7 @@ describe('no harm', TIMEOUT, () => {
     }
     span.setName('survived').end();
     TraceKit.startSpan('after').end();
-    assert.ok(await TraceKit.flush());
+    assert.ok(await TraceKit.flush(60_000));
     const { sent, dropped } = TraceKit.stats();
     assert.equal(sent + dropped, 2);
     assert.equal(sink.spans.at(-1).name, 'after');
@@ -75,7 +75,7 @@ describe('no harm', TIMEOUT, () => {
     } finally {
       Date.now = now;
     }
-    assert.ok(await TraceKit.flush());
+    assert.ok(await TraceKit.flush(60_000));
     for (const { startTimeUnixNano, endTimeUnixNano } of sink.spans) {
       assert.ok(BigInt(endTimeUnixNano) >= BigInt(startTimeUnixNano));
     }
@@ -85,9 +85,9 @@ describe('no harm', TIMEOUT, () => {
   test('a server that answers garbage is taken at its status', async () => {
     sink.answers.push({ headers: { 'Content-Type': 'text/html' }, body: {} }, { status: 418 });
     TraceKit.startSpan('taken').end();
-    assert.ok(await TraceKit.flush());
+    assert.ok(await TraceKit.flush(60_000));
     TraceKit.startSpan('refused').end();
-    assert.ok(await TraceKit.flush());
+    assert.ok(await TraceKit.flush(60_000));
     assert.deepEqual(TraceKit.stats(), { sent: 1, dropped: 1, queued: 0 });
   });
 
@@ -96,7 +96,7 @@ describe('no harm', TIMEOUT, () => {
       const { TraceKit } = require(${JSON.stringify(dist)});
       TraceKit.init({ apiKey: 'key', endpoint: ${JSON.stringify(sink.url)}, serviceName: 'worker' });
       TraceKit.startSpan('in a worker').end();
-      TraceKit.flush().then((all) => require('node:worker_threads').parentPort.postMessage(all));`;
+      TraceKit.flush(60_000).then((all) => require('node:worker_threads').parentPort.postMessage(all));`;
     const worker = new Worker(code, { eval: true });
     const all = await new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject));
     await worker.terminate();
@@ -112,7 +112,7 @@ describe('no harm', TIMEOUT, () => {
       ${end}`;
     const leaves = await assert.rejects(run(process.execPath, ['-e', script('process.exit(3)')]), { code: 3 });
     assert.deepEqual([leaves, sink.spans.length], [undefined, 0]);
-    const code = 'TraceKit.shutdown().then(() => process.exit(4))';
+    const code = 'TraceKit.shutdown(60_000).then(() => process.exit(4))';
     await assert.rejects(run(process.execPath, ['-e', script(code)]), { code: 4 });
     assert.equal(sink.spans.length, 1);
   });

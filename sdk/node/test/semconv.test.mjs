@@ -29,7 +29,7 @@ after(async () => {
 
 /** What arrived since the last call. */
 async function spans() {
-  assert.ok(await TraceKit.flush());
+  assert.ok(await TraceKit.flush(60_000));
   return sink.spans.splice(0);
 }
 
