@@ -463,7 +463,7 @@ a_store_takes_far_more_than_its_memory(void **state)
     fx_remove_dir(dir);
 }
 
-enum { MUCH = 20000 }; /* spans, of ten a trace; more than 8 MiB */
+enum { MUCH = 5000 }; /* spans, of ten a trace; more than 2 MiB */
 
 static struct tk_store *
 open_with(const char *dir, size_t memory)
@@ -489,7 +489,7 @@ send_much_and_die(const char *dir)
         if (fx_send(store, 1, spans, COUNT) != TK_OK)
             _exit(1);
     }
-    if (stats_of(store).open_bytes <= 8 << 20 || stats_of(store).sealed.segments > 0)
+    if (stats_of(store).open_bytes <= 2 << 20 || stats_of(store).sealed.segments > 0)
         _exit(1);
 }
 
@@ -497,13 +497,13 @@ static void
 a_start_takes_a_log_larger_than_its_memory_and_one_that_fits(void **state)
 {
     (void)state;
-    for (size_t memory = 4 << 20; memory <= 256 << 20; memory *= 64) {
+    for (size_t memory = 1 << 20; memory <= 256 << 20; memory *= 256) {
         char *dir = fx_dir();
         enum tk_err code;
         in_a_process_that_dies(send_much_and_die, dir);
         struct tk_store *store = open_with(dir, memory);
         assert_int_equal(stats_of(store).replayed_spans, MUCH);
-        if (memory > 8 << 20) /* it fits, so nobody is sent away */
+        if (memory > 2 << 20) /* it fits, so nobody is sent away */
             assert_int_equal(FX_SEND(store, 1, {.trace = 1 << 20, .span = 1, .start = 9}), TK_OK);
         while ((code = FX_SEND(store, 1, {.trace = 1 << 21, .span = 2, .start = 9})) == TK_ERR_BUSY)
             usleep(1000); /* until what is too much is sealed */
