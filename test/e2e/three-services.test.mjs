@@ -65,7 +65,8 @@ async function clickLoadUsers() {
   const headers = await (await asked).allHeaders();
   await page.waitForSelector('#users li');
   assert.equal((await page.$$('#users li')).length, 4);
-  await page.close(); // pagehide flushes
+  await page.goto('about:blank'); // pagehide flushes; a page that is closed may be gone before it does
+  await page.close();
   return headers;
 }
 
