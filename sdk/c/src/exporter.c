@@ -268,9 +268,10 @@ send_batch(unsigned count)
 static uint64_t
 waiting(void)
 {
-    pthread_mutex_lock(&tk_tracer.lock);
+    sigset_t signals;
+    tk_lock(&signals);
     uint64_t count = tk_queue_waiting();
-    pthread_mutex_unlock(&tk_tracer.lock);
+    tk_unlock(&signals);
     return count;
 }
 
@@ -402,16 +403,21 @@ join_thread(void)
 
 /* ---- fork, exit ---- */
 
+static sigset_t fork_signals; /* those of the thread that forks */
+
 static void
 before_fork(void)
 {
-    pthread_mutex_lock(&tk_tracer.lock);
+    sigset_t signals;
+    tk_lock(&signals);
+    fork_signals = signals;
 }
 
 static void
 after_fork_in_parent(void)
 {
-    pthread_mutex_unlock(&tk_tracer.lock);
+    sigset_t signals = fork_signals;
+    tk_unlock(&signals);
 }
 
 /* The thread, its connection and its pipe are the parent's. The transport's memory is let be: to
@@ -428,6 +434,7 @@ after_fork_in_child(void)
     pthread_mutex_init(&exporter.starting, NULL);
     atomic_store(&exporter.state, NOT_STARTED);
     atomic_store(&exporter.flushed, atomic_load(&exporter.wanted));
+    pthread_sigmask(SIG_SETMASK, &fork_signals, NULL);
 }
 
 static void

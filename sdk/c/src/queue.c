@@ -58,10 +58,11 @@ give_block(struct tk_block *block)
 static struct tk_block *
 next_block(struct tk_thread *thread, size_t wanted)
 {
+    sigset_t signals;
     tk_exporter_ensure(); /* it does not run yet in a child after fork */
-    pthread_mutex_lock(&tk_tracer.lock);
+    tk_lock(&signals);
     struct tk_block *block = take_block(wanted);
-    pthread_mutex_unlock(&tk_tracer.lock);
+    tk_unlock(&signals);
     if (block == NULL)
         return NULL;
     if (thread->write == NULL)
@@ -210,9 +211,10 @@ reap_threads(void)
 unsigned
 tk_queue_take(struct tk_buffer *buffer)
 {
+    sigset_t signals;
     unsigned count = 0;
     size_t before;
-    pthread_mutex_lock(&tk_tracer.lock);
+    tk_lock(&signals);
     reap_threads();
     for (struct tk_thread *thread = tk_tracer.threads; thread != NULL && count < TK_BATCH_MAX;
          thread = thread->next) {
@@ -226,7 +228,7 @@ tk_queue_take(struct tk_buffer *buffer)
         }
     }
     atomic_fetch_add(&tk_tracer.under_way, count);
-    pthread_mutex_unlock(&tk_tracer.lock);
+    tk_unlock(&signals);
     return count;
 }
 

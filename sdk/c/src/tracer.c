@@ -15,6 +15,22 @@ static pthread_once_t key_once = PTHREAD_ONCE_INIT;
 static pthread_key_t key;
 static bool key_made;
 
+void
+tk_lock(sigset_t *ret_signals)
+{
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, ret_signals);
+    pthread_mutex_lock(&tk_tracer.lock);
+}
+
+void
+tk_unlock(const sigset_t *signals)
+{
+    pthread_mutex_unlock(&tk_tracer.lock);
+    pthread_sigmask(SIG_SETMASK, signals, NULL);
+}
+
 static tracekit_span *
 pop(tracekit_span **list)
 {
@@ -38,6 +54,7 @@ push(tracekit_span **list, tracekit_span *span)
 static void
 thread_exit(void *argument)
 {
+    sigset_t signals;
     struct tk_thread *thread = argument;
     self = NULL;
     while (thread->current != NULL) {
@@ -46,12 +63,12 @@ thread_exit(void *argument)
         if (atomic_load(&span->state) == TK_ENDED)
             tk_span_give(thread, span);
     }
-    pthread_mutex_lock(&tk_tracer.lock);
+    tk_lock(&signals);
     while (thread->free != NULL)
         push(&tk_tracer.free_spans, pop(&thread->free));
     thread->free_count = 0;
     atomic_store(&thread->gone, true); /* the exporter may take it from here on */
-    pthread_mutex_unlock(&tk_tracer.lock);
+    tk_unlock(&signals);
 }
 
 static void
@@ -63,12 +80,13 @@ make_key(void)
 static struct tk_thread *
 make_thread(void)
 {
+    sigset_t signals;
     pthread_once(&key_once, make_key);
-    pthread_mutex_lock(&tk_tracer.lock);
+    tk_lock(&signals);
     struct tk_thread *thread = tk_tracer.free_threads;
     if (thread != NULL)
         tk_tracer.free_threads = thread->next;
-    pthread_mutex_unlock(&tk_tracer.lock);
+    tk_unlock(&signals);
     if (thread == NULL && (thread = aligned_alloc(64, sizeof *thread)) == NULL)
         return NULL;
     memset(thread, 0, sizeof *thread);
@@ -77,10 +95,10 @@ make_thread(void)
         return NULL;
     }
     tk_random_seed(thread->random);
-    pthread_mutex_lock(&tk_tracer.lock);
+    tk_lock(&signals);
     thread->next = tk_tracer.threads;
     tk_tracer.threads = thread;
-    pthread_mutex_unlock(&tk_tracer.lock);
+    tk_unlock(&signals);
     return self = thread;
 }
 
@@ -113,25 +131,27 @@ make_slab(void)
 static void
 fill_cache(struct tk_thread *thread)
 {
-    pthread_mutex_lock(&tk_tracer.lock);
+    sigset_t signals;
+    tk_lock(&signals);
     if (tk_tracer.free_spans == NULL)
         make_slab();
     while (thread->free_count < TK_CACHE_SLOTS / 4 && tk_tracer.free_spans != NULL) {
         push(&thread->free, pop(&tk_tracer.free_spans));
         thread->free_count++;
     }
-    pthread_mutex_unlock(&tk_tracer.lock);
+    tk_unlock(&signals);
 }
 
 static void
 halve_cache(struct tk_thread *thread)
 {
-    pthread_mutex_lock(&tk_tracer.lock);
+    sigset_t signals;
+    tk_lock(&signals);
     while (thread->free_count > TK_CACHE_SLOTS / 2) {
         push(&tk_tracer.free_spans, pop(&thread->free));
         thread->free_count--;
     }
-    pthread_mutex_unlock(&tk_tracer.lock);
+    tk_unlock(&signals);
 }
 
 tracekit_span *

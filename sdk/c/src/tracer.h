@@ -16,6 +16,7 @@
 #include "config.h"
 
 #include <pthread.h>
+#include <signal.h>
 #include <stdatomic.h>
 #include <time.h>
 
@@ -108,6 +109,13 @@ struct tk_tracer {
 extern struct tk_tracer tk_tracer;
 
 /* ---- tracer.c ---- */
+
+/*
+ * Takes and releases the lock. Signals wait meanwhile: a handler that flushes waits for the
+ * exporter, which would wait for the thread that the handler interrupted.
+ */
+void tk_lock(sigset_t *ret_signals);
+void tk_unlock(const sigset_t *signals);
 
 /* The calling thread's state; NULL without memory. */
 struct tk_thread *tk_thread_self(void);
