@@ -32,6 +32,7 @@ enum tk_exit tk_cli_trace(int argc, char **argv);
 enum tk_exit tk_cli_search(int argc, char **argv);
 enum tk_exit tk_cli_services(int argc, char **argv);
 enum tk_exit tk_cli_tags(int argc, char **argv);
+enum tk_exit tk_cli_findings(int argc, char **argv);
 enum tk_exit tk_cli_compare(int argc, char **argv);
 enum tk_exit tk_cli_verify(int argc, char **argv);
 enum tk_exit tk_cli_doctor(int argc, char **argv);

@@ -13,6 +13,7 @@ static const struct tk_command commands[] = {
     {"doctor", "look at a project: is tracing set up right?", tk_cli_doctor},
     {"trace", "draw one trace as a waterfall", tk_cli_trace},
     {"search", "find traces", tk_cli_search},
+    {"findings", "what keeps traces from connecting", tk_cli_findings},
     {"compare", "why one trace took longer than another", tk_cli_compare},
     {"services", "list the services that sent spans", tk_cli_services},
     {"tags", "list the attributes that can be searched", tk_cli_tags},

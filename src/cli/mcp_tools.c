@@ -51,6 +51,14 @@ static const struct tool tools[] = {
      "Why the second trace took longer than the first: each operation's time on the critical path "
      "of both. The changes add up to the change of the whole.",
      {{"first", TRACE_ID, STRING, NULL, true}, {"second", TRACE_ID, STRING, NULL, true}}},
+    {"findings",
+     "findings",
+     "What keeps traces from connecting, from the spans that arrived: rule, cause, evidence and "
+     "the "
+     "cure in the service's language. Of one trace, or of the project's newest.",
+     {{"trace_id", TRACE_ID "; without it: the project", STRING, NULL, false},
+      {"start", "RFC 3339; the project's traces since then, an hour ago unless told", STRING,
+       "start", false}}},
     {"list_services",
      "services",
      "The services that sent spans, with counts of spans and errors and when they were last seen.",

@@ -74,6 +74,7 @@ class Lines(WithTraces):
         self.assertIn(TRACE, self.text_of(call("search_traces", query="order.id=42", limit=5)))
         self.assertIn("GET /", self.text_of(call("get_trace", trace_id=TRACE)))
         self.assertIn("the trace", self.text_of(call("compare_traces", first=TRACE, second=OTHER)))
+        self.assertIn("nothing is wrong", self.text_of(call("findings", trace_id=TRACE)))
         self.assertIn("shop", self.text_of(call("list_services")))
         self.assertIn("order.id", self.text_of(call("list_attributes")))
         with tempfile.TemporaryDirectory() as folder:
@@ -141,6 +142,26 @@ class Http(WithTraces):
                         {"Origin": "http://localhost.evil.example"}):
             self.assertEqual(self.ask(body=ping, **headers)[0], 403, headers)
         self.assertEqual(self.ask(body=ping, Origin="http://localhost:6274")[0], 200)
+
+
+class Findings(WithTraces):
+    def test_a_trace_whose_parent_is_missing_is_a_finding_with_its_cure(self):
+        trace_id = "c" * 32
+        body = otlp(trace_id)
+        body["resourceSpans"][0]["scopeSpans"][0]["spans"][0]["parentSpanId"] = "f" * 16
+        self.server.post(body)
+        done = run("findings", trace_id, "--server", self.server.url)
+        self.assertIn("cure: ", done.stdout)
+        told = json.loads(run("findings", trace_id, "--server", self.server.url, "--json").stdout)["findings"]
+        for finding in told:
+            self.assertIn(f"{finding['severity']} {finding['rule']} ({finding['confidence']})", done.stdout)
+            self.assertIn(finding["message"], done.stdout)
+        self.assertEqual(done.returncode, 1 if any(one["severity"] == "error" for one in told) else 0)
+
+    def test_of_the_project_it_says_how_many_traces_it_looked_at(self):
+        done = run("findings", "--start", "2025-10-01T00:00:00Z", "--server", self.server.url)
+        self.assertRegex(done.stdout, r"\n?[1-9]\d* traces were looked at\n$")
+        self.assertEqual(run("findings", "1" * 32, "--server", self.server.url).returncode, 1)
 
 
 class Compare(WithTraces):
