@@ -16,7 +16,8 @@
 enum {
     NESTING_MAX = 48, /* of an expression, and of constants that name constants */
     RECENT = 32,
-    ITEMS_MAX = 256, /* of one value */
+    ITEMS_MAX = 256,        /* of one value */
+    FOLLOWED_MAX = 1 << 20, /* nodes of the values of one file */
     PARSE_MICROS = 2 * 1000 * 1000,
 };
 
@@ -39,6 +40,7 @@ struct context {
     struct pending *pending; /* values to be followed */
     const struct fact *recent[RECENT];
     size_t fact_count;
+    uint32_t followed; /* nodes, until FOLLOWED_MAX */
 };
 
 struct pending {
@@ -304,6 +306,8 @@ follow_string(struct context *context, struct value *value, TSNode node, unsigne
         (void)follow_name(context, &first, text_of(context, name), depth, in_call);
     value->reads_env = value->reads_env || first.reads_env;
     size_t behind = ts_node_end_byte(part) - ts_node_start_byte(part);
+    if (behind > inside.len) /* its closing quote is missing */
+        behind = inside.len;
     tk_str rest = {inside.ptr + behind, inside.len - behind};
     struct item *begin = first.items;
     while (begin != NULL && begin->next != NULL) /* process.env.X || 'http://...': the last one */
@@ -349,8 +353,10 @@ static void
 follow(struct context *context, struct value *value, TSNode node, unsigned depth, bool in_call)
 {
     const char *type = ts_node_type(node);
-    if (depth > NESTING_MAX || !ts_node_is_named(node) || strcmp(type, "comment") == 0)
+    if (depth > NESTING_MAX || !ts_node_is_named(node) || strcmp(type, "comment") == 0 ||
+        context->followed == FOLLOWED_MAX)
         return;
+    context->followed++;
     if (is_string(type)) {
         follow_string(context, value, node, depth, in_call);
     } else if (strcmp(type, "regex") == 0) {
@@ -563,16 +569,18 @@ run_queries(struct context *context, TSNode root)
     }
 }
 
-/* The first place that the grammar does not take. */
+/* The first place that the grammar does not take.  No recursion: a file may nest very deep. */
 static uint32_t
 broken_line(TSNode node)
 {
-    for (uint32_t i = 0; i < ts_node_child_count(node); i++) {
-        TSNode child = ts_node_child(node, i);
-        if (ts_node_has_error(child) || ts_node_is_missing(child))
-            return strcmp(ts_node_type(child), "ERROR") == 0 || ts_node_is_missing(child)
-                       ? ts_node_start_point(child).row + 1
-                       : broken_line(child);
+    for (uint32_t i = 0; i < ts_node_child_count(node);) {
+        TSNode child = ts_node_child(node, i++);
+        if (!ts_node_has_error(child) && !ts_node_is_missing(child))
+            continue;
+        node = child;
+        if (strcmp(ts_node_type(child), "ERROR") == 0 || ts_node_is_missing(child))
+            break;
+        i = 0;
     }
     return ts_node_start_point(node).row + 1;
 }

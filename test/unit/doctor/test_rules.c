@@ -229,10 +229,33 @@ the_example_is_healthy(void **state)
     tk_arena_release(&arena);
 }
 
+/* As editors save them: a string, and the call around it, have no end yet. */
+static void
+a_file_that_is_still_being_written_is_examined(void **state)
+{
+    static const char *const values[] = {"f\"{BASE}", "f'{BASE}", "f\"\"\"{BASE}", "f\"{BASE"};
+    (void)state;
+    for (size_t i = 0; i < sizeof values / sizeof *values; i++) {
+        struct tk_doctor_report report;
+        bool fixable;
+        assert_int_equal(begin(NULL), 0);
+        write_file(TK_STR("requirements.txt"), TK_STR("tracekit-apm\n"));
+        write_file(TK_STR("app.py"),
+                   tk_arena_printf(&arena,
+                                   "import tracekit\nBASE = \"http://x\"\n"
+                                   "tracekit.init(api_key=os.environ[\"K\"], endpoint=%s)\n",
+                                   values[i]));
+        (void)findings_of(&report, &fixable);
+        assert_non_null(report.services);
+        (void)end(NULL);
+    }
+}
+
 int
 main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_file_that_is_still_being_written_is_examined),
         cmocka_unit_test(every_fault_is_found_and_nothing_on_the_repaired_project),
         cmocka_unit_test(the_example_is_healthy),
     };
