@@ -72,14 +72,20 @@ read_file(int root, const char *path, struct tk_buf *out, mode_t *ret_mode, stru
     int fd = openat(root, path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
     if (fd < 0)
         return tk_error_set(err, TK_ERR_IO, "%s: %s", path, strerror(errno));
+    bool whole = false;
     if (fstat(fd, &about) == 0 && about.st_size <= TK_DOCTOR_FILE_BYTES_MAX) {
+        size_t size = (size_t)about.st_size;
+        char *to = tk_buf_reserve(out, size);
+        ssize_t n = 1;
         *ret_mode = about.st_mode & 0777;
-        char *to = tk_buf_reserve(out, (size_t)about.st_size);
-        ssize_t n = to != NULL ? read(fd, to, (size_t)about.st_size) : -1;
-        out->len += n > 0 ? (size_t)n : 0;
+        while (to != NULL && out->len < size && (n > 0 || (n < 0 && errno == EINTR))) {
+            n = read(fd, to + out->len, size - out->len);
+            out->len += n > 0 ? (size_t)n : 0;
+        }
+        whole = to != NULL && out->len == size;
     }
     (void)close(fd);
-    return TK_OK;
+    return whole ? TK_OK : tk_error_set(err, TK_ERR_IO, "cannot read all of %s", path);
 }
 
 /* `text` with the edits; an edit that is beyond its end means that the file has changed. */
