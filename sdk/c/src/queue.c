@@ -15,6 +15,20 @@
 
 /* ---- blocks ---- */
 
+/* Frees blocks of the usual size, as far as there are some, where a large one wants their room. The
+ * lock is held. */
+static void
+make_block_room(size_t wanted)
+{
+    struct tk_block *block;
+    while (tk_tracer.block_bytes + wanted > TK_QUEUE_BYTES_MAX &&
+           (block = tk_tracer.free_blocks) != NULL) {
+        tk_tracer.free_blocks = atomic_load_explicit(&block->next, memory_order_relaxed);
+        tk_tracer.block_bytes -= block->capacity;
+        free(block);
+    }
+}
+
 /* The lock is held. */
 static struct tk_block *
 take_block(size_t wanted)
@@ -24,6 +38,7 @@ take_block(size_t wanted)
     if (wanted > capacity) {
         capacity = wanted;
         block = NULL; /* one for this span alone */
+        make_block_room(wanted);
     } else if (block != NULL) {
         tk_tracer.free_blocks = atomic_load_explicit(&block->next, memory_order_relaxed);
     }
