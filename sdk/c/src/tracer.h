@@ -5,9 +5,10 @@
  * the queue between them and the thread that sends.
  *
  * Memory. Open spans are slots of fixed size. Ended ones are copied, as bytes, into blocks: a chain
- * per thread, written by the thread and read by the exporter, without a lock between them. Slots
- * and blocks come from pools that grow to a limit and are never given back: a pointer to a span
- * that ended is a mistake of the caller's, but no crash of ours.
+ * per thread, written by the thread and read by the exporter, without a lock between them. Both
+ * come from pools that grow to a limit. Slots are never given back: a pointer to a span that ended
+ * is a mistake of the caller's, but no crash of ours. Blocks are, where a large span wants the
+ * room.
  *
  * Locks. `lock` guards the pools and the list of threads, and is held for a few instructions. What
  * the exporter reads of a thread, and the thread of the exporter, is atomic.
