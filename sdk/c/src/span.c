@@ -84,8 +84,8 @@ make_baggage(const char *text, size_t size)
 
 /* ---- the stack of current spans ---- */
 
-static void
-recycle(struct tk_thread *thread, tracekit_span *span)
+void
+tk_span_recycle(struct tk_thread *thread, tracekit_span *span)
 {
     shrink(span);
     if (span->baggage != NULL)
@@ -100,7 +100,7 @@ current_of(struct tk_thread *thread)
     tracekit_span *span = thread->current;
     while (span != NULL && atomic_load_explicit(&span->state, memory_order_acquire) == TK_ENDED) {
         thread->current = span->outer;
-        recycle(thread, span);
+        tk_span_recycle(thread, span);
         span = thread->current;
     }
     return span;
@@ -365,7 +365,7 @@ tracekit_end(tracekit_span *span)
     }
     if (attached == thread)
         take_off(thread, span);
-    recycle(thread, span);
+    tk_span_recycle(thread, span);
 }
 
 /* ---- what is set on it ---- */

@@ -61,7 +61,7 @@ thread_exit(void *argument)
         tracekit_span *span = pop(&thread->current);
         atomic_store(&span->attached, NULL);
         if (atomic_load(&span->state) == TK_ENDED)
-            tk_span_give(thread, span);
+            tk_span_recycle(thread, span);
     }
     tk_lock(&signals);
     while (thread->free != NULL)

@@ -125,6 +125,9 @@ struct tk_thread *tk_thread_self(void);
 tracekit_span *tk_span_take(struct tk_thread *thread);
 void tk_span_give(struct tk_thread *thread, tracekit_span *span);
 
+/* The same of a span with what it holds besides its slot. In span.c. */
+void tk_span_recycle(struct tk_thread *thread, tracekit_span *span);
+
 /* In the child after fork: everything but the calling thread's open spans begins anew. */
 void tk_tracer_after_fork(void);
 
