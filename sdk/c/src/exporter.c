@@ -129,6 +129,18 @@ put_head(struct tk_buffer *buffer)
 }
 
 #ifdef TRACEKIT_WITH_ZLIB
+/* Under the lock: a fork finds the old memory or the new, and not what is between. */
+static void
+make_zipped_room(size_t capacity)
+{
+    sigset_t signals;
+    tk_lock(&signals);
+    uint8_t *bytes = realloc(exporter.zipped.bytes, capacity);
+    if (bytes != NULL)
+        exporter.zipped = (struct tk_buffer){bytes, 0, capacity};
+    tk_unlock(&signals);
+}
+
 /* Compresses once per batch, off every request's way. False: it goes as it is. */
 static bool
 compress_body(const uint8_t *body, size_t size)
@@ -137,11 +149,8 @@ compress_body(const uint8_t *body, size_t size)
     if (deflateInit2(&stream, Z_BEST_SPEED, Z_DEFLATED, 15 + 16, 8, Z_DEFAULT_STRATEGY) != Z_OK)
         return false;
     size_t capacity = deflateBound(&stream, (uLong)size);
-    if (capacity > exporter.zipped.capacity) {
-        uint8_t *bytes = realloc(exporter.zipped.bytes, capacity);
-        if (bytes != NULL)
-            exporter.zipped = (struct tk_buffer){bytes, 0, capacity};
-    }
+    if (capacity > exporter.zipped.capacity)
+        make_zipped_room(capacity);
     bool done = false;
     if (capacity <= exporter.zipped.capacity) {
         stream.next_in = (Bytef *)(uintptr_t)body;
@@ -329,13 +338,7 @@ open_pipe(void)
 {
     if (exporter.pipe[0] >= 0)
         return true;
-    if (pipe(exporter.pipe) != 0)
-        return false;
-    for (int i = 0; i < 2; i++) {
-        fcntl(exporter.pipe[i], F_SETFD, FD_CLOEXEC);
-        fcntl(exporter.pipe[i], F_SETFL, O_NONBLOCK);
-    }
-    return true;
+    return pipe2(exporter.pipe, O_CLOEXEC | O_NONBLOCK) == 0;
 }
 
 /* The body's buffer, with room for the head. */
