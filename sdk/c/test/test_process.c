@@ -6,6 +6,7 @@
 #include "test.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -107,8 +108,8 @@ tell(const tracekit_post *post)
         if (key.value == 19 && memcmp(key.text, "service.instance.id", 19) == 0)
             memcpy(message.instance, field_of(value.text, value.value, 1, 0).text, 36);
     }
-    if (write(channel[1], &message, sizeof message) != sizeof message)
-        _exit(99);
+    if (write(channel[1], &message, sizeof message) != sizeof message && errno != EAGAIN)
+        _exit(99); /* a full pipe holds more than any test asks for */
 }
 
 static void
@@ -116,7 +117,6 @@ set_up_child(void)
 {
     set_up(NULL);
     receiver.on_post = tell;
-    alarm(DEADLINE_S); /* a process that hangs ends */
 }
 
 static void
@@ -132,8 +132,10 @@ run(void (*work)(void))
 {
     int status = 0;
     assert_int_equal(pipe(channel), 0);
+    assert_int_equal(fcntl(channel[1], F_SETFL, O_NONBLOCK), 0); /* it is read at the end */
     pid_t child = fork();
     if (child == 0) {
+        alarm(DEADLINE_S); /* a process that hangs ends */
         work();
         _exit(0);
     }
@@ -255,7 +257,7 @@ fork_with_open_spans(void)
     waitpid(child, &status, 0);
     tracekit_end(open);
     tracekit_flush(10000);
-    _exit(WEXITSTATUS(status));
+    _exit(status == 0 ? 0 : 1);
 }
 
 static void
@@ -264,7 +266,7 @@ a_child_has_a_queue_ids_and_a_thread_of_its_own(void **state)
     (void)state;
     struct message first, second, none;
     skip_under_sanitizers();
-    assert_int_equal(WEXITSTATUS(run(fork_with_open_spans)), 0);
+    assert_int_equal(run(fork_with_open_spans), 0);
     assert_true(next_message(&first) && next_message(&second));
     assert_false(next_message(&none));
     assert_int_equal(first.spans, 2); /* the child's, who ended first */
@@ -451,7 +453,7 @@ static void
 a_clock_that_is_set_does_not_change_how_long_a_span_took(void **state)
 {
     (void)state;
-    assert_int_equal(WEXITSTATUS(run(set_the_clock)), 0);
+    assert_int_equal(run(set_the_clock), 0);
 }
 
 int
