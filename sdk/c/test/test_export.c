@@ -133,6 +133,32 @@ the_memory_of_what_waits_is_bounded(void **state)
 }
 
 static void
+a_large_span_finds_room_after_many_smaller_ones(void **state)
+{
+    (void)state;
+    static char text[32769];
+    memset(text, 'x', 7000);
+    hold_the_exporter();
+    for (int i = 0; i < TK_QUEUE_MAX; i++) { /* a block each: all the memory there is, nearly */
+        tracekit_span *span = tracekit_start("small");
+        tracekit_set_string(span, "text", text);
+        tracekit_end(span);
+    }
+    assert_true(tk_tracer.block_bytes > TK_QUEUE_BYTES_MAX - 3 * (sizeof text - 1));
+    atomic_store(&held, false);
+    assert_int_equal(tracekit_flush(30000), TRACEKIT_OK);
+    uint64_t dropped = statistics().dropped;
+    memset(text, 'x', sizeof text - 1);
+    tracekit_span *span = tracekit_start("large");
+    tracekit_set_string(span, "a", text);
+    tracekit_set_string(span, "b", text);
+    tracekit_set_string(span, "c", text);
+    tracekit_end(span);
+    assert_int_equal(tracekit_flush(10000), TRACEKIT_OK);
+    assert_int_equal(statistics().dropped, dropped);
+}
+
+static void
 a_refused_batch_is_not_tried_again(void **state)
 {
     (void)state;
@@ -443,6 +469,7 @@ main(void)
         test(a_request_has_one_batch_at_most),
         test(what_finds_the_queue_full_is_dropped_counted_and_said_once),
         test(the_memory_of_what_waits_is_bounded),
+        test(a_large_span_finds_room_after_many_smaller_ones),
         test(a_refused_batch_is_not_tried_again),
         test(a_busy_server_is_asked_five_times_and_told_of_once),
         test(a_batch_arrives_once_the_server_is_well_again),
