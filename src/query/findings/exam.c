@@ -28,6 +28,8 @@ const tk_str tk_exam_keys[] = {
     KEY("net.host.name"),
     KEY("net.host.port"),
     KEY("error.type"),
+    KEY("db.system.name"),
+    KEY("db.system"),
     KEY("user_agent.original"),
     KEY("http.user_agent"),
 #undef KEY
