@@ -238,14 +238,17 @@ is_probe(tk_str path)
     return false;
 }
 
-/* Was `callee` running within `caller`, called by a program in its language? */
+/* Was `callee` running within `caller`, called by a program in its language?  Times first: each is
+   asked about each, and few of them fit. */
 static bool
 could_call(const struct tk_server *caller, const struct tk_server *callee)
 {
+    if (caller->start_nano > callee->start_nano || caller->end_nano < callee->end_nano ||
+        callee->joined)
+        return false;
     tk_str language = tk_agent_language(callee->agent);
-    return language.len > 0 && tk_str_eq(caller->language, language) && !callee->joined &&
-           !is_probe(callee->address.path) && !tk_str_eq(caller->service, callee->service) &&
-           caller->start_nano <= callee->start_nano && caller->end_nano >= callee->end_nano;
+    return language.len > 0 && tk_str_eq(caller->language, language) &&
+           !is_probe(callee->address.path) && !tk_str_eq(caller->service, callee->service);
 }
 
 static bool
