@@ -548,7 +548,8 @@ count_operations(struct by_operation *by, struct tk_error *err)
     tk_arena_init(&by->arena, ARENA_CHUNK, SIZE_MAX / 2);
     tk_intern_init(&by->services, SERVICES_MAX);
     by->service_of = calloc((size_t)resources * 2 + 1, sizeof *by->service_of);
-    by->operation_of = by->service_of + resources;
+    if (by->service_of != NULL)
+        by->operation_of = by->service_of + resources;
     enum tk_err code = tk_counts_init_with(&counter->counts, OPERATIONS_AT_ONCE,
                                            wants(counter, TK_COUNT_DURATIONS));
     code = code == TK_OK && by->service_of != NULL ? each_group(counter, err) : no_memory(err);

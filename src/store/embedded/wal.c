@@ -329,7 +329,7 @@ read_whole(struct tk_env *env, const char *path, struct tk_buf *bytes, tk_str *r
            struct tk_error *err)
 {
     tk_file *file;
-    uint64_t size;
+    uint64_t size = 0;
     bool around = env->go_around_cache != NULL;
     tk_buf_clear(bytes);
     enum tk_err code = env->open(env, path, TK_OPEN_READ, &file, err);
