@@ -266,18 +266,30 @@ collect(int fd, pid_t child, struct tk_buf *out)
         tk_buf_printf(out, "\n(cut off after %d bytes)\n", TK_MCP_OUTPUT_MAX);
 }
 
+/* Signals that are blocked here, where one thread waits for them, end the child. */
 static enum tk_err
 spawn(struct command_line *line, int output, pid_t *ret_child, struct tk_error *err)
 {
     extern char **environ;
     posix_spawn_file_actions_t actions;
+    posix_spawnattr_t attributes;
+    sigset_t none;
+    (void)sigemptyset(&none);
     int failed = posix_spawn_file_actions_init(&actions);
     if (failed != 0)
         return tk_error_set(err, TK_ERR_MEMORY, "out of memory");
-    if ((failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) == 0 &&
-        (failed = posix_spawn_file_actions_adddup2(&actions, output, 1)) == 0 &&
-        (failed = posix_spawn_file_actions_adddup2(&actions, output, 2)) == 0)
-        failed = posix_spawn(ret_child, "/proc/self/exe", &actions, NULL, line->words, environ);
+    failed = posix_spawnattr_init(&attributes);
+    if (failed == 0) {
+        if ((failed = posix_spawnattr_setsigmask(&attributes, &none)) == 0 &&
+            (failed = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK)) == 0 &&
+            (failed = posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)) ==
+                0 &&
+            (failed = posix_spawn_file_actions_adddup2(&actions, output, 1)) == 0 &&
+            (failed = posix_spawn_file_actions_adddup2(&actions, output, 2)) == 0)
+            failed = posix_spawn(ret_child, "/proc/self/exe", &actions, &attributes, line->words,
+                                 environ);
+        (void)posix_spawnattr_destroy(&attributes);
+    }
     (void)posix_spawn_file_actions_destroy(&actions);
     return failed == 0 ? TK_OK
                        : tk_error_set(err, TK_ERR_IO, "cannot run itself: %s", strerror(failed));
