@@ -65,6 +65,8 @@ read_spans(struct path *path, struct tk_path_table *table, int side,
     for (; span != NULL; span = span->next, count++)
         if (tk_json_get_u64(span, "depth") > deepest)
             deepest = tk_json_get_u64(span, "depth");
+    if (deepest > count) /* no server of ours says so */
+        return false;
     path->nodes = tk_arena_zalloc(arena, count, sizeof *path->nodes);
     last = tk_arena_zalloc(arena, deepest + 1, sizeof *last);
     if (path->nodes == NULL || last == NULL ||

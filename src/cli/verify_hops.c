@@ -19,12 +19,14 @@ struct walk {
 static bool
 walk_begin(struct walk *walk, const struct tk_json_node *trace, struct tk_arena *arena)
 {
-    size_t depth = 0;
+    size_t count = 0, depth = 0;
     const struct tk_json_node *first = tk_json_get(trace, "spans")->child;
-    for (const struct tk_json_node *span = first; span != NULL; span = span->next)
+    for (const struct tk_json_node *span = first; span != NULL; span = span->next, count++)
         if (tk_json_get_u64(span, "depth") > depth)
             depth = tk_json_get_u64(span, "depth");
     *walk = (struct walk){0};
+    if (depth > count) /* no server of ours says so */
+        return false;
     walk->path = tk_arena_zalloc(arena, depth + 1, sizeof *walk->path);
     walk->span = first;
     return walk->path != NULL;
