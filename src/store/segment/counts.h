@@ -61,7 +61,7 @@ enum tk_err tk_operations_merge(struct tk_operations *to,
 void tk_operations_write(const struct tk_operations *operations, struct tk_buf *out);
 enum tk_err tk_operations_read(tk_str section, struct tk_operations **ret_operations) TK_MUST_USE;
 uint64_t tk_operations_total(const struct tk_operations *operations); /* spans of all of them */
-size_t tk_operations_memory(const struct tk_operations *operations); /* bytes, about */
+size_t tk_operations_memory(const struct tk_operations *operations);  /* bytes, about */
 /* durations NULL in *count: without `want_durations`. */
 enum tk_err tk_operations_each(const struct tk_operations *operations, bool want_durations,
                                enum tk_err (*each)(void *arg, tk_str service, tk_str name,
