@@ -72,17 +72,23 @@ is_error(const struct tk_json_node *finding)
     return tk_str_eq(tk_json_get_str(finding, "severity"), TK_STR("error"));
 }
 
-/* FINDING when one of them is an error. */
-static enum tk_exit
+static bool
+has_error(const struct tk_json_node *root)
+{
+    const struct tk_json_node *one = tk_json_get(root, "findings")->child;
+    while (one != NULL && !is_error(one))
+        one = one->next;
+    return one != NULL;
+}
+
+static void
 print_all(const struct tk_json_node *root, bool of_project)
 {
     const struct tk_json_node *list = tk_json_get(root, "findings")->child;
     tk_str cut = tk_json_get_str(root, "cut");
-    bool error = false, colour = tk_cli_colour();
-    for (const struct tk_json_node *one = list; one != NULL; one = one->next) {
+    bool colour = tk_cli_colour();
+    for (const struct tk_json_node *one = list; one != NULL; one = one->next)
         print_finding(one, of_project, colour);
-        error = error || is_error(one);
-    }
     if (list == NULL)
         (void)puts("nothing is wrong");
     if (of_project)
@@ -93,7 +99,6 @@ print_all(const struct tk_json_node *root, bool of_project)
         (void)puts("the trace may still be arriving: ask again in half a minute");
     else if (cut.len > 0)
         (void)puts("the trace is too long to look at all of it");
-    return error ? TK_EXIT_FINDING : TK_EXIT_GOOD;
 }
 
 enum tk_exit
@@ -140,10 +145,13 @@ tk_cli_findings(int argc, char **argv)
         tk_remote_param(&path, "end", end);
         tk_remote_param(&path, "limit", limit);
     }
-    if (json)
+    status = tk_remote_get_json(&remote, &path, &root);
+    if (status == TK_EXIT_GOOD && json)
         status = tk_remote_print(&remote, &path);
-    else if ((status = tk_remote_get_json(&remote, &path, &root)) == TK_EXIT_GOOD)
-        status = print_all(root, of_project);
+    else if (status == TK_EXIT_GOOD)
+        print_all(root, of_project);
+    if (status == TK_EXIT_GOOD && has_error(root))
+        status = TK_EXIT_FINDING;
 out:
     tk_remote_close(&remote);
     tk_buf_release(&path);

@@ -152,7 +152,9 @@ class Findings(WithTraces):
         self.server.post(body)
         done = run("findings", trace_id, "--server", self.server.url)
         self.assertIn("cure: ", done.stdout)
-        told = json.loads(run("findings", trace_id, "--server", self.server.url, "--json").stdout)["findings"]
+        as_json = run("findings", trace_id, "--server", self.server.url, "--json")
+        self.assertEqual(as_json.returncode, done.returncode)
+        told = json.loads(as_json.stdout)["findings"]
         for finding in told:
             self.assertIn(f"{finding['severity']} {finding['rule']} ({finding['confidence']})", done.stdout)
             self.assertIn(finding["message"], done.stdout)
