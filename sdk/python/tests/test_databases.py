@@ -35,6 +35,13 @@ def test_literals_are_not_shown(query, shown):
 def test_a_backslash_escapes_where_it_does():
     assert sanitize(r"WHERE a = '\' AND b = 'secret'") == "WHERE a = ? AND b = ?"
     assert sanitize(r"WHERE a = 'it\'s' AND b = 'secret'", backslash=True) == "WHERE a = ? AND b = ?"
+    assert sanitize("WHERE a = 'secret\\", backslash=True) == "WHERE a = ?"
+    assert sanitize("WHERE a = E'secret\\") == "WHERE a = E?"
+
+
+def test_of_a_long_query_the_beginning_is_read_and_its_literals_are_not_shown():
+    for backslash in (False, True):
+        assert sanitize("SELECT '" + "it''s secret" * 1_000_000 + "'", backslash) == "SELECT ?"
 
 
 def test_sqlite3(recorded):

@@ -447,6 +447,14 @@ def test_targets_limit_what_carries_the_trace_through_redirects_too(kind, target
     assert [span.attributes["http.response.status_code"] for span in recorded.spans if span.kind == CLIENT] == [302, 200]
 
 
+def test_an_answer_of_httpx_that_is_read_as_it_comes_is_traced(target, recorded):
+    with tracekit.start_span("request"), tracekit.httpx.stream("GET", f"{target.url}/x", timeout=30) as response:
+        assert response.read() == b"{}"
+    span = next(span for span in recorded.spans if span.kind == CLIENT)
+    ((_, headers),) = target.received
+    assert headers["traceparent"] == f"00-{span.trace_id}-{span.id}-03"
+
+
 def test_the_raw_clients_send_nothing_on(target, recorded):
     import httpx
     import requests

@@ -10,7 +10,7 @@ import pytest
 from support import INTERNAL
 
 import tracekit
-from tracekit import _clock, _otlp
+from tracekit import _clock, _otlp, _server, _sql
 
 
 def test_a_span_in_a_with_statement_is_the_current_one_and_ends_with_it(recorded):
@@ -117,6 +117,17 @@ class Throws:
     __repr__ = __str__
 
 
+class Lazy:
+    """As Django's and Werkzeug's: to ask for its class looks it up, which may fail."""
+
+    @property
+    def __class__(self):
+        raise RuntimeError("no")
+
+    def __str__(self):
+        return "lazy"
+
+
 class ThrowingDict(dict):
     def items(self):
         raise RuntimeError("no")
@@ -169,6 +180,35 @@ def test_a_tag_keeps_its_type_and_anything_else_is_text(recorded, value, expect)
     got = recorded.only.attributes["tag"]
     assert got == expect
     assert type(got) is type(expect)
+
+
+def test_values_that_cannot_even_be_looked_at_are_text(recorded):
+    released = memoryview(b"x")
+    released.release()
+    with tracekit.start_span("x") as span:
+        span.set_tag("lazy", Lazy()).set_tag("released", released)
+    assert recorded.only.attributes["lazy"] == "lazy"
+    assert recorded.only.attributes["released"].startswith("<released memory")
+
+
+def test_the_same_exception_counts_once_and_each_other_one_too(recorded):
+    with tracekit.start_span("x") as span:
+        for number in range(5):
+            try:
+                raise ValueError(number)
+            except ValueError as error:
+                span.capture_exception(error).capture_exception(error)
+    assert [event.attributes["exception.message"] for event in recorded.only.events] == ["0", "1", "2", "3", "4"]
+
+
+def test_long_texts_are_not_kept_to_be_written_again(recorded):
+    text = "x" * 5000
+    with tracekit.start_span("x") as span:
+        span.set_tag(text, 1)
+        _server._head("GET", "http", "host", text, "1.1")
+        _sql.sanitize(text)
+    assert text in recorded.only.attributes
+    assert not any(text in str(kept) for kept in (_otlp._keys, _otlp._fields_made, _server._heads, _sql._shown))
 
 
 def test_dates_are_text_as_iso_8601_has_it(recorded):

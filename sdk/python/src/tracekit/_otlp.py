@@ -42,7 +42,9 @@ _FIXED64 = Struct("<Q").pack
 _KIND_AND_TIMES = Struct("<BBBQBQ").pack
 _FLAGS = Struct("<BBI").pack
 
-# Keys repeat: the field `key` of an attribute, by key. Cleared when somebody makes keys up.
+# Keys repeat: the field `key` of an attribute, by key. Cleared when somebody makes keys up. Long texts are not kept, here
+# and below: a request's sender could fill the memory with them.
+_CACHED_TEXT_MAX = 256
 _KEYS_MAX = 2048
 _keys: dict[str, bytes] = {}
 _TOO_DEEP = b"\x0a\x03..."
@@ -80,9 +82,11 @@ def message(tag: bytes, body: bytes) -> bytes:
 def _key(key: str) -> bytes:
     field = _keys.get(key)
     if field is None:
-        if len(_keys) >= _KEYS_MAX:
-            _keys.clear()
-        _keys[key] = field = message(b"\x0a", utf8(key))
+        field = message(b"\x0a", utf8(key))
+        if len(key) <= _CACHED_TEXT_MAX:
+            if len(_keys) >= _KEYS_MAX:
+                _keys.clear()
+            _keys[key] = field
     return field
 
 
@@ -109,16 +113,16 @@ def any_value(value: object, depth: int = 0, room: int = SPAN_BYTES_MAX) -> byte
         return b"\x10\x01"
     if value is False:
         return b"\x10\x00"
-    if isinstance(value, str):
-        # Of a subclass (an Enum, say) the text itself.
-        return message(b"\x0a", utf8(str.__str__(value)))
-    if isinstance(value, int):
-        return _integer(int.__index__(value))
-    if isinstance(value, float):
-        return b"\x21" + _DOUBLE(value)
-    if isinstance(value, (bytes, bytearray, memoryview)):
-        return message(b"\x3a", bytes(value[:STRING_BYTES_MAX]))
-    try:
+    try:  # isinstance already runs code of the user's: a lazy object looks itself up
+        if isinstance(value, str):
+            # Of a subclass (an Enum, say) the text itself.
+            return message(b"\x0a", utf8(str.__str__(value)))
+        if isinstance(value, int):
+            return _integer(int.__index__(value))
+        if isinstance(value, float):
+            return b"\x21" + _DOUBLE(value)
+        if isinstance(value, (bytes, bytearray, memoryview)):
+            return message(b"\x3a", bytes(value[:STRING_BYTES_MAX]))
         if isinstance(value, dict):
             return _map(value.items(), depth, room)
         if isinstance(value, (list, tuple, set, frozenset)):
@@ -183,9 +187,11 @@ def field(key: str, value: str | int) -> Field:
     """The field Span.attributes, written once for all spans that have it."""
     made = _fields_made.get((key, value))
     if made is None:
-        if len(_fields_made) >= _FIELDS_MAX:
-            _fields_made.clear()
-        _fields_made[key, value] = made = Field(message(b"J", key_value(key, value)))
+        made = Field(message(b"J", key_value(key, value)))
+        if isinstance(value, int) or len(value) <= _CACHED_TEXT_MAX:
+            if len(_fields_made) >= _FIELDS_MAX:
+                _fields_made.clear()
+            _fields_made[key, value] = made
     return made
 
 

@@ -105,8 +105,9 @@ def from_scope(scope: Mapping[str, Any]) -> Span | None:
     return span
 
 
-# What the requests of one client have in common, ready to be sent. Cleared when there are many.
+# What the requests of one client have in common, ready to be sent. Cleared when there are many; long ones are not kept.
 _HEADS_MAX = 1024
+_HEAD_TEXT_MAX = 1024
 _heads: dict[tuple[str, str, str, str, str], dict[str, Any]] = {}
 
 
@@ -114,8 +115,6 @@ def _head(method: str, scheme: str, authority: str, agent: str, protocol: str) -
     key = (method, scheme, authority, agent, protocol)
     head = _heads.get(key)
     if head is None:
-        if len(_heads) >= _HEADS_MAX:
-            _heads.clear()
         known = method in _http.METHODS
         host, port = split_host(authority)
         values: dict[str, str | int] = {
@@ -127,7 +126,11 @@ def _head(method: str, scheme: str, authority: str, agent: str, protocol: str) -
             "user_agent.original": agent,
             "network.protocol.version": protocol,
         }
-        _heads[key] = head = {name: field(name, value) for name, value in values.items() if value != ""}
+        head = {name: field(name, value) for name, value in values.items() if value != ""}
+        if sum(map(len, key)) <= _HEAD_TEXT_MAX:
+            if len(_heads) >= _HEADS_MAX:
+                _heads.clear()
+            _heads[key] = head
     return head.copy()
 
 

@@ -109,7 +109,8 @@ class Span:
             self._links: list[bytes] | tuple[()] = ()
             self._dropped_attributes = self._dropped_events = self._dropped_links = self._status = 0
             self._status_message = ""
-            self._last_error = 0
+            # Held until the span ends: an id alone is soon the next exception's.
+            self._last_error: BaseException | None = None
             now = monotonic_ns()
             self._offset = offset or unix_offset(now)
             self._start = now
@@ -215,9 +216,9 @@ class Span:
 
     def capture_exception(self, error: BaseException) -> Span:
         """Records the exception as an event, with its stack, and marks the span as failed. The same one counts once."""
-        if self._sink is None or id(error) == self._last_error:
+        if self._sink is None or error is self._last_error:
             return self
-        self._last_error = id(error)
+        self._last_error = error
         name = type_name(error)
         message = text_of(error)
         self.set_tag("error.type", name)
@@ -233,6 +234,7 @@ class Span:
         if sink is not None:
             self._end = monotonic_ns()
             self._sink = None
+            self._last_error = None
             try:
                 sink(_otlp.encode_span(self))
             except Exception as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from tracekit import _client, _span
+from tracekit._otlp import STRING_BYTES_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ def _pattern(string: str) -> re.Pattern[str]:
     return re.compile(
         rf"""
         (?P<kept> "(?:[^"]|"")*(?:"|$) | `(?:[^`]|``)*(?:`|$) | --[^\n]* | /\*.*?(?:\*/|$) )
-      | (?P<prefix>[eE])(?P<escaped>'(?:[^'\\]|\\.|'')*(?:'|$))
+      | (?P<prefix>[eE])(?P<escaped>'(?:[^'\\]|\\(?:.|$)|'')*(?:'|$))
       | (?P<word> [^\W\d]\w* | \$\d+ )
       | {string}
       | \$(?P<tag>(?:[^\W\d]\w*)?)\$ .*? (?:\$(?P=tag)\$|$)
@@ -28,6 +29,7 @@ def _pattern(string: str) -> re.Pattern[str]:
 
 
 _SHOWN_MAX = 512
+_SHOWN_TEXT_MAX = 4096  # a longer one is hardly ever asked again
 _shown: dict[tuple[str, bool], str] = {}
 _patterns: dict[bool, re.Pattern[str]] = {}
 
@@ -38,16 +40,19 @@ def sanitize(query: str, backslash: bool = False) -> str:
     In some databases a backslash escapes a quote; in others it is a character like any, and to be wrong about it would show
     what is in the next string.
     """
+    query = query[:STRING_BYTES_MAX]  # no more of it is sent
     key = (query, backslash)
     shown = _shown.get(key)
     if shown is None:
         pattern = _patterns.get(backslash)
         if pattern is None:
-            string = r"'(?:[^'\\]|\\.|'')*(?:'|$)" if backslash else r"'(?:[^']|'')*(?:'|$)"
+            string = r"'(?:[^'\\]|\\(?:.|$)|'')*(?:'|$)" if backslash else r"'(?:[^']|'')*(?:'|$)"
             _patterns[backslash] = pattern = _pattern(string)
-        if len(_shown) >= _SHOWN_MAX:
-            _shown.clear()
-        _shown[key] = shown = pattern.sub(_replacement, query)
+        shown = pattern.sub(_replacement, query)
+        if len(query) <= _SHOWN_TEXT_MAX:
+            if len(_shown) >= _SHOWN_MAX:
+                _shown.clear()
+            _shown[key] = shown
     return shown
 
 

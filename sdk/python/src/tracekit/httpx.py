@@ -11,12 +11,15 @@ The raw `httpx.get` does neither. Everything else of httpx is here too, as it is
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+
 import httpx as _httpx
 
 from tracekit import _http
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
 
@@ -109,6 +112,13 @@ def patch(url: _httpx.URL | str, **kwargs: Any) -> _httpx.Response:
 
 def delete(url: _httpx.URL | str, **kwargs: Any) -> _httpx.Response:
     return request("DELETE", url, **kwargs)
+
+
+@contextmanager
+def stream(method: str, url: _httpx.URL | str, **kwargs: Any) -> Iterator[_httpx.Response]:
+    options = {name: kwargs.pop(name) for name in _CLIENTS if name in kwargs}
+    with Client(**options) as client, client.stream(method, url, **kwargs) as response:
+        yield response
 
 
 def __getattr__(name: str) -> Any:

@@ -83,8 +83,8 @@ class TracekitMiddleware:
 
 def _answered(request: Any, span: Span, response: Any) -> Any:
     if getattr(response, "streaming", False) and span.is_recording:
-        # It is made while it is sent; Django closes it then, whatever happened.
-        if not getattr(response, "is_async", False):
+        # It is made while it is sent; Django closes it then, whatever happened. A file is left to the server (sendfile).
+        if not getattr(response, "is_async", False) and getattr(response, "file_to_stream", None) is None:
             response.streaming_content = _server.Within(response.streaming_content, span, _nothing)
         close = response.close
 
