@@ -68,7 +68,13 @@ function finish(span: NodeSpan, self: unknown, method: Method, args: unknown[]):
     throw error;
   }
   if (calls) return result;
-  if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
+  // mysql2's query without a callback tells by events; it has a `then`, too, which throws.
+  if (typeof (result as Methods | undefined)?.once === 'function') {
+    (result as NodeJS.EventEmitter).once('end', (error?: unknown) => {
+      if (error) fail(span, error);
+      else span.end();
+    });
+  } else if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
     (result as PromiseLike<unknown>).then(
       () => span.end(),
       (error: unknown) => fail(span, error),
@@ -127,9 +133,14 @@ function wrapStatements(db: Methods, system: string): void {
 
 /** ioredis: the name of the command, never its arguments. */
 function wrapCommands(db: Methods, system: string): void {
+  const sent = new WeakSet<object>();
   replace(db, 'sendCommand', (original) => {
     return function (this: unknown, ...args) {
-      const { name, promise } = args[0] as { name?: unknown; promise?: PromiseLike<unknown> };
+      const command = args[0] as { name?: unknown; promise?: PromiseLike<unknown> };
+      // What had to wait for the connection is sent a second time.
+      if (sent.has(command)) return original.apply(this, args);
+      sent.add(command);
+      const { name, promise } = command;
       const operation = String(name).toUpperCase();
       const span = startSpan(system, operation).setTag('db.operation.name', operation);
       const result = finish(span, this, () => original.apply(this, args) ?? promise, []);
@@ -151,9 +162,10 @@ function watchCommands(db: NodeJS.EventEmitter, system: string): void {
   const spans = new Map<number, NodeSpan>();
   const ended = ({ requestId, failure }: Command): void => {
     const span = spans.get(requestId);
+    if (!span) return; // under way before anybody watched
     spans.delete(requestId);
-    if (failure) fail(span!, failure);
-    else span?.end();
+    if (failure) fail(span, failure);
+    else span.end();
   };
   db.on('commandStarted', ({ requestId, commandName, databaseName, command }: Command) => {
     const collection = command[commandName];

@@ -1,6 +1,6 @@
 /** Ended spans as OTLP in protobuf. The numbers are those of opentelemetry-proto. */
 
-import { Attributes, SPAN_BYTES_MAX, type Plain, type Tags } from '../../js/attributes.js';
+import { Attributes, cut, SPAN_BYTES_MAX, type Plain, type Tags } from '../../js/attributes.js';
 import { flags, KINDS, STATUS, type Scope } from '../../js/otlp.js';
 import { NONE } from '../../js/span.js';
 import {
@@ -143,7 +143,7 @@ function writeLinks(span: NodeSpan): void {
 
 function writeStatus(span: NodeSpan): void {
   const mark = writer.open(STATUS_OF);
-  if (span.statusMessage) writer.string(STATUS_MESSAGE, span.statusMessage);
+  if (span.statusMessage) writer.string(STATUS_MESSAGE, cut(span.statusMessage));
   writer.varint(STATUS_CODE, STATUS.indexOf(span.status));
   writer.close(mark);
 }
@@ -156,7 +156,7 @@ export function protobufSpan(span: NodeSpan): Piece {
   writer.hex(SPAN_ID, span.spanId);
   if (span.tracestate) writer.string(TRACE_STATE, span.tracestate);
   if (span.parentSpanId) writer.hex(PARENT_SPAN_ID, span.parentSpanId);
-  writer.string(NAME, span.name);
+  writer.string(NAME, cut(span.name));
   writer.varint(KIND, KINDS.indexOf(span.kind));
   writer.nanos(START, span.startMicros);
   writer.nanos(END, span.endMicros);

@@ -1,5 +1,6 @@
 /** `http.request` and `https.request`, traced. */
 
+import { errorMonitor } from 'node:events';
 import * as http from 'node:http';
 import * as https from 'node:https';
 import { resolveUrl } from '../../js/targets.js';
@@ -11,18 +12,14 @@ import type { NodeSpan } from './span.js';
 type Request = typeof http.request;
 
 function urlOf(request: http.ClientRequest): URL | undefined {
-  return resolveUrl(request.path, `${request.protocol}//${request.getHeader('host') ?? request.host}`);
+  const origin = `${request.protocol}//${request.getHeader('host') ?? request.host}`;
+  // Not relative to it: `//elsewhere` is a path here. Proxies are asked for a whole URL.
+  return resolveUrl(request.path.startsWith('/') ? origin + request.path : request.path, origin);
 }
 
 function setStatus(span: NodeSpan, status: number): void {
   span.setTag('http.response.status_code', status);
   if (status >= 400) span.setStatus('ERROR').setTag('error.type', String(status));
-}
-
-function throwLater(error: Error): void {
-  process.nextTick(() => {
-    throw error;
-  });
 }
 
 function follow(request: http.ClientRequest): void {
@@ -40,10 +37,9 @@ function follow(request: http.ClientRequest): void {
     // Nobody else listens: node would have thrown the answer away.
     if (request.listenerCount('response') === 1) response.resume();
   });
-  request.prependListener('error', (error) => {
+  // Who only watches does not keep it from being thrown when nobody listens.
+  request.once(errorMonitor, (error: Error) => {
     span.captureException(error).setTag('error.type', errorType(error));
-    // It is still thrown when nobody else listens.
-    if (request.listenerCount('error') === 1) throwLater(error);
   });
   request.once('close', () => span.end());
 }

@@ -82,7 +82,10 @@ function finish(span: Span, req: IncomingMessage, res: ServerResponse, route?: s
 
 /** `emit` of a traced emitter: its listeners are told within the span. */
 function emitWithin(this: Traced, ...event: Parameters<NodeJS.EventEmitter['emit']>): boolean {
-  const { emit } = Object.getPrototypeOf(this) as NodeJS.EventEmitter;
+  // Below it there may be objects made of it: Object.create(req).
+  let below = Object.getPrototypeOf(this) as NodeJS.EventEmitter;
+  while (below.emit === emitWithin) below = Object.getPrototypeOf(below) as NodeJS.EventEmitter;
+  const { emit } = below;
   const span = this[SPAN];
   if (!span || storage.getStore() === span) return emit.apply(this, event);
   return storage.run(span, () => emit.apply(this, event));

@@ -1,11 +1,13 @@
 /** What of a query may be shown: its text without its literals, and a short name. */
 
+import { STRING_BYTES_MAX } from '../../js/attributes.js';
+
 const WORD = '[\\w\\u0080-\\uffff]';
 /** In some databases a backslash escapes a quote; in others it is a character like any. */
 const tokens = (string: string): RegExp =>
   new RegExp(
     [
-      `[eE]'(?:[^'\\\\]|\\\\[^]|'')*(?:'|$)`, // PostgreSQL's, where it always escapes
+      `[eE]'(?:[^'\\\\]|\\\\(?:[^]|$)|'')*(?:'|$)`, // PostgreSQL's, where it always escapes
       string,
       `"(?:[^"]|"")*(?:"|$)`,
       '`(?:[^`]|``)*(?:`|$)',
@@ -19,11 +21,14 @@ const tokens = (string: string): RegExp =>
     'g',
   );
 const PLAIN = tokens(`'(?:[^']|'')*(?:'|$)`);
-const ESCAPING = tokens(`'(?:[^'\\\\]|\\\\[^]|'')*(?:'|$)`);
+const ESCAPING = tokens(`'(?:[^'\\\\]|\\\\(?:[^]|$)|'')*(?:'|$)`);
 
-/** Puts ? in place of the literals: of strings, however they are quoted, and numbers. */
+/**
+ * Puts ? in place of the literals: of strings, however they are quoted, and numbers. Of a long query
+ * the beginning is read: no more is sent, and a literal of megabytes is more than an expression takes.
+ */
 export function sanitizeSql(query: string, backslashEscapes: boolean): string {
-  return query.replace(backslashEscapes ? ESCAPING : PLAIN, (token) => {
+  return query.slice(0, STRING_BYTES_MAX).replace(backslashEscapes ? ESCAPING : PLAIN, (token) => {
     if (/^(?:'|\.?\d|\$[^]*\$)/.test(token)) return '?';
     return /^[eE]'/.test(token) ? `${token[0]}?` : token;
   });

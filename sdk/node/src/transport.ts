@@ -37,8 +37,10 @@ export function makeSend(url: string, apiKey: string): (body: Buffer) => Promise
 
   const post = (body: Buffer): Promise<NodeReply> =>
     new Promise((resolve) => {
-      const noAnswer = (error: NodeJS.ErrnoException): void =>
+      const noAnswer = (error: NodeJS.ErrnoException): void => {
+        clearTimeout(timer);
         resolve({ status: null, text: error.code ?? error.message });
+      };
       const headers = {
         'Content-Type': 'application/x-protobuf',
         'Content-Encoding': 'gzip',
@@ -67,10 +69,7 @@ export function makeSend(url: string, apiKey: string): (body: Buffer) => Promise
         () => request.destroy(new Error(`no answer in ${TIMEOUT_MS} ms`)),
         TIMEOUT_MS,
       );
-      request.on('error', (error) => {
-        clearTimeout(timer);
-        noAnswer(error);
-      });
+      request.on('error', noAnswer);
       request.end(body);
     });
 

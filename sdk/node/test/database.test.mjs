@@ -42,6 +42,14 @@ describe('semconv.json: queries', () => {
   }
 });
 
+test('of a long query the beginning is read, and no literal is shown', () => {
+  for (const escapes of [false, true]) {
+    assert.equal(sanitizeSql(`SELECT '${"it''s secret".repeat(2_000_000)}'`, escapes), 'SELECT ?');
+  }
+  assert.equal(sanitizeSql("SELECT 'secret\\", true), 'SELECT ?');
+  assert.equal(sanitizeSql("SELECT E'secret\\", false), 'SELECT E?');
+});
+
 test("pg: promises and callbacks give what they gave, each with a span", TIMEOUT, async () => {
   const rows = { rows: [1] };
   const broken = Object.assign(new Error('no such table'), { code: '42P01' });
@@ -95,6 +103,43 @@ test('mysql2, better-sqlite3 and ioredis', TIMEOUT, async () => {
   ]);
 });
 
+test('mysql2: a query without a callback tells by events, and its `then` is left alone', TIMEOUT, async () => {
+  const made = [];
+  const connection = TraceKit.wrapDB({
+    execute() {},
+    query() {
+      const query = Object.assign(new EventEmitter(), { then() { throw new Error('no promise'); } });
+      made.push(query);
+      return query;
+    },
+  });
+  assert.equal(connection.query('SELECT * FROM a'), made[0]);
+  connection.query('SELECT * FROM b');
+  made[0].emit('end');
+  made[1].emit('end', new Error('away'));
+  const found = (await spans()).map(({ name, status }) => [name, status?.code]);
+  assert.deepEqual(found, [['SELECT a', undefined], ['SELECT b', 2]]);
+});
+
+test('ioredis: what waited for the connection is one span', TIMEOUT, async () => {
+  const waiting = [];
+  const redis = TraceKit.wrapDB({
+    isReady: false,
+    sendCommand(command) {
+      if (this.isReady) command.resolve('value');
+      else waiting.push(command);
+      return command.promise;
+    },
+  });
+  const command = { name: 'get' };
+  command.promise = new Promise((resolve) => (command.resolve = resolve));
+  const value = redis.sendCommand(command);
+  redis.isReady = true;
+  redis.sendCommand(waiting[0]);
+  assert.equal(await value, 'value');
+  assert.deepEqual((await spans()).map(({ name }) => name), ['GET']);
+});
+
 test('mongodb tells by its command events', TIMEOUT, async () => {
   const client = Object.assign(new EventEmitter(), { db() {}, startSession() {} });
   TraceKit.wrapDB(client);
@@ -104,6 +149,7 @@ test('mongodb tells by its command events', TIMEOUT, async () => {
   client.emit('commandStarted', { ...command, requestId: 2 });
   client.emit('commandFailed', { ...command, requestId: 2, failure: new Error('away') });
   client.emit('commandSucceeded', { ...command, requestId: 3 });
+  client.emit('commandFailed', { ...command, requestId: 4, failure: new Error('begun before') });
   const all = await spans();
   assert.deepEqual(all.map(({ name, status }) => [name, status?.code]), [['find orders', undefined], ['find orders', 2]]);
   assert.equal(all[0].tags['db.collection.name'], 'orders');
@@ -145,6 +191,15 @@ describe('http.request', TIMEOUT, () => {
     assert.equal(client.tags['http.response.status_code'], 200);
     const missing = all.find(({ tags }) => tags['http.response.status_code'] === 404);
     assert.deepEqual([missing.status.code, missing.tags['error.type']], [2, '404']);
+  });
+
+  test('a path that looks like another host is a path', TIMEOUT, async () => {
+    const { port } = server.address();
+    const options = { host: '127.0.0.1', port, path: '//elsewhere.example/x' };
+    await new Promise((resolve) => tracekit.http.get(options, (answer) => answer.resume().on('close', resolve)));
+    const [span] = await spans();
+    assert.equal(span.tags['url.full'], `${url}//elsewhere.example/x`);
+    assert.equal(span.tags['server.address'], '127.0.0.1');
   });
 
   test('an error reaches the caller and the span; the raw module is left alone', TIMEOUT, async () => {

@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { execFile, execFileSync } from 'node:child_process';
+import { EventEmitter } from 'node:events';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -89,6 +90,17 @@ describe('no harm', TIMEOUT, () => {
     TraceKit.startSpan('refused').end();
     assert.ok(await TraceKit.flush(60_000));
     assert.deepEqual(TraceKit.stats(), { sent: 1, dropped: 1, queued: 0 });
+  });
+
+  test('an object that is made of a traced request tells its listeners', () => {
+    const emitter = (more) => Object.assign(Object.create(new EventEmitter()), more);
+    const req = emitter({ method: 'GET', url: '/', headers: {}, socket: {}, httpVersion: '1.1' });
+    TraceKit.httpHandler(() => {})(req, emitter({}));
+    const made = Object.create(req);
+    const told = [];
+    made.on('custom', (value) => told.push(value));
+    made.emit('custom', 7);
+    assert.deepEqual(told, [7]);
   });
 
   test('a worker thread has its own set-up, and sends', async () => {
