@@ -49,8 +49,8 @@ export function withDuration(typed: string, from: number, to: number): string {
   );
   if (bounds.length === 0) return text;
   if (!text.startsWith('{')) {
-    const kept = text.split(/\s+/).filter((word) => word && !/^duration(>=|<)\d+ns$/.test(word));
-    return [...kept, ...bounds.map((bound) => 'duration' + bound)].join(' ');
+    const kept = text.replace(/(^|\s)duration(>=|<)\d+ns(?!\S)/g, '').trim();
+    return [kept, ...bounds.map((bound) => 'duration' + bound)].join(' ').trim();
   }
   const conditions = bounds
     .map((bound) => `duration ${bound.replace(/^(\D+)/, '$1 ')}`)
@@ -98,12 +98,15 @@ export function attributeQuery(
   return `{ ${scope}.${plainKey ? key : quote(key)} = ${shown} }`;
 }
 
+/** Whether a Date can hold it, in any time zone. */
+export const isDate = (millis: number) => Math.abs(millis) < 8.64e15 - 86_400_000;
+
 const relative = /^-(\d+)(m|h|d)$/;
 const unitMillis: Record<string, number> = { m: 60_000, h: 3_600_000, d: 86_400_000 };
 
 /** `-15m` becomes the time it means now; anything else is the server's to read. */
 export function resolveTime(text: string | null, nowMillis = Date.now()): string | undefined {
   const match = relative.exec(text ?? '');
-  if (!match) return text || undefined;
-  return new Date(nowMillis - Number(match[1]) * unitMillis[match[2]!]!).toISOString();
+  const millis = match ? nowMillis - Number(match[1]) * unitMillis[match[2]!]! : NaN;
+  return isDate(millis) ? new Date(millis).toISOString() : text || undefined;
 }

@@ -39,6 +39,7 @@ test('a sparkline breaks where nothing is known, and shows a lonely value', () =
 test('a range of durations is added to what was typed, in its own language, once', () => {
   assert.equal(withDuration('', 8, 16), 'duration>=8ns duration<16ns');
   assert.equal(withDuration('error', 0, 16), 'error duration<16ns');
+  assert.equal(withDuration('name:"a  b"', 0, 16), 'name:"a  b" duration<16ns');
   assert.equal(withDuration('error', 0, Infinity), 'error');
   assert.equal(
     withDuration('error duration>=8ns duration<16ns', 10, 12),

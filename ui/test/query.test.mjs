@@ -65,6 +65,7 @@ test('a time ago becomes the time it means, all else stays', () => {
   const now = Date.parse('2026-01-01T12:00:00Z');
   assert.equal(query.resolveTime('-15m', now), '2026-01-01T11:45:00.000Z');
   assert.equal(query.resolveTime('-7d', now), '2025-12-25T12:00:00.000Z');
+  assert.equal(query.resolveTime('-99999999999d', now), '-99999999999d', 'before all dates');
   assert.equal(query.resolveTime('2026-01-01T00:00:00Z', now), '2026-01-01T00:00:00Z');
   assert.equal(query.resolveTime('', now), undefined);
 });

@@ -276,4 +276,11 @@ test('curl repeats a request into the same trace, without what is secret, quoted
     `curl -X 'POST' -H 'traceparent: 00-t-s-01' 'http://host/a?b='\\''c'\\'''`,
   );
   assert.equal(curlOf('t', 's', { 'http.route': '/a' }), null);
+  for (const url of ['-K/tmp/settings', 'file:///etc/passwd', 'http://host/\x03\nreboot\n']) {
+    assert.equal(curlOf('t', 's', { 'url.full': url }), null);
+  }
+  assert.equal(
+    curlOf('t', 's', { 'url.full': 'http://host/', 'http.request.method': 'G\x15' }),
+    null,
+  );
 });

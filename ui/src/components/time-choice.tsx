@@ -1,6 +1,7 @@
 // Which time is looked at: a preset that ends now, or from one moment to another.
 
 import { useEffect, useState } from 'preact/hooks';
+import { isDate } from '../query';
 
 const ranges = [
   ['', 'All time'],
@@ -75,8 +76,9 @@ interface FieldProps {
 
 /** NaN for what is no fixed time, as `-15m`; Date.parse alone would make a guess of it. */
 function instantMillis(text: string): number {
-  if (/^\d+$/.test(text)) return Number(BigInt(text) / 1000000n);
-  return /^\d{4}-/.test(text) ? Date.parse(text) : NaN;
+  if (!/^\d+$/.test(text)) return /^\d{4}-/.test(text) ? Date.parse(text) : NaN;
+  const millis = Number(BigInt(text) / 1000000n);
+  return isDate(millis) ? millis : NaN;
 }
 
 /** The field shows the reader's clock, the URL holds UTC. */

@@ -34,7 +34,9 @@ export function ServicesPage() {
         <TimeChoice
           range={range}
           bounded
-          onChoose={(chosen) => navigate(href('/services', { ...chosen }))}
+          onChoose={(chosen) =>
+            navigate(href('/services', { ...chosen, sort: place.value.params.get('sort') }))
+          }
         />
       </div>
       {error !== null && <Problem error={error} />}

@@ -29,6 +29,7 @@ export function TracePage({ traceId }: { traceId: string }) {
   // Not after the first paint, as an effect would be: the browser paints while the server answers.
   useLayoutEffect(() => {
     let known: Trace | null = null;
+    let isWhole = false;
     let failure: unknown = null;
     const project = currentProject();
     const ask = async (signal: AbortSignal) => {
@@ -38,12 +39,15 @@ export function TracePage({ traceId }: { traceId: string }) {
         const grew = first.trace.spanCount !== known?.spanCount;
         failure = null;
         setError(null);
-        if (!grew) return;
-        if (first.analysis !== null || known === null) setOpen(first);
+        if (!grew && isWhole) return;
+        if (grew && (first.analysis !== null || known === null)) setOpen(first);
         known = first.trace;
-        if (first.analysis !== null) return;
+        isWhole = first.analysis !== null;
+        if (isWhole) return;
         const whole = await loadWhole(traceId, project, signal);
-        if (!signal.aborted) setOpen(whole);
+        if (signal.aborted) return;
+        isWhole = true;
+        setOpen(whole);
       } catch (thrown) {
         if (signal.aborted) return;
         failure = thrown;

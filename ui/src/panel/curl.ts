@@ -7,10 +7,15 @@ export function curlOf(traceId: string, spanId: string, attributes: Attributes):
   const url = attributes['url.full'] ?? attributes['http.url'];
   const method = attributes['http.request.method'] ?? attributes['http.method'] ?? 'GET';
   if (typeof url !== 'string' || typeof method !== 'string') return null;
+  // It is pasted into a terminal: no option of curl's, nothing that ends a line or kills it.
+  if (!isWeb.test(url) || !isToken.test(method)) return null;
   const flags = method === 'GET' ? '' : `-X ${shellQuoted(method)} `;
   const header = shellQuoted(`traceparent: 00-${traceId}-${spanId}-01`);
   return `curl ${flags}-H ${header} ${shellQuoted(withoutUser(url))}`;
 }
+
+const isWeb = /^https?:\/\/[^\x00-\x1f\x7f-\x9f]+$/i;
+const isToken = /^[\w!#$%&'*+.^`|~-]+$/;
 
 const shellQuoted = (text: string) => `'${text.replaceAll("'", `'\\''`)}'`;
 

@@ -36,7 +36,10 @@ export function loadWhole(
     const worker = new Worker(workerUrl);
     const end = () => worker.terminate();
     signal.addEventListener('abort', end);
-    worker.onerror = () => reject(new Error('The trace could not be read'));
+    worker.onerror = () => {
+      end();
+      reject(new Error('The trace could not be read'));
+    };
     worker.onmessage = ({ data }: MessageEvent<WorkerAnswer>) => {
       end();
       if ('open' in data) resolve(data.open);

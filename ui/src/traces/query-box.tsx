@@ -120,7 +120,7 @@ export function QueryBox({ value, onInput, onPaste }: Props) {
       >
         {offer?.list.map((one, i) => (
           <li
-            key={one.label}
+            key={i}
             id={`${id}-${i}`}
             role="option"
             aria-selected={i === active}

@@ -7,7 +7,7 @@ import { endOf, idOf, isError, nameOf, serviceOf, type Trace } from '../trace/tr
 import { colourIndex } from './colour';
 import { lanesOf } from './lanes';
 import { textOn, token } from './palette';
-import { useTimeDrag } from './time-drag';
+import { dragMin, useTimeDrag } from './time-drag';
 import { pan, zoom, type TimeWindow } from './time-window';
 
 interface Props {
@@ -38,6 +38,7 @@ export function FlameView(props: Props) {
   const scroller = useRef<HTMLDivElement>(null);
   const canvas = useRef<HTMLCanvasElement>(null);
   const drawn = useRef<Drawn[]>([]);
+  const pressedAt = useRef(0);
   const [size, setSize] = useState({ width: 0, height: 0, top: 0 });
   const [hint, setHint] = useState<{ span: number; x: number; y: number } | null>(null);
   const lanes = useMemo(() => lanesOf(trace.spans), [trace]);
@@ -79,7 +80,10 @@ export function FlameView(props: Props) {
           setHint(box ? { span: box.span, x: event.clientX, y: event.clientY } : null);
         }}
         onMouseLeave={() => setHint(null)}
+        onMouseDown={(event) => (pressedAt.current = event.clientX)}
         onClick={(event) => {
+          // A drag ends with a click, too.
+          if (Math.abs(event.clientX - pressedAt.current) >= dragMin) return;
           const box = boxAt(event);
           if (box) onOpen(idOf(trace.spans, box.span));
         }}

@@ -120,7 +120,7 @@ function WhereTimeWent({ open, onFind }: { open: OpenTrace; onFind: (text: strin
               title={`${part.name}, ${part.service}: on the critical path`}
               onClick={() => onFind(part.name)}
             >
-              <bdi>{part.name.slice(0, 200) || '(no name)'}</bdi>
+              <bdi>{part.name.slice(0, 200).trim() || '(no name)'}</bdi>
             </button>
             <span class="num">{formatDuration(part.nanos)}</span>
             <span class="num muted">{percent(part.nanos)}</span>
@@ -175,7 +175,7 @@ function ErrorPath({ trace, first, onOpen }: ErrorPathProps) {
             class={`link ${(spans.flags[span]! & 4) !== 0 ? 'error-text' : ''}`}
             onClick={() => onOpen(idOf(spans, span))}
           >
-            <bdi>{nameOf(trace, span).slice(0, 120) || '(no name)'}</bdi>
+            <bdi>{nameOf(trace, span).slice(0, 120).trim() || '(no name)'}</bdi>
           </button>{' '}
           {(i === 0 || serviceOf(trace, span) !== serviceOf(trace, shown[i - 1]!)) && (
             <span class="muted">

@@ -4,7 +4,7 @@ import { useState } from 'preact/hooks';
 import type { TimeWindow } from './time-window';
 
 /** A click moves a little, too. */
-const dragMin = 4;
+export const dragMin = 4;
 
 export function useTimeDrag(
   axis: { current: HTMLElement | null },

@@ -12,6 +12,10 @@ const views: [View, string][] = [
   ['table', 'Table'],
 ];
 
+/** Of the URL, where anything may stand. */
+export const readView = (text: string | null): View =>
+  views.find(([view]) => view === text)?.[0] ?? 'waterfall';
+
 interface Props {
   view: View;
   onView: (view: View) => void;

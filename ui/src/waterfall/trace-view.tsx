@@ -18,7 +18,7 @@ import { Rows, type RowView } from './rows';
 import { StatisticsTable } from './statistics-table';
 import { Story } from './story';
 import { around, pan, readWindow, whole, writeWindow, zoom, type TimeWindow } from './time-window';
-import { Toolbar, type View } from './toolbar';
+import { Toolbar, readView } from './toolbar';
 import { Waterfall } from './waterfall';
 
 interface Props {
@@ -39,7 +39,7 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
   /** Changes the URL; what is not named stays. */
   const say = (changes: Record<string, string | null>) =>
     replace(href(here, { ...Object.fromEntries(place.value.params), ...changes }));
-  const view = (params.get('view') ?? 'waterfall') as View;
+  const view = readView(params.get('view'));
   const openKey = params.get('span');
   const wanted = params.get('find')?.trim() ?? '';
   const isPathShown = params.get('path') !== '0';
