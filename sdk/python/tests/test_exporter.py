@@ -4,7 +4,7 @@ import threading
 import time
 
 import pytest
-from support import said, until, vectors
+from support import DEADLINE, said, until, vectors
 
 import tracekit
 from tracekit import _client, _exporter, _sender
@@ -36,7 +36,7 @@ def test_a_full_batch_leaves_at_once_and_the_rest_with_the_interval(sink, start,
     sink.wait(lambda sink: len(sink.spans) == 512)
     assert len(sink.requests) == 1
     spans(1)
-    assert tracekit.flush()
+    assert tracekit.flush(DEADLINE)
     assert len(sink.spans) == 513
     assert tracekit.stats() == {"sent": 513, "dropped": 0, "queued": 0}
 
@@ -51,7 +51,7 @@ def test_spans_leave_with_the_interval(sink, start, monkeypatch):
 def test_no_request_holds_more_than_512_spans(sink, start):
     start()
     spans(1500)
-    assert tracekit.flush()
+    assert tracekit.flush(DEADLINE)
     assert len(sink.spans) == 1500
     assert all(len(sink_request.body) > 0 for sink_request in sink.requests)
     from support import read
@@ -65,7 +65,7 @@ def test_one_connection_is_kept(sink, start):
     sink.answers += [lambda handler: (ports.add(handler.client_address), ok(handler))] * 3
     for _ in range(3):
         spans(1)
-        assert tracekit.flush()
+        assert tracekit.flush(DEADLINE)
     assert len(ports) == 1
 
 
@@ -83,9 +83,9 @@ def test_a_server_that_closed_the_kept_connection_costs_no_try(sink, start, capf
     start()
     sink.answers += [ok_and_close]
     spans(1, "first")
-    assert tracekit.flush()
+    assert tracekit.flush(DEADLINE)
     spans(1, "second")
-    assert tracekit.flush()
+    assert tracekit.flush(DEADLINE)
     assert [span.name for span in sink.spans] == ["first", "second"]
     assert said(capfd.readouterr().err) == []
 
@@ -107,7 +107,7 @@ def test_any_other_answer_is_final(sink, start, status):
     start()
     sink.answers += [(status, {"Location": "http://127.0.0.1:1/v1/traces", "Retry-After": "0"}, b"")]
     spans(2)
-    assert tracekit.flush()
+    assert tracekit.flush(DEADLINE)
     assert len(sink.requests) == 1
     assert tracekit.stats() == {"sent": 0, "dropped": 2, "queued": 0}
 
@@ -119,7 +119,7 @@ def test_a_partial_success_is_never_sent_again(sink, start, capfd):
     sink.answers += [(case["status"], {}, body)] * 2
     for _ in range(2):
         spans(3)
-        assert tracekit.flush()
+        assert tracekit.flush(DEADLINE)
     assert len(sink.requests) == 2
     assert tracekit.stats() == {"sent": 2, "dropped": 4, "queued": 0}
     (line,) = said(capfd.readouterr().err)
@@ -165,7 +165,7 @@ def test_a_failure_is_said_once_until_it_is_well_again(sink, start, capfd):
     for status in (500, 500, 200, 500, 500):
         sink.answers += [status]
         spans(1)
-        assert tracekit.flush()
+        assert tracekit.flush(DEADLINE)
     assert len(said(capfd.readouterr().err)) == 2
 
 
@@ -203,7 +203,7 @@ def test_a_server_that_answers_garbage_harms_nothing(sink, start, answer):
     until(lambda: tracekit.flush(0.5) and tracekit.stats()["queued"] == 0)
     sink.always = 200
     spans(1, "well again")
-    assert tracekit.flush()
+    assert tracekit.flush(DEADLINE)
     assert any(span.name == "well again" for span in sink.spans)
 
 
@@ -221,7 +221,7 @@ def test_a_huge_answer_is_not_read_to_its_end(sink, start):
     start()
     sink.answers += [huge]
     spans(1)
-    assert tracekit.flush(30)
+    assert tracekit.flush(DEADLINE)
     assert tracekit.stats()["sent"] == 1
 
 
@@ -263,7 +263,7 @@ def test_a_slow_server_holds_up_nobody_and_the_queue_is_bounded_from_both_sides(
     assert not tracekit.flush(0.01)
     assert len([line for line in said(capfd.readouterr().err) if "queue is full" in line]) == 1
     release.set()
-    assert tracekit.flush(30)
+    assert tracekit.flush(DEADLINE)
     assert tracekit.stats() == {"sent": _exporter.QUEUE_MAX, "dropped": 3, "queued": 0}
 
 
@@ -276,7 +276,7 @@ def test_big_spans_are_bounded_in_bytes(sink, start):
     assert _exporter.BYTES_MAX - 250_000 < exporter._bytes < _exporter.BYTES_MAX + 260_000
     assert tracekit.stats()["dropped"] > 30
     release.set()
-    assert tracekit.flush(30)
+    assert tracekit.flush(DEADLINE)
     assert exporter._bytes == 0
 
 
@@ -297,7 +297,7 @@ def test_as_many_spans_as_threads_can_make_are_sent_or_counted(sink, start):
     stop.set()
     for thread in threads:
         thread.join()
-    assert tracekit.flush(30)
+    assert tracekit.flush(DEADLINE)
     stats = tracekit.stats()
     assert stats["sent"] + stats["dropped"] == sum(made)
     assert stats["sent"] == len(sink.spans)
@@ -311,7 +311,7 @@ def test_a_million_spans_in_a_row_are_sent_or_counted_in_bounded_memory(sink, st
         exporter.add(encoded)
     assert len(exporter._queue) <= _exporter.QUEUE_MAX
     assert exporter._bytes <= _exporter.QUEUE_MAX * len(encoded)
-    assert tracekit.flush(30)
+    assert tracekit.flush(DEADLINE)
     stats = tracekit.stats()
     assert stats["sent"] + stats["dropped"] == 1_000_000
 
@@ -320,11 +320,11 @@ def test_shutdown_tries_once_more_and_drops_what_ends_later(sink, start):
     sink.always = 503
     exporter = start()
     spans(3)
-    assert tracekit.shutdown(5)
+    assert tracekit.shutdown(DEADLINE)
     assert len(sink.requests) == 1
     spans(2)
     assert exporter.stats() == {"sent": 0, "dropped": 5, "queued": 0}
-    assert tracekit.shutdown(5)
+    assert tracekit.shutdown(DEADLINE)
     until(lambda: all(thread.name != "tracekit-exporter" for thread in threading.enumerate()))
 
 
@@ -333,7 +333,7 @@ def test_shutdown_breaks_off_a_wait_of_a_minute(sink, start):
     start()
     spans(1)
     assert not tracekit.flush(0.2)
-    assert tracekit.shutdown(30)
+    assert tracekit.shutdown(DEADLINE)
 
 
 def test_a_second_init_sends_what_the_first_recorded(sink, start):
@@ -343,7 +343,7 @@ def test_a_second_init_sends_what_the_first_recorded(sink, start):
     start(service_name="second")
     spans(1, "two")
     open_span.end()
-    assert tracekit.flush()
+    assert tracekit.flush(DEADLINE)
     sink.wait(lambda sink: any(span.name == "one" for span in sink.spans))
     assert sink.named("two").resource["service.name"] == "second"
     assert sink.named("one").resource["service.name"] == "first"
@@ -354,7 +354,7 @@ def test_a_proxy_of_the_environment_is_used(sink, start, monkeypatch):
     monkeypatch.setenv("http_proxy", sink.url)
     start(endpoint="http://traces.example:1234")
     spans(1)
-    assert tracekit.flush()
+    assert tracekit.flush(DEADLINE)
     assert sink.requests[0].path == "http://traces.example:1234/v1/traces"
 
 
@@ -362,7 +362,7 @@ def test_a_password_in_the_endpoint_is_sent_and_not_said(sink, start, capfd):
     sink.always = 404
     start(endpoint=sink.url.replace("//", "//me:secret@"), debug=True)
     spans(1)
-    assert tracekit.flush()
+    assert tracekit.flush(DEADLINE)
     assert sink.requests[0].headers["authorization"] == "Basic bWU6c2VjcmV0"
     assert "secret" not in capfd.readouterr().err
 
@@ -378,7 +378,7 @@ def test_when_no_thread_is_to_be_had_flush_sends_by_itself(sink, start, monkeypa
     monkeypatch.setattr(threading.Thread, "start", no_thread)
     start()
     spans(2)
-    assert tracekit.flush(30)
+    assert tracekit.flush(DEADLINE)
     assert len(sink.spans) == 2
 
 
@@ -389,5 +389,5 @@ def test_an_encoder_that_fails_is_said_and_harms_nothing(sink, start, monkeypatc
         spans(2)
     assert len(said(capfd.readouterr().err)) == 1
     spans(1)
-    assert tracekit.flush()
+    assert tracekit.flush(DEADLINE)
     assert len(sink.spans) == 1

@@ -216,10 +216,18 @@ def test_a_handler_of_the_programs_own_is_called(sink, when):
 
 
 def test_a_signal_that_is_ignored_stays_ignored(sink):
-    ignore = "signal.signal(signal.SIGTERM, signal.SIG_IGN); tracekit._exit._installed = False; tracekit._exit.install()"
-    with serving(sink, "import tracekit._exit; " + ignore) as program:
-        program.process.send_signal(signal.SIGTERM)
-        assert program.process.poll() is None
+    done = run(
+        """
+import os, signal, tracekit
+signal.signal(signal.SIGTERM, signal.SIG_IGN)
+tracekit.init()
+os.kill(os.getpid(), signal.SIGTERM)
+print(signal.getsignal(signal.SIGTERM) is signal.SIG_IGN)
+""",
+        **KEY,
+        TRACEKIT_ENDPOINT=sink.url,
+    )
+    assert done.stdout == "True\n"
 
 
 def test_init_in_a_thread_does_not_need_signals(sink):
