@@ -59,10 +59,10 @@ export function QueryBox({ value, onInput, onPaste }: Props) {
     const taken = take(value, element.selectionStart ?? value.length, offer!.place, one.insert);
     onInput(taken.text);
     close();
+    look(taken.text, taken.caret); // now, so that Escape before the next frame ends it
     requestAnimationFrame(() => {
       element.focus();
       element.setSelectionRange(taken.caret, taken.caret);
-      look(taken.text, taken.caret);
     });
   };
 
