@@ -424,6 +424,63 @@ def test_the_decorator_traces_functions_of_every_kind(recorded):
     ]
 
 
+def test_a_traced_generator_is_the_current_span_only_while_it_runs(recorded):
+    @tracekit.trace("numbers")
+    def numbers():
+        try:
+            got = yield tracekit.current_span().name
+            assert got == "sent"
+            yield 2
+        except KeyError:
+            yield tracekit.current_span().name
+        return "returned"
+
+    with tracekit.start_span("caller") as caller:
+        generator = numbers()
+        assert next(generator) == "numbers"
+        assert tracekit.current_span() is caller
+        with tracekit.start_span("between"):
+            assert generator.send("sent") == 2
+        assert generator.throw(KeyError()) == "numbers"
+        with pytest.raises(StopIteration) as stop:
+            next(generator)
+        assert stop.value.value == "returned"
+        assert tracekit.current_span() is caller
+    assert tracekit.current_span() is None
+    assert recorded.named("between").parent == recorded.named("caller").id
+    assert recorded.named("numbers").parent == recorded.named("caller").id
+    assert not recorded.named("numbers").failed
+
+
+def test_a_traced_asynchronous_generator_is_the_current_span_only_while_it_runs(recorded):
+    closed = []
+
+    @tracekit.trace("numbers")
+    async def numbers():
+        try:
+            yield tracekit.current_span().name
+            raise ValueError("broken")
+        finally:
+            closed.append(tracekit.current_span().name)
+
+    async def main():
+        with tracekit.start_span("caller") as caller:
+            first = numbers()
+            assert await first.__anext__() == "numbers"
+            assert tracekit.current_span() is caller
+            await first.aclose()
+            assert tracekit.current_span() is caller
+            second = numbers()
+            await second.__anext__()
+            with pytest.raises(ValueError):
+                await second.__anext__()
+            assert tracekit.current_span() is caller
+
+    asyncio.run(main())
+    assert closed == ["numbers", "numbers"]
+    assert [span.failed for span in recorded.spans if span.name == "numbers"] == [False, True]
+
+
 def test_a_clock_that_jumps_changes_no_duration(recorded, monkeypatch):
     wall = [1_800_000_000_000_000_000]
     monkeypatch.setattr(_clock, "time_ns", lambda: wall[0])

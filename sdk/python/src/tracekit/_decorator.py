@@ -9,8 +9,25 @@ from tracekit._client import start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
     from typing import Any
+
+    from tracekit._span import Span
+
+
+class _within:
+    """Makes a span the current one, and does not end it: between two steps of a generator the caller's own is."""
+
+    __slots__ = ("_span",)
+
+    def __init__(self, span: Span) -> None:
+        self._span = span
+
+    def __enter__(self) -> None:
+        self._span.__enter__()
+
+    def __exit__(self, *failure: object) -> None:
+        self._span.leave()
 
 
 def traced(function: Callable[..., Any], name: str | None) -> Callable[..., Any]:
@@ -26,18 +43,59 @@ def traced(function: Callable[..., Any], name: str | None) -> Callable[..., Any]
     if inspect.isasyncgenfunction(function):
 
         @functools.wraps(function)
-        async def asynchronous_generator(*args: Any, **kwargs: Any) -> AsyncIterator[Any]:
-            with start(label):
-                async for item in function(*args, **kwargs):
-                    yield item
+        async def asynchronous_generator(*args: Any, **kwargs: Any) -> AsyncGenerator[Any, Any]:
+            span, inner = start(label), function(*args, **kwargs)
+            step: Callable[[Any], Any] = inner.asend
+            value: Any = None
+            try:
+                while True:
+                    with _within(span):
+                        item = await step(value)
+                    try:
+                        value = yield item
+                        step = inner.asend
+                    except GeneratorExit:
+                        with _within(span):
+                            await inner.aclose()
+                        raise
+                    except BaseException as error:
+                        step, value = inner.athrow, error
+            except StopAsyncIteration:
+                return
+            except Exception as error:
+                span.capture_exception(error)
+                raise
+            finally:
+                span.end()
 
         return asynchronous_generator
     if inspect.isgeneratorfunction(function):
 
         @functools.wraps(function)
         def generator(*args: Any, **kwargs: Any) -> Generator[Any, Any, Any]:
-            with start(label):
-                return (yield from function(*args, **kwargs))
+            span, inner = start(label), function(*args, **kwargs)
+            step: Callable[[Any], Any] = inner.send
+            value: Any = None
+            try:
+                while True:
+                    with _within(span):
+                        item = step(value)
+                    try:
+                        value = yield item
+                        step = inner.send
+                    except GeneratorExit:
+                        with _within(span):
+                            inner.close()
+                        raise
+                    except BaseException as error:
+                        step, value = inner.throw, error
+            except StopIteration as stop:
+                return stop.value
+            except Exception as error:
+                span.capture_exception(error)
+                raise
+            finally:
+                span.end()
 
         return generator
 
