@@ -472,7 +472,7 @@ def test_a_traced_asynchronous_generator_is_the_current_span_only_while_it_runs(
             assert tracekit.current_span() is caller
             second = numbers()
             await second.__anext__()
-            with pytest.raises(ValueError):
+            with pytest.raises(ValueError, match="broken"):
                 await second.__anext__()
             assert tracekit.current_span() is caller
 
