@@ -1,6 +1,7 @@
-// Clock skew, measured: a call's server span lies within its client span. So every such pair bounds
-// how far the server's clock may be ahead of the client's, and all pairs of two services together
-// bound it well. Where 0 is within the bounds nothing is wrong with the clocks; where the bounds
+// Clock skew, measured. Certain is only what cannot be otherwise: a server span that begins before
+// it was called, or after its caller had the answer. How much it is, all calls between the two
+// services bound together, for a server span mostly lies within its client span. Mostly: an answer may
+// have been read before the server says that it is done, so that alone is no skew. Where the bounds
 // exclude each other it is not (only) the clocks. The columns do not tell hosts: a service stands
 // for its host.
 
@@ -14,6 +15,8 @@ export interface Skew {
   least: number;
   most: number;
   calls: number;
+  /** One of the calls cannot have been so. */
+  certain: boolean;
 }
 
 export function findSkew(spans: Spans): Skew[] {
@@ -27,18 +30,21 @@ export function findSkew(spans: Spans): Skew[] {
     const key = `${caller} ${callee}`;
     let pair = pairs.get(key);
     if (!pair) {
-      pair = { caller, callee, least: -Infinity, most: Infinity, calls: 0 };
+      pair = { caller, callee, least: -Infinity, most: Infinity, calls: 0, certain: false };
       pairs.set(key, pair);
     }
     pair.least = Math.max(pair.least, endOf(spans, span) - endOf(spans, parent));
     pair.most = Math.min(pair.most, spans.start[span]! - spans.start[parent]!);
+    pair.certain ||=
+      spans.start[span]! < spans.start[parent]! || spans.start[span]! > endOf(spans, parent);
     pair.calls++;
   }
   return [...pairs.values()];
 }
 
 /** The clocks are off: the bounds exclude 0, and not each other. */
-export const isSkewed = ({ least, most }: Skew) => least <= most && (least > 0 || most < 0);
+export const isSkewed = ({ least, most, certain }: Skew) =>
+  certain && least <= most && (least > 0 || most < 0);
 
 export const middle = ({ least, most }: Skew) => (least + most) / 2;
 
