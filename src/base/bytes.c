@@ -177,7 +177,7 @@ tk_buf_reserve(struct tk_buf *buf, size_t more)
         buf->ptr = grown;
         buf->capacity = capacity;
     }
-    return buf->ptr + buf->len;
+    return buf->ptr != NULL ? buf->ptr + buf->len : NULL;
 }
 
 void

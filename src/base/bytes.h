@@ -110,7 +110,8 @@ struct tk_buf {
 void tk_buf_init(struct tk_buf *buf, size_t limit);
 void tk_buf_release(struct tk_buf *buf);
 void tk_buf_clear(struct tk_buf *buf); /* keeps the memory; forgets a failure */
-/* Makes room for `more` bytes and returns where to write them, or NULL (then see `status`). */
+/* Makes room for `more` bytes and returns where to write them, or NULL: then see `status`, which is
+   TK_OK only where nothing was asked of a buffer that holds nothing. */
 char *tk_buf_reserve(struct tk_buf *buf, size_t more);
 void tk_buf_append(struct tk_buf *buf, tk_str bytes);
 void tk_buf_append_char(struct tk_buf *buf, char c);

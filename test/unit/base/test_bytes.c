@@ -81,6 +81,21 @@ a_buffer_stops_at_its_limit_and_says_so_once(void **state)
 }
 
 static void
+nothing_asked_of_an_empty_buffer_is_nothing(void **state)
+{
+    (void)state;
+    struct tk_buf buf;
+    tk_buf_init(&buf, 10);
+    assert_null(tk_buf_reserve(&buf, 0));
+    tk_buf_append(&buf, TK_STR(""));
+    assert_int_equal(buf.status, TK_OK);
+    assert_int_equal(buf.len, 0);
+    assert_non_null(tk_buf_reserve(&buf, 1));
+    assert_ptr_equal(tk_buf_reserve(&buf, 0), buf.ptr);
+    tk_buf_release(&buf);
+}
+
+static void
 views_are_cut_compared_and_read_as_numbers(void **state)
 {
     tk_str rest = TK_STR("a,,b");
@@ -130,6 +145,7 @@ main(void)
         cmocka_unit_test(utf8_validation_sees_every_byte_and_no_more),
         cmocka_unit_test(short_names_are_compared_to_their_last_byte),
         cmocka_unit_test(a_buffer_stops_at_its_limit_and_says_so_once),
+        cmocka_unit_test(nothing_asked_of_an_empty_buffer_is_nothing),
         cmocka_unit_test(views_are_cut_compared_and_read_as_numbers),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
