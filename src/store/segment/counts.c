@@ -632,9 +632,9 @@ sum_extents(const struct tk_packed_histograms *packed, uint32_t codes)
     const unsigned char *bytes = (const unsigned char *)packed->bytes.ptr;
     uint64_t sum = 0;
     for (uint32_t i = 0; i < codes; i++) {
-        struct tk_reader in = {bytes + packed->begin[i], bytes + packed->begin[i + 1], true};
-        if (in.at == in.end)
+        if (packed->begin[i] == packed->begin[i + 1])
             continue;
+        struct tk_reader in = {bytes + packed->begin[i], bytes + packed->begin[i + 1], true};
         (void)tk_get_varint(&in);
         sum += tk_get_varint(&in) + 1;
     }
