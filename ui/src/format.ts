@@ -69,7 +69,7 @@ export function formatInstant(unixNano: string): string {
 }
 
 const sameDay = (a: Date, b: Date) => a.toDateString() === b.toDateString();
-const two = (n: number) => String(n).padStart(2, '0');
+export const two = (n: number) => String(n).padStart(2, '0');
 
 /** The reader's own clock, to the millisecond; the date only when it is not today. */
 export function formatClock(unixNano: string, now = new Date()): { date: string; time: string } {

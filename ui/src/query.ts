@@ -17,7 +17,8 @@ export interface AskedQuery {
   offset: number;
 }
 
-const quote = (text: string) => '"' + text.replace(/["\\]/g, '\\$&') + '"';
+/** A text as TraceQL and shorthand write it. */
+export const quote = (text: string) => '"' + text.replace(/["\\]/g, '\\$&') + '"';
 
 /** Narrows what was typed to spans of one service. */
 export function withService(typed: string, service: string): AskedQuery {

@@ -234,7 +234,11 @@ a_signal_may_come_while_a_span_is_made(void **state)
 /* In the child of a process with threads, TSan knows no new ones, and ASan may find its allocator
  * locked. */
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
-#define skip_under_sanitizers() skip()
+#define skip_under_sanitizers()                                                                    \
+    do {                                                                                           \
+        print_message("skipped: a sanitizer's runtime does not survive this fork\n");              \
+        skip();                                                                                    \
+    } while (0)
 #else
 #define skip_under_sanitizers() ((void)0)
 #endif

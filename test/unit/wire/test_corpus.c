@@ -128,8 +128,10 @@ each_request(void (*check)(unsigned number, const struct request *request))
 {
     struct request request;
     unsigned count = 0;
-    if (corpus[0] == '\0')
+    if (corpus[0] == '\0') {
+        print_message("skipped: the captured requests are not beside the tree\n");
         skip();
+    }
     for (unsigned number = 1; number < FILES_MAX && open_request(number, &request); number++) {
         if (request.is_ours) {
             check(number, &request);

@@ -4,6 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { resolvedColour, useTheme } from '../components/use-theme';
+import { two } from '../format';
 
 export interface Line {
   name: string;
@@ -25,7 +26,6 @@ const height = 150;
 /** `15:20`; the date where the day begins. */
 function clock(seconds: number): string {
   const at = new Date(seconds * 1000);
-  const two = (n: number) => String(n).padStart(2, '0');
   const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
   if (isMidnight) return `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
   return `${two(at.getHours())}:${two(at.getMinutes())}`;

@@ -4,6 +4,7 @@ import type { Attributes, Span, SpanEvent, SpanLink } from '../api';
 import { CopyButton } from '../components/copy';
 import { Problem } from '../components/problem';
 import { formatDuration, formatInstant, formatOffset, plural } from '../format';
+import { quote } from '../query';
 import { href } from '../router';
 import type { OpenTrace } from '../trace/analysis';
 import { isAsync } from '../trace/marks';
@@ -223,7 +224,7 @@ function Actions({ traceId, open, span, id, whole, onFit }: FactsProps) {
       <a
         class="button"
         href={href('/traces', {
-          q: `{ resource.service.name = ${quoted(serviceOf(open.trace, span))} && name = ${quoted(nameOf(open.trace, span))} }`,
+          q: `{ resource.service.name = ${quote(serviceOf(open.trace, span))} && name = ${quote(nameOf(open.trace, span))} }`,
         })}
       >
         Find such spans
@@ -231,8 +232,6 @@ function Actions({ traceId, open, span, id, whole, onFit }: FactsProps) {
     </p>
   );
 }
-
-const quoted = (text: string) => '"' + text.replace(/["\\]/g, '\\$&') + '"';
 
 interface FailureProps {
   open: OpenTrace;

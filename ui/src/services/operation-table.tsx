@@ -4,6 +4,7 @@
 import type { Operation } from '../api';
 import type { TimeRange } from '../components/time-choice';
 import { formatCount, formatDuration } from '../format';
+import { quote } from '../query';
 import { href } from '../router';
 import { formatShare } from './service-table';
 
@@ -12,8 +13,6 @@ interface Props {
   service: string;
   range: TimeRange;
 }
-
-const quoted = (text: string) => '"' + text.replace(/["\\]/g, '\\$&') + '"';
 
 export function OperationTable({ operations, service, range }: Props) {
   const rows = [...operations].sort((a, b) => b.spanCount - a.spanCount);
@@ -37,7 +36,7 @@ export function OperationTable({ operations, service, range }: Props) {
               <td>
                 <a
                   class="row-link"
-                  href={href('/traces', { service, q: `{ name = ${quoted(row.name)} }`, ...range })}
+                  href={href('/traces', { service, q: `{ name = ${quote(row.name)} }`, ...range })}
                 >
                   <bdi>{row.name || '(no name)'}</bdi>
                 </a>

@@ -2,6 +2,7 @@
 // TraceQL. The store knows the keys and values; nothing here asks it by itself.
 
 import type { Tag, TagValue } from '../api';
+import { quote } from '../query';
 
 export interface Suggestion {
   /** What is shown. */
@@ -94,11 +95,9 @@ function splitScope(key: string): { scope: string | null; name: string } {
 }
 
 const isPlain = (key: string) => /^[A-Za-z_][\w.\-/]*$/.test(key);
-const quoted = (text: string) => '"' + text.replace(/["\\]/g, '\\$&') + '"';
-
 /** A key as it is written: shorthand has no scope, and an undotted key needs its dot. */
 function writeKey(tag: Tag, isTraceQL: boolean): string {
-  const name = isPlain(tag.key) ? tag.key : quoted(tag.key);
+  const name = isPlain(tag.key) ? tag.key : quote(tag.key);
   if (isTraceQL) return `${tag.scope === 'scope' ? 'instrumentation' : tag.scope}.${name}`;
   return tag.key.includes('.') || name !== tag.key ? name : '.' + name;
 }
@@ -106,7 +105,7 @@ function writeKey(tag: Tag, isTraceQL: boolean): string {
 function writeValue({ value, type }: TagValue, isTraceQL: boolean): string {
   if (type !== 'string') return String(value);
   const text = String(value);
-  return isTraceQL || !/^[\w./\-@]+$/.test(text) || /^-?\d/.test(text) ? quoted(text) : text;
+  return isTraceQL || !/^[\w./\-@]+$/.test(text) || /^-?\d/.test(text) ? quote(text) : text;
 }
 
 const starts = (text: string, prefix: string) =>
