@@ -90,6 +90,8 @@ evidence_json(struct tk_json_writer *json, const struct tk_finding *finding)
         trace_id(json, finding->traces[i]);
     tk_json_array_end(json);
     count(json, "traceCount", finding->trace_count);
+    key(json, "lastSeenUnixNano");
+    tk_json_uint_string(json, finding->last_seen_nano);
 }
 
 static void

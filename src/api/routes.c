@@ -42,6 +42,10 @@ const struct tk_route tk_routes[] = {
     {"GET", "/api/v1/findings", READ, tk_route_findings, NULL,
      "The same of a project, by a sample of its traces", "sample_start sample_end sample project",
      NULL, "200 ProjectFindings"},
+    {"GET", "/api/v1/compare", READ, tk_route_compare, NULL,
+     "Why the second trace took longer than the first: each operation's time on the critical paths "
+     "of both; the changes add up to the change of the whole",
+     "first second first_span second_span project", NULL, "200 Comparison"},
     {"GET", "/api/v1/tail", READ, tk_route_tail, NULL,
      "Server-sent events: a Summary whenever spans of a trace that the query selects arrive; says "
      "how many were dropped for who reads too slowly",

@@ -72,7 +72,8 @@ class OneTrace(Sending, WithServer):
         self.assertEqual(found, {
             "rule": "not-a-target", "severity": "error", "confidence": "certain", "service": "web", "peer": "api",
             "language": "webjs", "docs": "/docs/findings#not-a-target", "spans": [CALL], "spanCount": 1,
-            "other": {"traceId": there, "spanId": SERVER, "service": "api"}, "traces": [here], "traceCount": 1})
+            "other": {"traceId": there, "spanId": SERVER, "service": "api"}, "traces": [here], "traceCount": 1,
+            "lastSeenUnixNano": str(START_NANO)})
         self.assertEqual(rules(self.findings(there)), [])
 
     def test_a_connected_trace_has_none(self):
@@ -111,6 +112,7 @@ class OneProject(Sending, WithServer):
         found = answer["findings"]
         self.assertEqual([one["rule"] for one in found], ["not-a-target"])
         self.assertEqual((found[0]["traceCount"], found[0]["traces"]), (7, traces[:1:-1]))
+        self.assertEqual(found[0]["lastSeenUnixNano"], str(START_NANO + 6 * 60_000 * MS))
         self.assertEqual((answer["traceCount"], answer["spanCount"], answer.get("cut")), (14, 21, None))
         self.assertEqual(answer["startTimeUnixNano"], str(START_NANO))
         less = self.server.get(f"/api/v1/findings?{window}&limit=3").json

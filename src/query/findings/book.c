@@ -139,6 +139,8 @@ tk_exam_report(struct tk_exam *exam, const struct tk_rule *rule, const struct tk
         return;
     if (report->confidence < finding->confidence)
         finding->confidence = report->confidence;
+    if (exam->tree.start_nano > finding->last_seen_nano)
+        finding->last_seen_nano = exam->tree.start_nano;
     uint32_t last = finding->trace_count - 1;
     if (finding->trace_count == 0 || !tk_trace_id_eq(finding->last, id)) {
         if (++last < TK_FINDING_TRACES_MAX)

@@ -54,6 +54,7 @@ struct tk_finding {
     struct tk_trace_id traces[TK_FINDING_TRACES_MAX]; /* where it was found, newest first */
     uint32_t trace_count;
     struct tk_trace_id last; /* of them */
+    uint64_t last_seen_nano; /* start of the newest of them */
     struct tk_finding *next;
 };
 

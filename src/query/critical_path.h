@@ -1,5 +1,5 @@
-#ifndef TK_CLI_CRITICAL_PATH_H
-#define TK_CLI_CRITICAL_PATH_H
+#ifndef TK_QUERY_CRITICAL_PATH_H
+#define TK_QUERY_CRITICAL_PATH_H
 /*
  * critical_path - whose time a trace's time was.
  *
@@ -9,10 +9,10 @@
  * beside.
  */
 #include "base/intern.h"
-#include "cli/json_tree.h"
+#include "query/assemble.h"
 
 struct tk_path_row {
-    tk_str service, name; /* no name: no span at all */
+    tk_str service, name; /* no service: no span at all */
     uint64_t nano[2];     /* on the critical path, over all spans of that service and name */
     uint64_t count[2];    /* spans of that service and name, on the path or not */
 };
@@ -22,13 +22,17 @@ struct tk_path_table {
     struct tk_path_row *rows;
     size_t count, _capacity;
     struct tk_intern _keys;
+    struct tk_buf _key;
 };
 
 void tk_path_table_init(struct tk_path_table *table);
 void tk_path_table_release(struct tk_path_table *table);
-/* Adds a trace, which is what GET /api/v1/traces/{id} answers and lives longer than the table, to
-   column `side` (0 or 1).  False: out of memory. */
-bool tk_path_table_add(struct tk_path_table *table, int side, const struct tk_json_node *trace,
-                       struct tk_arena *arena) TK_MUST_USE;
+/* Adds a trace, whose text outlives the table, to column `side` (0 or 1): all of it, or the span at
+   display position `top` with what is below it.  TK_NO_SPAN: all of it. */
+enum tk_err tk_path_table_add(struct tk_path_table *table, int side, const struct tk_batch *trace,
+                              const struct tk_tree *tree, uint32_t top,
+                              struct tk_arena *arena) TK_MUST_USE;
+/* The greatest change first, then by service and name. */
+void tk_path_table_sort(struct tk_path_table *table);
 
 #endif

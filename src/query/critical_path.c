@@ -1,21 +1,23 @@
 /* critical_path - see critical_path.h. */
-#include "cli/critical_path.h"
+#include "query/critical_path.h"
 
 #include <stdlib.h>
 
-enum { OPERATIONS_MAX = 1 << 28 }; /* more than spans that a trace has */
+enum {
+    OPERATIONS_MAX = 1 << 28, /* more than spans that a trace has */
+    KEY_MAX = 1 << 30,
+};
 
 struct node {
     uint64_t start, end;
-    uint32_t parent; /* 0: the whole trace, which is node 0 */
-    uint32_t depth;
+    uint32_t parent; /* 0: the whole, which is node 0 */
     uint32_t row;
     uint32_t child, next; /* children, the one that ends last first; 0: none */
     uint64_t until;       /* how far back its time is given away already */
 };
 
 struct path {
-    struct node *nodes; /* [count]; 0 is the trace itself, then its spans in display order */
+    struct node *nodes; /* [count]; 0 is the whole, then its spans in display order */
     uint32_t count;
 };
 
@@ -24,6 +26,7 @@ tk_path_table_init(struct tk_path_table *table)
 {
     *table = (struct tk_path_table){0};
     tk_intern_init(&table->_keys, OPERATIONS_MAX);
+    tk_buf_init(&table->_key, KEY_MAX);
 }
 
 void
@@ -31,64 +34,70 @@ tk_path_table_release(struct tk_path_table *table)
 {
     free(table->rows);
     tk_intern_release(&table->_keys);
+    tk_buf_release(&table->_key);
 }
 
 /* The row of an operation, new or known. */
-static bool
+static enum tk_err
 find_row(struct tk_path_table *table, struct tk_arena *arena, tk_str service, tk_str name,
          uint32_t *ret_row)
 {
-    tk_str key = tk_arena_printf(arena, "%.*s\n%.*s", TK_STR_ARG(service), TK_STR_ARG(name));
-    if (key.ptr == NULL || tk_intern_add(&table->_keys, key, ret_row) != TK_OK)
-        return false;
-    if (*ret_row < table->count)
-        return true;
+    tk_buf_clear(&table->_key);
+    tk_buf_append(&table->_key, (tk_str){(const char *)&service.len, sizeof service.len});
+    tk_buf_append(&table->_key, service);
+    tk_buf_append(&table->_key, name);
+    enum tk_err result = table->_key.status;
+    if (result == TK_OK)
+        result = tk_intern_copy(&table->_keys, arena, tk_buf_str(&table->_key), ret_row);
+    if (result != TK_OK || *ret_row < table->count)
+        return result;
     if (table->count == table->_capacity) {
         size_t capacity = table->_capacity * 2 + 64;
         struct tk_path_row *rows = realloc(table->rows, capacity * sizeof *rows);
         if (rows == NULL)
-            return false;
+            return TK_ERR_MEMORY;
         table->rows = rows;
         table->_capacity = capacity;
     }
     table->rows[table->count++] = (struct tk_path_row){.service = service, .name = name};
-    return true;
+    return TK_OK;
 }
 
-static bool
-read_spans(struct path *path, struct tk_path_table *table, int side,
-           const struct tk_json_node *trace, struct tk_arena *arena)
+/* Where what is below the span at `top` ends. */
+static uint32_t
+end_below(const struct tk_tree *tree, uint32_t top)
 {
-    uint32_t count = 1, *last; /* of each depth, the newest span */
-    size_t deepest = 0;
-    const struct tk_json_node *span = tk_json_get(trace, "spans")->child;
-    for (; span != NULL; span = span->next, count++)
-        if (tk_json_get_u64(span, "depth") > deepest)
-            deepest = tk_json_get_u64(span, "depth");
-    if (deepest > count) /* no server of ours says so */
-        return false;
-    path->nodes = tk_arena_zalloc(arena, count, sizeof *path->nodes);
-    last = tk_arena_zalloc(arena, deepest + 1, sizeof *last);
-    if (path->nodes == NULL || last == NULL ||
-        !find_row(table, arena, TK_STR_NONE, TK_STR_NONE, &path->nodes[0].row))
-        return false;
-    uint64_t begin = tk_json_get_u64(trace, "startTimeUnixNano");
-    path->nodes[0].start = begin;
-    path->nodes[0].end = begin + tk_json_get_u64(trace, "durationNano");
+    uint32_t end = top + 1;
+    while (end < tree->span_count && tree->depth[end] > tree->depth[top])
+        end++;
+    return end;
+}
+
+static enum tk_err
+read_spans(struct path *path, struct tk_path_table *table, int side, const struct tk_batch *trace,
+           const struct tk_tree *tree, uint32_t top, struct tk_arena *arena)
+{
+    uint32_t begin = top == TK_NO_SPAN ? 0 : top;
+    uint32_t end = top == TK_NO_SPAN ? tree->span_count : end_below(tree, top);
+    path->nodes = tk_arena_zalloc(arena, (size_t)(end - begin) + 1, sizeof *path->nodes);
+    if (path->nodes == NULL)
+        return TK_ERR_LIMIT;
+    struct node *whole = &path->nodes[0];
+    whole->start = top == TK_NO_SPAN ? tree->start_nano : trace->start_nano[tree->row[top]];
+    whole->end = top == TK_NO_SPAN ? tree->end_nano : trace->end_nano[tree->row[top]];
+    enum tk_err result = find_row(table, arena, TK_STR(""), TK_STR(""), &whole->row);
     path->count = 1;
-    for (span = tk_json_get(trace, "spans")->child; span != NULL; span = span->next) {
+    for (uint32_t at = begin; at < end && result == TK_OK; at++, path->count++) {
         struct node *node = &path->nodes[path->count];
-        node->depth = (uint32_t)tk_json_get_u64(span, "depth");
-        node->start = tk_json_get_u64(span, "startTimeUnixNano");
-        node->end = node->start + tk_json_get_u64(span, "durationNano");
-        node->parent = node->depth > 0 ? last[node->depth - 1] : 0;
-        if (!find_row(table, arena, tk_json_get_str(span, "serviceName"),
-                      tk_json_get_str(span, "name"), &node->row))
-            return false;
-        table->rows[node->row].count[side]++;
-        last[node->depth] = path->count++;
+        uint32_t row = tree->row[at], parent = tree->parent[at];
+        node->start = trace->start_nano[row];
+        node->end = trace->end_nano[row];
+        node->parent = parent == TK_NO_SPAN || parent < begin ? 0 : parent - begin + 1;
+        result = find_row(table, arena, tk_batch_service(trace, row), trace->name[row], &node->row);
+        if (result == TK_OK)
+            table->rows[node->row].count[side]++;
     }
-    return true;
+    return result;
 }
 
 /* For qsort, which knows no context: nodes by their end. */
@@ -106,12 +115,12 @@ by_end(const void *a, const void *b)
     return (x->node > y->node) - (x->node < y->node);
 }
 
-static bool
+static enum tk_err
 link_children(struct path *path, struct tk_arena *arena)
 {
     struct ending *order = tk_arena_alloc(arena, path->count * sizeof *order);
     if (order == NULL)
-        return false;
+        return TK_ERR_LIMIT;
     for (uint32_t i = 1; i < path->count; i++)
         order[i] = (struct ending){path->nodes[i].end, i};
     qsort(order + 1, path->count - 1, sizeof *order, by_end);
@@ -121,12 +130,13 @@ link_children(struct path *path, struct tk_arena *arena)
         node->next = parent->child;
         parent->child = order[i].node;
     }
-    return true;
+    return TK_OK;
 }
 
 /*
- * Down from the trace's end: a node gives what lies behind its last child to itself, goes into that
- * child, and continues where the child began.  `until` and `child` are what is left to give away.
+ * Down from the end of the whole: a node gives what lies behind its last child to itself, goes into
+ * that child, and continues where the child began.  `until` and `child` are what is left to give
+ * away.
  */
 static void
 give_away(struct path *path, struct tk_path_table *table, int side)
@@ -170,16 +180,39 @@ clip(struct path *path)
     }
 }
 
-bool
-tk_path_table_add(struct tk_path_table *table, int side, const struct tk_json_node *trace,
-                  struct tk_arena *arena)
+enum tk_err
+tk_path_table_add(struct tk_path_table *table, int side, const struct tk_batch *trace,
+                  const struct tk_tree *tree, uint32_t top, struct tk_arena *arena)
 {
     struct path path = {0};
-    if (!read_spans(&path, table, side, trace, arena))
-        return false;
+    enum tk_err result = read_spans(&path, table, side, trace, tree, top, arena);
+    if (result != TK_OK)
+        return result;
     clip(&path);
-    if (!link_children(&path, arena))
-        return false;
-    give_away(&path, table, side);
-    return true;
+    if ((result = link_children(&path, arena)) == TK_OK)
+        give_away(&path, table, side);
+    return result;
+}
+
+static uint64_t
+change(const struct tk_path_row *row)
+{
+    return row->nano[1] > row->nano[0] ? row->nano[1] - row->nano[0] : row->nano[0] - row->nano[1];
+}
+
+static int
+by_change(const void *a, const void *b)
+{
+    const struct tk_path_row *x = a, *y = b;
+    if (change(x) != change(y))
+        return change(x) < change(y) ? 1 : -1;
+    int service = tk_str_cmp(x->service, y->service);
+    return service != 0 ? service : tk_str_cmp(x->name, y->name);
+}
+
+void
+tk_path_table_sort(struct tk_path_table *table)
+{
+    if (table->count > 1)
+        qsort(table->rows, table->count, sizeof *table->rows, by_change);
 }
