@@ -63,7 +63,7 @@ const builder = await context({
   bundle: true,
   minify: true,
   format: 'iife',
-  target: ['es2021', 'chrome111', 'firefox113', 'safari16.2'],
+  target: ['es2022', 'chrome111', 'firefox113', 'safari16.2'],
   jsx: 'automatic',
   jsxImportSource: 'preact',
   metafile: true,

@@ -8,7 +8,8 @@ import { colourIndex } from './colour';
 import { lanesOf } from './lanes';
 import { textOn, token } from './palette';
 import { dragMin, useTimeDrag } from './time-drag';
-import { pan, zoom, type TimeWindow } from './time-window';
+import { useTimeWheel } from './time-wheel';
+import type { TimeWindow } from './time-window';
 
 interface Props {
   trace: Trace;
@@ -58,7 +59,13 @@ export function FlameView(props: Props) {
   useLayoutEffect(() => {
     if (size.width > 0) drawn.current = paint(canvas.current!, lanes.lane, size, props);
   }, [trace, lanes, size, window, props.found, props.theme, props.openKey]);
-  useFlameWheel(scroller, window, trace.durationNano, onWindow);
+  useTimeWheel({
+    area: scroller,
+    boxOf: (area) => area.getBoundingClientRect(),
+    window,
+    durationNano: trace.durationNano,
+    onWindow,
+  });
 
   const { brush, handlers } = useTimeDrag(canvas, window, onWindow);
   const boxAt = (event: MouseEvent) => {
@@ -112,32 +119,6 @@ function Hint({ trace, span, x, y }: { trace: Trace; span: number; x: number; y:
       </span>
     </div>
   );
-}
-
-function useFlameWheel(
-  scroller: { current: HTMLDivElement | null },
-  window: TimeWindow,
-  durationNano: number,
-  onWindow: (window: TimeWindow) => void,
-): void {
-  const latest = useRef({ window, onWindow });
-  latest.current = { window, onWindow };
-  useLayoutEffect(() => {
-    const element = scroller.current!;
-    const onWheel = (event: WheelEvent) => {
-      const { window, onWindow } = latest.current;
-      const box = element.getBoundingClientRect();
-      if (event.ctrlKey || event.metaKey) {
-        const share = (event.clientX - box.left) / box.width;
-        onWindow(zoom(window, 1.0015 ** -event.deltaY, share, durationNano));
-      } else if (event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY)) {
-        onWindow(pan(window, (event.deltaX || event.deltaY) / box.width, durationNano));
-      } else return;
-      event.preventDefault();
-    };
-    element.addEventListener('wheel', onWheel, { passive: false });
-    return () => element.removeEventListener('wheel', onWheel);
-  }, [durationNano]);
 }
 
 function paint(

@@ -7,7 +7,8 @@ import { ticks } from './axis';
 import { RowPool, type Drawing } from './row-pool';
 import type { Rows } from './rows';
 import { useTimeDrag } from './time-drag';
-import { pan, zoom, type TimeWindow } from './time-window';
+import { useTimeWheel } from './time-wheel';
+import type { TimeWindow } from './time-window';
 
 interface Props {
   rows: Rows;
@@ -29,7 +30,6 @@ interface Props {
 }
 
 const tickWidthMin = 58;
-const wheelZoom = 1.0015;
 
 export function Waterfall(props: Props) {
   const { rows, folds, drawing, openKey, activeKey, onActive, onOpen, onFold } = props;
@@ -49,7 +49,13 @@ export function Waterfall(props: Props) {
   useEffect(() => {
     if (activeKey) pool.current!.scrollTo(rows.indexOf(activeKey));
   }, [activeKey, rows]);
-  useWheel(grid, drawing.window, rows.trace.durationNano, props.onWindow);
+  useTimeWheel({
+    area: grid,
+    boxOf: (area) => area.querySelector('.wf-head .wf-timeline')!.getBoundingClientRect(),
+    window: drawing.window,
+    durationNano: rows.trace.durationNano,
+    onWindow: props.onWindow,
+  });
 
   const go = (index: number) => {
     const { key } = rows.read(Math.max(0, Math.min(index, rows.count - 1)));
@@ -124,34 +130,6 @@ export function Waterfall(props: Props) {
       <div ref={body} class="wf-body" role="rowgroup" />
     </div>
   );
-}
-
-/** Ctrl and the wheel (or a pinch) zooms at the pointer; Shift, or sideways, moves along. */
-function useWheel(
-  grid: { current: HTMLDivElement | null },
-  window: TimeWindow,
-  durationNano: number,
-  onWindow: (window: TimeWindow) => void,
-): void {
-  const latest = useRef({ window, onWindow });
-  latest.current = { window, onWindow };
-  useEffect(() => {
-    const element = grid.current!;
-    const onWheel = (event: WheelEvent) => {
-      const axis = element.querySelector('.wf-head .wf-timeline')!.getBoundingClientRect();
-      const { window, onWindow } = latest.current;
-      const isSideways = event.shiftKey || Math.abs(event.deltaX) > Math.abs(event.deltaY);
-      if (event.ctrlKey || event.metaKey) {
-        const share = Math.min(Math.max((event.clientX - axis.left) / axis.width, 0), 1);
-        onWindow(zoom(window, wheelZoom ** -event.deltaY, share, durationNano));
-      } else if (isSideways) {
-        onWindow(pan(window, (event.deltaX || event.deltaY) / axis.width, durationNano));
-      } else return;
-      event.preventDefault();
-    };
-    element.addEventListener('wheel', onWheel, { passive: false });
-    return () => element.removeEventListener('wheel', onWheel);
-  }, [durationNano]);
 }
 
 interface HeaderProps {
