@@ -240,7 +240,8 @@ tk_route_findings(struct tk_call *call)
     struct tk_buf body;
     uint64_t begin, end;
     uint32_t limit;
-    if (!tk_param_recent(call, &begin, &end) || !tk_param_limit(call, TK_FINDINGS_TRACES, &limit))
+    if (!tk_param_recent(call, &begin, &end) ||
+        !tk_param_limit(call, TK_FINDINGS_TRACES, TK_LIMIT_MAX, &limit))
         return;
     tk_buf_init(&body, TK_REPLY_SIZE_MAX);
     enum tk_err result = open_question(call, &question, &err);

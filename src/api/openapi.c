@@ -31,6 +31,9 @@ static const struct param params[] = {
     {"sample_end", "end", "{\"type\":\"string\"}", "Traces that start before; default now"},
     {"sample", "limit", "{\"type\":\"integer\",\"minimum\":1,\"maximum\":1000,\"default\":200}",
      "Most traces to look at"},
+    {"map_sample", "limit",
+     "{\"type\":\"integer\",\"minimum\":1,\"maximum\":100000,\"default\":10000}",
+     "Most traces to count, the newest"},
     {"step", "step", "{\"type\":\"string\"}",
      "Length of a step: a duration such as 30s, or nanoseconds; default about a sixtieth of it "
      "all"},

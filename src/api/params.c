@@ -6,13 +6,12 @@
 enum { PROBLEM_SIZE_MAX = 64 << 10 };
 
 bool
-tk_param_limit(struct tk_call *call, uint32_t by_default, uint32_t *ret_limit)
+tk_param_limit(struct tk_call *call, uint32_t by_default, uint32_t most, uint32_t *ret_limit)
 {
     tk_str text = tk_request_param(call->request, TK_STR("limit"));
     uint64_t limit = by_default;
-    if (text.ptr != NULL && (!tk_str_to_u64(text, &limit) || limit < 1 || limit > TK_LIMIT_MAX)) {
-        tk_reply_problem(call, 400, "Bad limit", "limit must be a number from 1 to %d",
-                         TK_LIMIT_MAX);
+    if (text.ptr != NULL && (!tk_str_to_u64(text, &limit) || limit < 1 || limit > most)) {
+        tk_reply_problem(call, 400, "Bad limit", "limit must be a number from 1 to %u", most);
         return false;
     }
     *ret_limit = (uint32_t)limit;

@@ -12,8 +12,8 @@ enum {
     TK_QUERY_SECONDS_DEFAULT = 30, /* of one query; then 503, never half an answer */
 };
 
-/* ?limit=, 1 to TK_LIMIT_MAX. */
-bool tk_param_limit(struct tk_call *call, uint32_t by_default, uint32_t *ret_limit);
+/* ?limit=, 1 to `most`. */
+bool tk_param_limit(struct tk_call *call, uint32_t by_default, uint32_t most, uint32_t *ret_limit);
 /* ?start= and ?end=: RFC 3339 or ns. 0 when absent; *ret_empty: no time lies between them. */
 bool tk_param_times(struct tk_call *call, uint64_t *ret_begin_nano, uint64_t *ret_end_nano,
                     bool *ret_empty);

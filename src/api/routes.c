@@ -59,6 +59,10 @@ const struct tk_route tk_routes[] = {
     {"GET", "/api/v1/services/{name}/operations", READ, tk_route_operations, NULL,
      "The operations of a service with their latencies", "q start end project", NULL,
      "200 OperationList"},
+    {"GET", "/api/v1/map", READ, tk_route_map, NULL,
+     "Who calls whom: services, databases, queues and other hosts, and the calls between them, of "
+     "the newest traces; a cut map starts with the oldest of them",
+     "sample_start sample_end map_sample project", NULL, "200 ServiceMap"},
     {"GET", "/api/v1/tags", READ, tk_route_tags, NULL, "The attribute keys seen",
      "prefix q project", NULL, "200 TagList"},
     {"GET", "/api/v1/tags/{key}/values", READ, tk_route_tag_values, NULL,

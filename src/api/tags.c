@@ -70,6 +70,7 @@ write_values(const struct tk_catalog *catalog, void *arg, struct tk_json_writer 
 {
     struct tk_tag_value_entry *entries;
     size_t count;
+    uint64_t span_count = 0, error_count = 0;
     const struct value_terms *terms = arg;
     enum tk_err result =
         tk_catalog_values(catalog, terms->key, terms->prefix, &entries, &count, err);
@@ -85,9 +86,21 @@ write_values(const struct tk_catalog *catalog, void *arg, struct tk_json_writer 
         member(json, "type", type_text(entries[i].value.type));
         tk_json_key(json, TK_STR("count"));
         tk_json_uint(json, entries[i].count);
+        tk_json_key(json, TK_STR("errorCount"));
+        tk_json_uint(json, entries[i].error_count);
         tk_json_object_end(json);
     }
     tk_json_array_end(json);
+    for (size_t i = 0; i < count; i++) {
+        span_count += entries[i].count;
+        error_count += entries[i].error_count;
+    }
+    tk_json_key(json, TK_STR("valueCount"));
+    tk_json_uint(json, count);
+    tk_json_key(json, TK_STR("spanCount"));
+    tk_json_uint(json, span_count);
+    tk_json_key(json, TK_STR("errorCount"));
+    tk_json_uint(json, error_count);
     tk_json_object_end(json);
     return TK_OK;
 }
@@ -106,6 +119,6 @@ tk_route_tag_values(struct tk_call *call)
         .key = call->args[0],
         .prefix = tk_request_param(call->request, TK_STR("prefix")),
     };
-    if (tk_param_limit(call, VALUES_DEFAULT, &terms.limit))
+    if (tk_param_limit(call, VALUES_DEFAULT, TK_LIMIT_MAX, &terms.limit))
         tk_answer_catalog(call, write_values, &terms);
 }

@@ -113,7 +113,7 @@ tk_route_traces(struct tk_call *call)
     struct tk_arena arena;
     bool empty;
     tk_arena_init(&arena, ARENA_CHUNK, ARENA_MAX);
-    if (tk_param_limit(call, LIMIT_DEFAULT, &terms.limit) &&
+    if (tk_param_limit(call, LIMIT_DEFAULT, TK_LIMIT_MAX, &terms.limit) &&
         tk_param_times(call, &terms.begin_nano, &terms.end_nano, &empty) &&
         param_cursor(call, &cursor, &terms.after) &&
         tk_param_trace_query(call, &arena, &terms.query)) {

@@ -560,8 +560,10 @@ add_value(void *arg, struct tk_value value, const struct tk_store_count *found)
     else
         tk_buf_append(&count->name, (tk_str){(const char *)&value.i, sizeof value.i});
     enum tk_err result = find_counter(count, &counter);
-    if (result == TK_OK)
+    if (result == TK_OK) {
         counter->span_count += found->span_count;
+        counter->error_count += found->error_count;
+    }
     return result;
 }
 
@@ -646,7 +648,8 @@ tk_catalog_values(const struct tk_catalog *catalog, tk_str key, tk_str prefix,
     }
     for (uint32_t i = 0; i < count.names.count; i++)
         entries[i] = (struct tk_tag_value_entry){value_of_name(count.names.strings[i]),
-                                                 count.counters[i].span_count};
+                                                 count.counters[i].span_count,
+                                                 count.counters[i].error_count};
     qsort(entries, count.names.count, sizeof *entries, compare_values);
     *ret_entries = entries;
     *ret_count = count.names.count;

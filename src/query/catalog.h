@@ -58,7 +58,8 @@ enum tk_err tk_catalog_tags(const struct tk_catalog *catalog, tk_str prefix,
 
 struct tk_tag_value_entry {
     struct tk_value value;
-    uint64_t count; /* spans that have it, or whose resource, scope, events or links have it */
+    /* spans that have it, or whose resource, scope, events or links have it; those that failed */
+    uint64_t count, error_count;
 };
 /* Values of `key` (old and new names are one) whose text begins with `prefix`, the most frequent
    first: texts, numbers and booleans. */

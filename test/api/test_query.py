@@ -315,10 +315,11 @@ class Catalog(Query):
             {"key": "tagged.odd key/é", "scope": "span", "type": "bool"}])
         self.assertIn({"key": "service.name", "scope": "resource", "type": "string"}, self.get("/tags")["tags"])
         self.assertEqual(self.get("/tags/tagged.id/values")["values"], [
-            {"value": 7, "type": "int", "count": 2}, {"value": "7", "type": "string", "count": 1}])
+            {"value": 7, "type": "int", "count": 2, "errorCount": 0},
+            {"value": "7", "type": "string", "count": 1, "errorCount": 0}])
         self.assertEqual(len(self.get("/tags/tagged.id/values?limit=1")["values"]), 1)
         self.assertEqual(self.get(f"/tags/{quote('tagged.odd key/é', safe='')}/values")["values"],
-                         [{"value": True, "type": "bool", "count": 1}])
+                         [{"value": True, "type": "bool", "count": 1, "errorCount": 0}])
         self.assertEqual(self.get("/tags/tagged.none/values")["values"], [])
         self.problem(self.server.get("/api/v1/tags/tagged.id/values?limit=0"), 400)
         self.problem(self.server.get("/api/v1/tags?q=%7B"), 400)
