@@ -139,6 +139,26 @@ pageTest(
   },
 );
 
+pageTest('the events of the open span are ticks on its bar', {}, async ({ page, url }) => {
+  await page.goto(`${url}/traces/${failedId}?span=c000000000000001`);
+  await page.waitForSelector('.wf-event');
+  const ticks = await page.$$eval('.wf-event', (all) =>
+    all.map((tick) => [tick.title, parseFloat(tick.style.left).toFixed(1)]),
+  );
+  assert.deepEqual(ticks, [
+    ['cart loaded', '1.0'],
+    ['exception', '99.2'],
+  ]);
+  const query = new URL(
+    await page.getAttribute('a:text("Linked from")', 'href'),
+    url,
+  ).searchParams.get('q');
+  assert.equal(query, `{ link:traceID = "${failedId}" && link:spanID = "c000000000000001" }`);
+  await page.goto(`${url}/traces/${failedId}?span=c000000000000002`);
+  await page.waitForSelector(panel);
+  assert.equal(await page.locator('.wf-event').count(), 0);
+});
+
 pageTest('errors, exceptions, links and a missing parent are seen', {}, async ({ page, url }) => {
   await page.goto(`${url}/traces/${failedId}?span=c000000000000001`);
   assert.equal(await page.textContent('[data-testid="http-status"]'), '502');

@@ -2,8 +2,6 @@
 // columns tell is there at once, the rest comes as the one span's JSON.
 
 import type { ComponentChildren } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
-import { api, type Span } from '../api';
 import { CloseIcon } from '../components/icons';
 import { formatDuration, formatOffset, plural } from '../format';
 import type { OpenTrace } from '../trace/analysis';
@@ -12,21 +10,23 @@ import { idOf, nameOf, serviceOf, spanOf } from '../trace/trace';
 import { colourOf } from '../waterfall/colour';
 import { Fact } from './section';
 import { SpanDetails } from './span';
+import type { SpanAnswer } from './use-span';
 
 interface Props {
   traceId: string;
   open: OpenTrace;
   rowKey: string;
+  /** Of a span; null as long as it is on its way. */
+  answer: SpanAnswer | null;
   onOpen: (key: string) => void;
   onClose: () => void;
   onFit: (key: string) => void;
 }
 
-export function Panel({ traceId, open, rowKey, onOpen, onClose, onFit }: Props) {
+export function Panel({ traceId, open, rowKey, answer, onOpen, onClose, onFit }: Props) {
   const { trace, analysis } = open;
   const onKeyDown = (event: KeyboardEvent) => event.key === 'Escape' && onClose();
   const isSpan = !rowKey.includes(':');
-  const answer = useSpan(traceId, isSpan ? rowKey : null, trace.spanCount);
   const isReady = !isSpan || answer !== null;
   const frame = (title: string, service: string, body: ComponentChildren) => (
     <aside
@@ -78,27 +78,6 @@ export function Panel({ traceId, open, rowKey, onOpen, onClose, onFit }: Props) 
       onFit={() => onFit(rowKey)}
     />,
   );
-}
-
-interface Answer {
-  id: string;
-  span: Span | null;
-  error: unknown;
-}
-
-/** The span's JSON, or why it did not come; null as long as it is on its way. */
-function useSpan(traceId: string, id: string | null, spanCount: number): Answer | null {
-  const [answer, setAnswer] = useState<Answer | null>(null);
-  useEffect(() => {
-    if (id === null) return;
-    const stopping = new AbortController();
-    api.span(traceId, id, stopping.signal).then(
-      (span) => setAnswer({ id, span, error: null }),
-      (error) => stopping.signal.aborted || setAnswer({ id, span: null, error }),
-    );
-    return () => stopping.abort();
-  }, [traceId, id, spanCount]);
-  return answer?.id === id ? answer : null;
 }
 
 /** Whether there is such a row: a link may name what is not here, or not yet. */

@@ -229,6 +229,15 @@ function Actions({ traceId, open, span, id, whole, onFit }: FactsProps) {
       >
         Find such spans
       </a>
+      <a
+        class="button"
+        title="Spans whose links name this one"
+        href={href('/traces', {
+          q: `{ link:traceID = ${quote(traceId)} && link:spanID = ${quote(id)} }`,
+        })}
+      >
+        Linked from
+      </a>
     </p>
   );
 }

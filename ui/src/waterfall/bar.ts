@@ -23,6 +23,12 @@ export function boxOf(from: number, to: number, window: TimeWindow): Box {
 
 export const isOutside = ({ left, width }: Box) => left > 100 || left + width < 0;
 
+/** Where the row's own span begins: in a service's row that is not where the visit does. */
+export function spanOffset({ trace }: OpenTrace, row: RowView): number {
+  if (row.visit < 0) return row.offsetNano;
+  return row.offsetNano + trace.spans.start[row.span]! - trace.visits.start[row.visit]!;
+}
+
 /** More pieces of one bar than this are drawn as fewer. */
 const piecesMax = 24;
 

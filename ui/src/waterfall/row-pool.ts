@@ -6,7 +6,7 @@
 // `aria-activedescendant`; so a row that is recycled takes no focus with it.
 
 import { formatCount, formatDuration, speakDuration } from '../format';
-import { boxOf, criticalBoxes, isOutside, ownPieces, shade } from './bar';
+import { boxOf, criticalBoxes, isOutside, ownPieces, shade, spanOffset } from './bar';
 import { colourOf } from './colour';
 import type { Rows, RowView } from './rows';
 import type { TimeWindow } from './time-window';
@@ -29,11 +29,22 @@ interface Slot {
   row: RowView | null;
 }
 
+/** More events of one span than this have no tick; the panel lists them all. */
+export const ticksMax = 256;
+
+/** Events of one span, drawn on its bar. */
+export interface OpenEvents {
+  /** The row's. */
+  key: string;
+  ticks: { name: string; afterStartNano: number }[];
+}
+
 /** How rows are drawn, besides what they are. */
 export interface Drawing {
   window: TimeWindow;
   isCriticalShown: boolean;
   isFound: (row: RowView) => boolean;
+  events: OpenEvents | null;
 }
 
 export class RowPool {
@@ -171,7 +182,7 @@ export class RowPool {
   }
 
   #fillBar({ timeline, bar }: Slot, row: RowView): void {
-    const { window, isCriticalShown } = this.#drawing!;
+    const { window, isCriticalShown, events } = this.#drawing!;
     const { open } = this.#model!;
     const box = boxOf(row.offsetNano, row.offsetNano + Math.max(row.durationNano, 0), window);
     bar.hidden = isOutside(box);
@@ -187,13 +198,17 @@ export class RowPool {
     const rest = box.width - share;
     bar.style.backgroundPosition = isCut && rest !== 0 ? `${(before / rest) * 100}% 0` : '';
     while (timeline.childElementCount > 1) timeline.lastElementChild!.remove();
-    if (!isCriticalShown) return;
-    for (const piece of criticalBoxes(open, row, window)) {
-      const line = document.createElement('span');
-      line.className = 'wf-critical';
-      line.style.left = `${piece.left}%`;
-      line.style.width = `${piece.width}%`;
-      timeline.append(line);
+    if (isCriticalShown) {
+      for (const piece of criticalBoxes(open, row, window)) {
+        const line = addTo(timeline, 'wf-critical', piece.left);
+        line.style.width = `${piece.width}%`;
+      }
+    }
+    if (events?.key !== row.key) return;
+    const start = spanOffset(open, row);
+    for (const { name, afterStartNano } of events.ticks) {
+      const left = ((start + afterStartNano - window.from) / (window.to - window.from)) * 100;
+      if (left >= 0 && left <= 100) addTo(timeline, 'wf-event', left).title = name;
     }
   }
 
@@ -207,6 +222,14 @@ export class RowPool {
     if (shown) this.grid.setAttribute('aria-activedescendant', `row-${this.#active}`);
     else this.grid.removeAttribute('aria-activedescendant');
   }
+}
+
+function addTo(timeline: HTMLElement, className: string, left: number): HTMLElement {
+  const element = document.createElement('span');
+  element.className = className;
+  element.style.left = `${left}%`;
+  timeline.append(element);
+  return element;
 }
 
 function createSlot(): Slot {

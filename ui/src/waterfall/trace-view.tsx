@@ -4,6 +4,7 @@
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { Problem } from '../components/problem';
 import { Panel } from '../panel/panel';
+import { useSpan, type SpanAnswer } from '../panel/use-span';
 import { href, place, replace } from '../router';
 import { useTheme } from '../components/use-theme';
 import type { OpenTrace } from '../trace/analysis';
@@ -13,7 +14,7 @@ import { FlameView } from './flame';
 import { TraceHead } from './head';
 import { Keys } from './keys';
 import { Minimap } from './minimap';
-import type { Drawing } from './row-pool';
+import { ticksMax, type Drawing, type OpenEvents } from './row-pool';
 import { Rows, type RowView } from './rows';
 import { StatisticsTable } from './statistics-table';
 import { Story } from './story';
@@ -68,9 +69,12 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
     (row.visit >= 0 ? found.visits[row.visit] === 1 : found.spans[row.span] === 1);
   const isFoundLine = (span: number, visit: number) =>
     found !== null && (visit >= 0 ? found.visits[visit] === 1 : found.spans[span] === 1);
+  const openSpan = openKey && spanOf(trace.spans, openKey) >= 0 ? openKey : null;
+  const answer = useSpan(traceId, openSpan, trace.spanCount);
+  const events = useMemo(() => eventsOf(answer), [answer]);
   const drawing = useMemo<Drawing>(
-    () => ({ window, isCriticalShown: isPathShown, isFound }),
-    [window, isPathShown, found],
+    () => ({ window, isCriticalShown: isPathShown, isFound, events }),
+    [window, isPathShown, found, events],
   );
 
   useEffect(() => {
@@ -221,6 +225,7 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
           traceId={traceId}
           open={open}
           rowKey={openKey}
+          answer={answer}
           onOpen={showOpen}
           onClose={close}
           onFit={fit}
@@ -229,6 +234,18 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
       {keysShown && <Keys onClose={() => setKeysShown(false)} />}
     </div>
   );
+}
+
+/** The events of the span that is open, for its bar. */
+function eventsOf(answer: SpanAnswer | null): OpenEvents | null {
+  if (!answer?.span?.events?.length) return null;
+  const start = BigInt(answer.span.startTimeUnixNano);
+  return {
+    key: answer.id,
+    ticks: answer.span.events.slice(0, ticksMax).map(({ name, timeUnixNano }) => {
+      return { name, afterStartNano: Number(BigInt(timeUnixNano) - start) };
+    }),
+  };
 }
 
 /** The window of time; the URL follows when it has come to rest. */
