@@ -58,4 +58,6 @@ function Page({ path }: { path: string }) {
 
 startRouter();
 void loadWhoami();
-render(<App />, document.getElementById('app')!);
+const app = document.getElementById('app')!;
+app.replaceChildren();
+render(<App />, app);

@@ -52,6 +52,18 @@ pageTest(
   },
 );
 
+pageTest('the bar is there before the script is', {}, async ({ page, url }) => {
+  let letGo;
+  const held = new Promise((resolve) => (letGo = resolve));
+  await page.route('**/assets/main-*.js', (route) => held.then(() => route.continue()));
+  await page.goto(`${url}/traces`, { waitUntil: 'commit' });
+  await page.waitForSelector('.top-bar >> text=TraceKit');
+  assert.equal(await page.locator('nav').count(), 0);
+  letGo();
+  await page.waitForSelector('.top-bar nav');
+  assert.equal(await page.locator('.top-bar').count(), 1);
+});
+
 pageTest('older traces follow by cursor', {}, async ({ page, url, fixture }) => {
   await page.goto(`${url}/traces`);
   await page.click('[data-testid="older"]');
