@@ -6,6 +6,7 @@
  * most certain finding of all.  Whoever may not is told nothing of them.
  */
 #include "query/findings/findings.h"
+#include "api/json_members.h"
 #include "api/params.h"
 #include "api/private.h"
 
@@ -17,81 +18,35 @@ enum {
 /* ---- the answer ---- */
 
 static void
-key(struct tk_json_writer *json, const char *name)
-{
-    tk_json_key(json, tk_str_from(name));
-}
-
-static void
-member(struct tk_json_writer *json, const char *name, tk_str value)
-{
-    key(json, name);
-    tk_json_string(json, value);
-}
-
-static void
-optional(struct tk_json_writer *json, const char *name, tk_str value)
-{
-    if (value.len > 0)
-        member(json, name, value);
-}
-
-static void
-count(struct tk_json_writer *json, const char *name, uint64_t value)
-{
-    key(json, name);
-    tk_json_uint(json, value);
-}
-
-static void
-trace_id(struct tk_json_writer *json, struct tk_trace_id id)
-{
-    char text[TK_TRACE_ID_HEX + 1];
-    tk_trace_id_format(id, text);
-    tk_json_string(json, (tk_str){text, TK_TRACE_ID_HEX});
-}
-
-static void
-span_id(struct tk_json_writer *json, tk_span_id id)
-{
-    char text[TK_SPAN_ID_HEX + 1];
-    tk_span_id_format(id, text);
-    tk_json_string(json, (tk_str){text, TK_SPAN_ID_HEX});
-}
-
-static void
 other_json(struct tk_json_writer *json, const struct tk_finding_other *other)
 {
-    key(json, "other");
+    tk_member(json, "other");
     tk_json_object(json);
-    key(json, "traceId");
-    trace_id(json, other->trace_id);
-    key(json, "spanId");
-    span_id(json, other->span_id);
-    member(json, "service", other->service);
-    optional(json, "project", other->project);
+    tk_member_trace_id(json, "traceId", other->trace_id);
+    tk_member_span_id(json, "spanId", other->span_id);
+    tk_member_string(json, "service", other->service);
+    tk_optional_string(json, "project", other->project);
     tk_json_object_end(json);
 }
 
 static void
 evidence_json(struct tk_json_writer *json, const struct tk_finding *finding)
 {
-    key(json, "spans");
+    tk_member(json, "spans");
     tk_json_array(json);
     for (uint32_t i = 0; i < finding->span_count && i < TK_FINDING_SPANS_MAX; i++)
-        span_id(json, finding->spans[i]);
+        tk_json_span_id(json, finding->spans[i]);
     tk_json_array_end(json);
-    count(json, "spanCount", finding->span_count);
+    tk_member_uint(json, "spanCount", finding->span_count);
     if (finding->other.span_id != 0)
         other_json(json, &finding->other);
-    key(json, "traces");
+    tk_member(json, "traces");
     tk_json_array(json);
     for (uint32_t i = 0; i < finding->trace_count && i < TK_FINDING_TRACES_MAX; i++)
-        trace_id(json, finding->traces[i]);
+        tk_json_trace_id(json, finding->traces[i]);
     tk_json_array_end(json);
-    count(json, "traceCount", finding->trace_count);
-    key(json, "lastSeenUnixNano");
-    tk_json_uint_string(json, finding->last_seen_nano);
+    tk_member_uint(json, "traceCount", finding->trace_count);
+    tk_member_nano(json, "lastSeenUnixNano", finding->last_seen_nano);
 }
 
 static void
@@ -103,17 +58,17 @@ finding_json(struct tk_json_writer *json, const struct tk_finding *finding)
     tk_buf_init(&docs, 256);
     tk_buf_printf(&docs, "/docs/findings#%s", finding->rule);
     tk_json_object(json);
-    member(json, "rule", tk_str_from(finding->rule));
-    member(json, "severity", tk_str_from(severities[finding->severity]));
-    member(json, "confidence", tk_str_from(confidences[finding->confidence]));
-    optional(json, "service", finding->service);
-    optional(json, "peer", finding->peer);
-    member(json, "message", finding->message);
-    member(json, "cause", finding->cause);
-    member(json, "fix", finding->fix);
-    optional(json, "language", finding->language);
-    optional(json, "snippet", finding->snippet);
-    member(json, "docs", tk_buf_str(&docs));
+    tk_member_string(json, "rule", tk_str_from(finding->rule));
+    tk_member_string(json, "severity", tk_str_from(severities[finding->severity]));
+    tk_member_string(json, "confidence", tk_str_from(confidences[finding->confidence]));
+    tk_optional_string(json, "service", finding->service);
+    tk_optional_string(json, "peer", finding->peer);
+    tk_member_string(json, "message", finding->message);
+    tk_member_string(json, "cause", finding->cause);
+    tk_member_string(json, "fix", finding->fix);
+    tk_optional_string(json, "language", finding->language);
+    tk_optional_string(json, "snippet", finding->snippet);
+    tk_member_string(json, "docs", tk_buf_str(&docs));
     evidence_json(json, finding);
     tk_json_object_end(json);
     tk_buf_release(&docs);
@@ -123,10 +78,10 @@ static void
 findings_json(struct tk_json_writer *json, const struct tk_findings *findings)
 {
     static const char *const cuts[] = {NULL, "memory", "traces", "findings", "time"};
-    count(json, "spanCount", findings->span_count);
+    tk_member_uint(json, "spanCount", findings->span_count);
     if (findings->cut != TK_FINDINGS_WHOLE)
-        member(json, "cut", tk_str_from(cuts[findings->cut]));
-    key(json, "findings");
+        tk_member_string(json, "cut", tk_str_from(cuts[findings->cut]));
+    tk_member(json, "findings");
     tk_json_array(json);
     for (const struct tk_finding *finding = findings->first; finding != NULL;
          finding = finding->next)
@@ -213,9 +168,8 @@ tk_route_trace_findings(struct tk_call *call)
     if (result == TK_OK) {
         tk_json_writer_init(&json, &body);
         tk_json_object(&json);
-        key(&json, "traceId");
-        trace_id(&json, id);
-        key(&json, "settled");
+        tk_member_trace_id(&json, "traceId", id);
+        tk_member(&json, "settled");
         tk_json_bool(&json, findings.settled);
         findings_json(&json, &findings);
         tk_json_object_end(&json);
@@ -250,11 +204,9 @@ tk_route_findings(struct tk_call *call)
     if (result == TK_OK) {
         tk_json_writer_init(&json, &body);
         tk_json_object(&json);
-        key(&json, "startTimeUnixNano");
-        tk_json_uint_string(&json, begin);
-        key(&json, "endTimeUnixNano");
-        tk_json_uint_string(&json, end);
-        count(&json, "traceCount", findings.trace_count);
+        tk_member_nano(&json, "startTimeUnixNano", begin);
+        tk_member_nano(&json, "endTimeUnixNano", end);
+        tk_member_uint(&json, "traceCount", findings.trace_count);
         findings_json(&json, &findings);
         tk_json_object_end(&json);
     }

@@ -2,67 +2,10 @@
 #include "api/trace_json.h"
 
 #include "api/match_json.h"
+#include "api/json_members.h"
 
 #include "query/rows.h"
 #include "wire/otlp.h"
-
-static void
-key(struct tk_json_writer *json, const char *name)
-{
-    tk_json_key(json, tk_str_from(name));
-}
-
-static void
-member_string(struct tk_json_writer *json, const char *name, tk_str value)
-{
-    key(json, name);
-    tk_json_string(json, value);
-}
-
-static void
-member_nano(struct tk_json_writer *json, const char *name, uint64_t nano)
-{
-    key(json, name);
-    tk_json_uint_string(json, nano);
-}
-
-static void
-member_uint(struct tk_json_writer *json, const char *name, uint64_t value)
-{
-    key(json, name);
-    tk_json_uint(json, value);
-}
-
-/* The same, left out when empty or zero. */
-static void
-optional_string(struct tk_json_writer *json, const char *name, tk_str value)
-{
-    if (value.len > 0)
-        member_string(json, name, value);
-}
-
-static void
-optional_uint(struct tk_json_writer *json, const char *name, uint64_t value)
-{
-    if (value != 0)
-        member_uint(json, name, value);
-}
-
-static void
-member_trace_id(struct tk_json_writer *json, const char *name, struct tk_trace_id id)
-{
-    char text[TK_TRACE_ID_HEX + 1];
-    tk_trace_id_format(id, text);
-    member_string(json, name, (tk_str){text, TK_TRACE_ID_HEX});
-}
-
-static void
-member_span_id(struct tk_json_writer *json, const char *name, tk_span_id id)
-{
-    char text[TK_SPAN_ID_HEX + 1];
-    tk_span_id_format(id, text);
-    member_string(json, name, (tk_str){text, TK_SPAN_ID_HEX});
-}
 
 const char *
 tk_kind_text(int32_t kind)
@@ -75,7 +18,7 @@ tk_kind_text(int32_t kind)
 static void
 attributes_json(struct tk_json_writer *json, const struct tk_batch *batch, struct tk_range range)
 {
-    key(json, "attributes");
+    tk_member(json, "attributes");
     tk_json_object(json);
     for (uint32_t i = range.begin; i < range.begin + range.count; i++) {
         tk_json_key(json, batch->keys.strings[batch->attr_key[i]]);
@@ -103,9 +46,9 @@ draw(const struct tk_batch *trace, struct tk_arena *arena, struct picture *pictu
 static void
 times_json(struct tk_json_writer *json, const struct tk_batch *trace, const struct tk_tree *tree)
 {
-    member_trace_id(json, "traceId", trace->trace_id[0]);
-    member_nano(json, "startTimeUnixNano", tree->start_nano);
-    member_nano(json, "durationNano", tree->end_nano - tree->start_nano);
+    tk_member_trace_id(json, "traceId", trace->trace_id[0]);
+    tk_member_nano(json, "startTimeUnixNano", tree->start_nano);
+    tk_member_nano(json, "durationNano", tree->end_nano - tree->start_nano);
 }
 
 static void
@@ -115,15 +58,15 @@ counts_json(struct tk_json_writer *json, const struct tk_batch *trace,
     uint64_t errors = 0;
     for (uint32_t i = 0; i < services->count; i++)
         errors += services->service[i].error_count;
-    member_uint(json, "spanCount", trace->span_count);
-    member_uint(json, "errorCount", errors);
-    key(json, "services");
+    tk_member_uint(json, "spanCount", trace->span_count);
+    tk_member_uint(json, "errorCount", errors);
+    tk_member(json, "services");
     tk_json_array(json);
     for (uint32_t i = 0; i < services->count; i++) {
         tk_json_object(json);
-        member_string(json, "name", services->service[i].name);
-        member_uint(json, "spanCount", services->service[i].span_count);
-        member_uint(json, "errorCount", services->service[i].error_count);
+        tk_member_string(json, "name", services->service[i].name);
+        tk_member_uint(json, "spanCount", services->service[i].span_count);
+        tk_member_uint(json, "errorCount", services->service[i].error_count);
         tk_json_object_end(json);
     }
     tk_json_array_end(json);
@@ -140,10 +83,10 @@ tk_summary_json(struct tk_json_writer *json, const struct tk_batch *trace, struc
     uint32_t root = picture.tree.row[picture.tree.root];
     tk_json_object(json);
     times_json(json, trace, &picture.tree);
-    member_string(json, "rootServiceName", tk_batch_service(trace, root));
-    member_string(json, "rootName", trace->name[root]);
+    tk_member_string(json, "rootServiceName", tk_batch_service(trace, root));
+    tk_member_string(json, "rootName", trace->name[root]);
     counts_json(json, trace, &picture.services);
-    key(json, "broken");
+    tk_member(json, "broken");
     tk_json_bool(json, picture.tree.broken);
     if (query != NULL)
         result = tk_match_json(json, query, trace);
@@ -157,13 +100,13 @@ static void
 status_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t row)
 {
     int32_t status = trace->status[row];
-    key(json, "status");
+    tk_member(json, "status");
     tk_json_object(json);
-    member_string(json, "code",
-                  status == TK_STATUS_ERROR ? TK_STR("ERROR")
-                  : status == TK_STATUS_OK  ? TK_STR("OK")
-                                            : TK_STR("UNSET"));
-    optional_string(json, "message", trace->status_message[row]);
+    tk_member_string(json, "code",
+                     status == TK_STATUS_ERROR ? TK_STR("ERROR")
+                     : status == TK_STATUS_OK  ? TK_STR("OK")
+                                               : TK_STR("UNSET"));
+    tk_optional_string(json, "message", trace->status_message[row]);
     tk_json_object_end(json);
 }
 
@@ -172,15 +115,15 @@ events_json(struct tk_json_writer *json, const struct tk_batch *trace, struct tk
 {
     if (events.count == 0)
         return;
-    key(json, "events");
+    tk_member(json, "events");
     tk_json_array(json);
     for (uint32_t i = events.begin; i < events.begin + events.count; i++) {
         const struct tk_event *event = &trace->event[i];
         tk_json_object(json);
-        member_string(json, "name", event->name);
-        member_nano(json, "timeUnixNano", event->time_nano);
+        tk_member_string(json, "name", event->name);
+        tk_member_nano(json, "timeUnixNano", event->time_nano);
         attributes_json(json, trace, event->attrs);
-        optional_uint(json, "droppedAttributesCount", event->dropped_attrs);
+        tk_optional_uint(json, "droppedAttributesCount", event->dropped_attrs);
         tk_json_object_end(json);
     }
     tk_json_array_end(json);
@@ -191,17 +134,17 @@ links_json(struct tk_json_writer *json, const struct tk_batch *trace, struct tk_
 {
     if (links.count == 0)
         return;
-    key(json, "links");
+    tk_member(json, "links");
     tk_json_array(json);
     for (uint32_t i = links.begin; i < links.begin + links.count; i++) {
         const struct tk_link *link = &trace->link[i];
         tk_json_object(json);
-        member_trace_id(json, "traceId", link->trace_id);
-        member_span_id(json, "spanId", link->span_id);
-        optional_string(json, "traceState", link->trace_state);
+        tk_member_trace_id(json, "traceId", link->trace_id);
+        tk_member_span_id(json, "spanId", link->span_id);
+        tk_optional_string(json, "traceState", link->trace_state);
         attributes_json(json, trace, link->attrs);
-        optional_uint(json, "droppedAttributesCount", link->dropped_attrs);
-        optional_uint(json, "flags", link->flags);
+        tk_optional_uint(json, "droppedAttributesCount", link->dropped_attrs);
+        tk_optional_uint(json, "flags", link->flags);
         tk_json_object_end(json);
     }
     tk_json_array_end(json);
@@ -211,27 +154,27 @@ static void
 span_head_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t row, bool orphan)
 {
     const char *kind = tk_kind_text(trace->kind[row]);
-    member_span_id(json, "spanId", trace->span_id[row]);
+    tk_member_span_id(json, "spanId", trace->span_id[row]);
     if (trace->parent_id[row] != 0)
-        member_span_id(json, "parentSpanId", trace->parent_id[row]);
+        tk_member_span_id(json, "parentSpanId", trace->parent_id[row]);
     if (orphan) {
-        key(json, "orphan");
+        tk_member(json, "orphan");
         tk_json_bool(json, true);
     }
-    member_string(json, "name", trace->name[row]);
+    tk_member_string(json, "name", trace->name[row]);
     if (kind != NULL)
-        member_string(json, "kind", tk_str_from(kind));
-    member_string(json, "serviceName", tk_batch_service(trace, row));
-    member_nano(json, "startTimeUnixNano", trace->start_nano[row]);
-    member_nano(json, "durationNano", trace->end_nano[row] - trace->start_nano[row]);
+        tk_member_string(json, "kind", tk_str_from(kind));
+    tk_member_string(json, "serviceName", tk_batch_service(trace, row));
+    tk_member_nano(json, "startTimeUnixNano", trace->start_nano[row]);
+    tk_member_nano(json, "durationNano", trace->end_nano[row] - trace->start_nano[row]);
 }
 
 static void
 span_rest_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t row)
 {
     status_json(json, trace, row);
-    optional_string(json, "traceState", trace->trace_state[row]);
-    optional_uint(json, "flags", trace->flags[row]);
+    tk_optional_string(json, "traceState", trace->trace_state[row]);
+    tk_optional_uint(json, "flags", trace->flags[row]);
     attributes_json(json, trace, trace->attrs[row]);
     events_json(json, trace, trace->events[row]);
     links_json(json, trace, trace->links[row]);
@@ -240,9 +183,9 @@ span_rest_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32
 static void
 span_dropped_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t row)
 {
-    optional_uint(json, "droppedAttributesCount", trace->dropped_attrs[row]);
-    optional_uint(json, "droppedEventsCount", trace->dropped_events[row]);
-    optional_uint(json, "droppedLinksCount", trace->dropped_links[row]);
+    tk_optional_uint(json, "droppedAttributesCount", trace->dropped_attrs[row]);
+    tk_optional_uint(json, "droppedEventsCount", trace->dropped_events[row]);
+    tk_optional_uint(json, "droppedLinksCount", trace->dropped_links[row]);
 }
 
 static void
@@ -252,11 +195,11 @@ span_json(struct tk_json_writer *json, const struct tk_batch *trace, const struc
     uint32_t row = tree->row[position];
     tk_json_object(json);
     span_head_json(json, trace, row, tree->orphan[position]);
-    member_nano(json, "selfTimeNano", tree->self_nano[position]);
-    member_uint(json, "depth", tree->depth[position]);
+    tk_member_nano(json, "selfTimeNano", tree->self_nano[position]);
+    tk_member_uint(json, "depth", tree->depth[position]);
     span_rest_json(json, trace, row);
-    member_uint(json, "resource", trace->resource[row]);
-    member_uint(json, "scope", trace->scope[row]);
+    tk_member_uint(json, "resource", trace->resource[row]);
+    tk_member_uint(json, "scope", trace->scope[row]);
     span_dropped_json(json, trace, row);
     tk_json_object_end(json);
 }
@@ -266,22 +209,22 @@ rows_json(struct tk_json_writer *json, const struct tk_rows *rows,
           const struct tk_trace_services *services, uint64_t start_nano)
 {
     static const char *const types[] = {"service", "span", "gap"};
-    key(json, "rows");
+    tk_member(json, "rows");
     tk_json_array(json);
     for (uint32_t i = 0; i < rows->count; i++) {
         const struct tk_row *row = &rows->row[i];
         tk_json_object(json);
-        member_string(json, "type", tk_str_from(types[row->type]));
-        member_uint(json, "depth", row->depth);
-        member_string(json, "service", services->service[row->service].name);
-        member_string(json, "name", row->name);
-        key(json, "span");
+        tk_member_string(json, "type", tk_str_from(types[row->type]));
+        tk_member_uint(json, "depth", row->depth);
+        tk_member_string(json, "service", services->service[row->service].name);
+        tk_member_string(json, "name", row->name);
+        tk_member(json, "span");
         if (row->span == TK_NO_SPAN)
             tk_json_null(json);
         else
             tk_json_uint(json, row->span);
-        member_nano(json, "offsetNano", row->start_nano - start_nano);
-        member_nano(json, "durationNano", row->duration_nano);
+        tk_member_nano(json, "offsetNano", row->start_nano - start_nano);
+        tk_member_nano(json, "durationNano", row->duration_nano);
         tk_json_object_end(json);
     }
     tk_json_array_end(json);
@@ -293,8 +236,8 @@ resource_json(struct tk_json_writer *json, const struct tk_batch *trace,
 {
     tk_json_object(json);
     attributes_json(json, trace, resource->attrs);
-    optional_uint(json, "droppedAttributesCount", resource->dropped_attrs);
-    optional_string(json, "schemaUrl", resource->schema_url);
+    tk_optional_uint(json, "droppedAttributesCount", resource->dropped_attrs);
+    tk_optional_string(json, "schemaUrl", resource->schema_url);
     tk_json_object_end(json);
 }
 
@@ -302,18 +245,18 @@ static void
 scope_json(struct tk_json_writer *json, const struct tk_batch *trace, const struct tk_scope *scope)
 {
     tk_json_object(json);
-    optional_string(json, "name", scope->name);
-    optional_string(json, "version", scope->version);
+    tk_optional_string(json, "name", scope->name);
+    tk_optional_string(json, "version", scope->version);
     attributes_json(json, trace, scope->attrs);
-    optional_uint(json, "droppedAttributesCount", scope->dropped_attrs);
-    optional_string(json, "schemaUrl", scope->schema_url);
+    tk_optional_uint(json, "droppedAttributesCount", scope->dropped_attrs);
+    tk_optional_string(json, "schemaUrl", scope->schema_url);
     tk_json_object_end(json);
 }
 
 static void
 resources_json(struct tk_json_writer *json, const struct tk_batch *trace)
 {
-    key(json, "resources");
+    tk_member(json, "resources");
     tk_json_array(json);
     for (uint32_t i = 0; i < trace->resource_count; i++)
         resource_json(json, trace, &trace->resources[i]);
@@ -323,7 +266,7 @@ resources_json(struct tk_json_writer *json, const struct tk_batch *trace)
 static void
 scopes_json(struct tk_json_writer *json, const struct tk_batch *trace)
 {
-    key(json, "scopes");
+    tk_member(json, "scopes");
     tk_json_array(json);
     for (uint32_t i = 0; i < trace->scope_count; i++)
         scope_json(json, trace, &trace->scopes[i]);
@@ -345,9 +288,9 @@ tk_trace_json(struct tk_json_writer *json, const struct tk_batch *trace, bool ga
     tk_json_object(json);
     times_json(json, trace, &picture.tree);
     counts_json(json, trace, &picture.services);
-    key(json, "broken");
+    tk_member(json, "broken");
     tk_json_bool(json, picture.tree.broken);
-    key(json, "spans");
+    tk_member(json, "spans");
     tk_json_array(json);
     for (uint32_t i = 0; i < picture.tree.span_count; i++)
         span_json(json, trace, &picture.tree, i);
@@ -365,9 +308,9 @@ tk_span_json(struct tk_json_writer *json, const struct tk_batch *trace, uint32_t
     tk_json_object(json);
     span_head_json(json, trace, row, false);
     span_rest_json(json, trace, row);
-    key(json, "resource");
+    tk_member(json, "resource");
     resource_json(json, trace, &trace->resources[trace->resource[row]]);
-    key(json, "scope");
+    tk_member(json, "scope");
     scope_json(json, trace, &trace->scopes[trace->scope[row]]);
     span_dropped_json(json, trace, row);
     tk_json_object_end(json);
