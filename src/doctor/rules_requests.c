@@ -261,6 +261,14 @@ find_raw_client(struct doctor *doctor, const struct tk_doctor_service *service,
         finding->edit = (struct tk_doctor_edit){request->start, 0, TK_STR("tracekit.")};
 }
 
+/* With its port: other services share the host. */
+static tk_str
+target_for(struct doctor *doctor, tk_str text)
+{
+    struct tk_doctor_url url = tk_doctor_url(text);
+    return url.port != 0 ? SAY("%.*s:%u", TK_STR_ARG(url.host), (unsigned)url.port) : url.host;
+}
+
 static void
 rule_requests(struct doctor *doctor, const struct tk_doctor_service *service)
 {
@@ -292,7 +300,7 @@ rule_requests(struct doctor *doctor, const struct tk_doctor_service *service)
                     "sent",
                     TK_STR_ARG(url->text), TK_STR_ARG(targets->file->path),
                     (unsigned)targets->line),
-                SAY("add '%.*s'", TK_STR_ARG(tk_doctor_url(url->text).host)));
+                SAY("add '%.*s'", TK_STR_ARG(target_for(doctor, url->text))));
     }
 }
 
