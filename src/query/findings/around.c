@@ -318,6 +318,32 @@ look_for_inner(struct tk_around *around, struct tk_exam *exam, struct tk_call *c
     return result;
 }
 
+/* "users", "users.shop.svc.cluster.local", 10.0.0.7: nothing that the world can reach. */
+static bool
+is_internal(tk_str host)
+{
+    static const char *const ends[] = {".local", ".internal", ".svc", ".localhost", ".lan"};
+    static const char *const begins[] = {"127.", "10.", "192.168."};
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++)
+        if (tk_str_ends_with(host, tk_str_from(ends[i])))
+            return true;
+    for (size_t i = 0; i < sizeof begins / sizeof *begins; i++)
+        if (tk_str_starts_with(host, tk_str_from(begins[i])))
+            return true;
+    return host.len > 0 && memchr(host.ptr, '.', host.len) == NULL;
+}
+
+/* Did headers go to one of ours?  A page says so, and sends them to its targets; a service sends
+   them wherever it is told to, so that only the host tells. */
+static bool
+expects_trace(const struct tk_exam *exam, const struct tk_call *call)
+{
+    if (call->propagation != TK_PROPAGATION_UNKNOWN)
+        return call->propagation == TK_PROPAGATION_SENT;
+    return is_internal(call->address.host) &&
+           !tk_str_eq(tk_exam_language(exam, call->position), TK_STR("webjs"));
+}
+
 static enum tk_err
 look_for_answer(struct tk_around *around, struct tk_exam *exam, struct tk_call *call,
                 struct tk_error *err)
@@ -337,7 +363,7 @@ look_for_answer(struct tk_around *around, struct tk_exam *exam, struct tk_call *
         return result;
     if (host->known)
         return run_look(&look, filter_host(&call->address, &filter), err);
-    if (call->propagation == TK_PROPAGATION_SENT && call->status > 0)
+    if (call->status > 0 && expects_trace(exam, call))
         return look_for_inner(around, exam, call, err);
     return TK_OK;
 }

@@ -142,11 +142,22 @@ is_explained(const struct tk_exam *exam, uint32_t position)
     return find_parent_elsewhere(exam, position, &other);
 }
 
+/* `tracekit verify` begins traces without a span of its own, and says so. */
+static bool
+is_of_verify(const struct tk_exam *exam, uint32_t position)
+{
+    tk_str state = exam->trace->trace_state[tk_exam_row(exam, position)];
+    while (state.len > 0)
+        if (tk_str_eq(tk_str_trim(tk_str_split(&state, ',')), TK_STR("tracekit=verify")))
+            return true;
+    return false;
+}
+
 void
 tk_check_missing_root(struct tk_exam *exam, const struct tk_rule *rule)
 {
     uint32_t root = exam->tree.root;
-    if (has_beginning(exam) || is_explained(exam, root))
+    if (has_beginning(exam) || is_explained(exam, root) || is_of_verify(exam, root))
         return;
     struct tk_report report = tk_report_at(exam, root, TK_CONFIDENCE_CERTAIN);
     tk_exam_report(exam, rule, &report,

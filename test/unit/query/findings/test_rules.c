@@ -193,6 +193,40 @@ spans_without_a_server_span_are_a_middleware_that_is_absent(void **state)
     assert_non_null(strstr(scene_findings.first->snippet.ptr, "sdk.GinMiddleware()"));
 }
 
+/* api calls `url`, which nobody serves; meanwhile users has a span of its own. */
+static struct tk_batch *
+backend_trace_to(const char *url)
+{
+    struct tk_batch *trace = new_batch(), *inner = new_batch();
+    uint32_t api = add_program(trace, "api", "nodejs", "tracekit");
+    add_server(trace, api, 1, 0, 3001, "/api/users", CHROME, 0, 100);
+    add_call(trace, api, 2, 1, url, 200, 10, 80);
+    add_span(inner, add_program(inner, "users", "go", "tracekit"), 21, 0, "load users", 30, 20);
+    memory_store_add(inner, 2);
+    return trace;
+}
+
+static void
+a_service_that_calls_another_knows_its_hosts_by_their_names(void **state)
+{
+    static const char *const own[] = {"http://users:8080/users", "http://localhost:8080/users",
+                                      "http://10.0.0.7/users", "http://users.shop.svc/users"};
+    static const char *const others[] = {"https://api.example.com/users", "https://8.8.8.8/users"};
+    (void)state;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++) {
+        memory_store_add(backend_trace_to(own[i]), SCENE_ID);
+        expect_findings("error not-extracted likely users > api 1\n");
+        scene_end(NULL);
+        scene_begin(NULL);
+    }
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        memory_store_add(backend_trace_to(others[i]), SCENE_ID);
+        expect_findings("");
+        scene_end(NULL);
+        scene_begin(NULL);
+    }
+}
+
 static void
 headers_that_a_reading_backend_did_not_get_were_stripped(void **state)
 {
@@ -383,6 +417,16 @@ a_trace_without_a_beginning_says_so_once_it_has_settled(void **state)
     scene_age_nano = 20 * UINT64_C(1000000000);
     expect_findings("");
     assert_false(scene_findings.settled);
+}
+
+static void
+a_trace_that_verify_began_needs_no_beginning(void **state)
+{
+    struct tk_batch *trace = api_trace("tracekit", 99, 0);
+    (void)state;
+    trace->trace_state[0] = TK_STR("ot=th:0, tracekit=verify");
+    memory_store_add(trace, SCENE_ID);
+    expect_findings("");
 }
 
 static void
@@ -606,6 +650,7 @@ main(void)
         TEST(a_silent_server_of_files_and_an_answer_from_the_cache_are_fine),
         TEST(a_backend_that_never_continues_a_trace_does_not_extract),
         TEST(spans_without_a_server_span_are_a_middleware_that_is_absent),
+        TEST(a_service_that_calls_another_knows_its_hosts_by_their_names),
         TEST(headers_that_a_reading_backend_did_not_get_were_stripped),
         TEST(a_program_is_not_taken_for_the_page),
         TEST(a_raw_client_is_found_from_both_sides),
@@ -616,6 +661,7 @@ main(void)
         TEST(one_name_for_two_programs_is_found),
         TEST(instances_of_one_program_and_programs_without_a_name_share_it_rightly),
         TEST(a_trace_without_a_beginning_says_so_once_it_has_settled),
+        TEST(a_trace_that_verify_began_needs_no_beginning),
         TEST(a_parent_that_is_missing_within_a_trace_breaks_it),
         TEST(a_parent_id_that_something_rewrote_is_put_down_to_it),
         TEST(a_clock_that_is_behind_or_ahead_is_found),
