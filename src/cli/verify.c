@@ -19,7 +19,7 @@ enum {
     LOOK_EVERY_MS = 200,
     /* SDKs send a batch every 5 s: longer without a new span, and nothing more will come. */
     QUIET_SECONDS = 6,
-    HEADERS_MAX = TK_OPTION_LIST_MAX + 2,
+    HEADERS_MAX = TK_OPTION_LIST_MAX + 3,
 };
 static const uint64_t second_nano = 1000000000;
 
@@ -35,9 +35,11 @@ tk_verify_add(struct tk_verify *verify, const char *rule, tk_str fix, const char
     tk_str message = tk_arena_copy(verify->arena, tk_str_from(len >= 0 ? text : ""));
     if (finding == NULL || message.ptr == NULL)
         return; /* the arena has room for millions */
-    *finding = (struct tk_verify_finding){.rule = rule, .message = message, .fix = fix};
+    *finding = (struct tk_verify_finding){
+        .rule = tk_str_from(rule), .severity = TK_STR("error"), .message = message, .fix = fix};
     *verify->findings_end = finding;
     verify->findings_end = &finding->next;
+    verify->broken = true;
 }
 
 static void
@@ -53,7 +55,8 @@ draw_ids(struct tk_verify *verify)
     tk_span_id_format(span_id, verify->span_id);
 }
 
-/* The request to the application; *ret_status is its HTTP status. */
+/* The request to the application; *ret_status is its HTTP status.  The tracestate says whose it is,
+   so that the server does not look for the beginning of its trace. */
 static enum tk_exit
 send_request(struct tk_verify *verify, struct tk_client *client, int *ret_status)
 {
@@ -69,6 +72,7 @@ send_request(struct tk_verify *verify, struct tk_client *client, int *ret_status
     if (traceparent.ptr == NULL || origin.ptr == NULL)
         return tk_cli_fail(TK_EXIT_CANNOT_START, "verify", "out of memory");
     headers[request.header_count++] = traceparent.ptr;
+    headers[request.header_count++] = "tracestate: tracekit=verify";
     if (verify->origin != NULL)
         headers[request.header_count++] = origin.ptr;
     for (size_t i = 0; i < verify->headers.count; i++)
@@ -183,7 +187,7 @@ report_json(const struct tk_verify *verify, int status, const struct tk_json_nod
     tk_json_key(&json, TK_STR("traceId"));
     tk_json_string(&json, tk_str_from(verify->trace_id));
     tk_json_key(&json, TK_STR("connected"));
-    tk_json_bool(&json, verify->findings == NULL);
+    tk_json_bool(&json, !verify->broken);
     tk_json_key(&json, TK_STR("spanCount"));
     tk_json_uint(&json, trace != NULL ? tk_json_get_u64(trace, "spanCount") : 0);
     tk_json_key(&json, TK_STR("services"));
@@ -198,9 +202,9 @@ report_json(const struct tk_verify *verify, int status, const struct tk_json_nod
     for (const struct tk_verify_finding *one = verify->findings; one != NULL; one = one->next) {
         tk_json_object(&json);
         tk_json_key(&json, TK_STR("rule"));
-        tk_json_string(&json, tk_str_from(one->rule));
+        tk_json_string(&json, one->rule);
         tk_json_key(&json, TK_STR("severity"));
-        tk_json_string(&json, TK_STR("error"));
+        tk_json_string(&json, one->severity);
         tk_json_key(&json, TK_STR("message"));
         tk_json_string(&json, one->message);
         tk_json_key(&json, TK_STR("fix"));
@@ -216,7 +220,7 @@ report_json(const struct tk_verify *verify, int status, const struct tk_json_nod
 static bool
 report(const struct tk_verify *verify, int status, const struct tk_json_node *trace)
 {
-    bool colour = tk_cli_colour(), connected = verify->findings == NULL;
+    bool colour = tk_cli_colour(), connected = !verify->broken;
     (void)printf("%s %s was answered %d\n", verify->method, verify->url, status);
     if (trace != NULL &&
         !tk_cli_waterfall(trace, tk_str_from(verify->span_id), verify->remote.arena))
@@ -235,9 +239,19 @@ report(const struct tk_verify *verify, int status, const struct tk_json_node *tr
     }
     (void)putchar('\n');
     for (const struct tk_verify_finding *f = verify->findings; f != NULL; f = f->next) {
-        (void)printf("\n  %s%s%s: ", colour ? "\033[31m" : "", f->rule, colour ? "\033[0m" : "");
+        bool error = tk_str_eq(f->severity, TK_STR("error"));
+        (void)printf("\n  %s%.*s%s",
+                     !colour ? ""
+                     : error ? "\033[31m"
+                             : "\033[33m",
+                     TK_STR_ARG(f->rule), colour ? "\033[0m" : "");
+        if (!error)
+            (void)printf(" (%.*s)", TK_STR_ARG(f->severity));
+        (void)printf(": ");
         (void)tk_cli_print(f->message, tk_cli_columns(f->message));
-        (void)printf("\n    cure: %.*s\n", TK_STR_ARG(f->fix));
+        (void)printf("\n    cure: ");
+        (void)tk_cli_print(f->fix, tk_cli_columns(f->fix));
+        (void)putchar('\n');
     }
     return true;
 }
@@ -262,7 +276,7 @@ run(struct tk_verify *verify, uint64_t timeout_nano, bool json)
         report_json(verify, http_status, trace);
     else if (!report(verify, http_status, trace))
         return tk_cli_fail(TK_EXIT_CANNOT_START, "verify", "out of memory");
-    return verify->findings == NULL ? TK_EXIT_GOOD : TK_EXIT_FINDING;
+    return verify->broken ? TK_EXIT_FINDING : TK_EXIT_GOOD;
 }
 
 enum tk_exit

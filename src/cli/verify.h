@@ -11,7 +11,8 @@
 #include "trace/ids.h"
 
 struct tk_verify_finding {
-    const char *rule; /* as in the findings of the server, where both know it */
+    tk_str rule; /* as in the findings of the server, where both know it */
+    tk_str severity;
     tk_str message, fix;
     struct tk_verify_finding *next;
 };
@@ -36,9 +37,10 @@ struct tk_verify {
     char trace_id[TK_TRACE_ID_HEX + 1], span_id[TK_SPAN_ID_HEX + 1];
     uint64_t sent_nano;
     struct tk_verify_finding *findings, **findings_end;
+    bool broken; /* one of them is an error */
 };
 
-/* Adds a finding; `fix` lives as long as the run.  message as printf. */
+/* Adds an error; `fix` lives as long as the run.  message as printf. */
 void tk_verify_add(struct tk_verify *verify, const char *rule, tk_str fix, const char *format, ...)
     TK_PRINTF(4, 5);
 
@@ -57,8 +59,8 @@ bool tk_verify_parse_services(struct tk_verify *verify, tk_str text);
 bool tk_verify_parse_hops(struct tk_verify *verify, tk_str text);
 /* Is everything there that was asked for, and no parent missing?  `trace` as the API gives it. */
 bool tk_verify_complete(const struct tk_verify *verify, const struct tk_json_node *trace);
-/* Adds a finding for each thing that is not, with what the server's other traces tell about it;
-   `trace` is NULL when nothing arrived at all. */
+/* Adds what the server finds in the trace, and an error for each thing that is not there, with what
+   the server's other traces tell about it; `trace` is NULL when nothing arrived at all. */
 enum tk_exit tk_verify_explain(struct tk_verify *verify, const struct tk_json_node *trace);
 
 #endif

@@ -167,6 +167,73 @@ is_unanswered(const struct walk *walk)
            tk_json_get_str(attributes, "db.system").len == 0;
 }
 
+static bool
+told(const struct tk_verify *verify, const char *rule)
+{
+    const struct tk_verify_finding *one = verify->findings;
+    while (one != NULL && !tk_str_eq(one->rule, tk_str_from(rule)))
+        one = one->next;
+    return one != NULL;
+}
+
+/* What the server's own rules say of the trace, as far as it is here. */
+static enum tk_exit
+add_findings(struct tk_verify *verify)
+{
+    struct tk_json_node *root = NULL;
+    struct tk_buf path;
+    tk_buf_init(&path, 4096);
+    tk_buf_printf(&path, "/api/v1/traces/%s/findings", verify->trace_id);
+    enum tk_exit status = tk_remote_get_json(&verify->remote, &path, &root);
+    tk_buf_release(&path);
+    if (status != TK_EXIT_GOOD)
+        return status;
+    for (const struct tk_json_node *one = tk_json_get(root, "findings")->child; one != NULL;
+         one = one->next) {
+        struct tk_verify_finding *finding = tk_arena_zalloc(verify->arena, 1, sizeof *finding);
+        if (finding == NULL)
+            return tk_cli_fail(TK_EXIT_CANNOT_START, "verify", "out of memory");
+        *finding = (struct tk_verify_finding){
+            .rule = tk_arena_copy(verify->arena, tk_json_get_str(one, "rule")),
+            .severity = tk_arena_copy(verify->arena, tk_json_get_str(one, "severity")),
+            .message = tk_arena_copy(verify->arena, tk_json_get_str(one, "message")),
+            .fix = tk_arena_copy(verify->arena, tk_json_get_str(one, "fix"))};
+        *verify->findings_end = finding;
+        verify->findings_end = &finding->next;
+        verify->broken = verify->broken || tk_str_eq(finding->severity, TK_STR("error"));
+    }
+    return TK_EXIT_GOOD;
+}
+
+/* The calls of a trace that nobody continued. */
+struct calls {
+    bool any, unsent; /* unsent: one was made without headers */
+};
+
+static bool
+is_unsent(const struct tk_json_node *span)
+{
+    tk_str sent = tk_json_get_str(tk_json_get(span, "attributes"), "tracekit.propagation");
+    return tk_str_eq(sent, TK_STR("not_target")) || tk_str_eq(sent, TK_STR("same_origin_default"));
+}
+
+static bool
+find_calls(struct tk_verify *verify, const struct tk_json_node *trace, struct calls *ret_calls)
+{
+    struct walk walk;
+    *ret_calls = (struct calls){.any = false};
+    if (trace == NULL)
+        return true;
+    if (!walk_begin(&walk, trace, verify->remote.arena))
+        return false;
+    while (walk_next(&walk)) {
+        bool unanswered = is_unanswered(&walk);
+        ret_calls->any = ret_calls->any || unanswered;
+        ret_calls->unsent = ret_calls->unsent || (unanswered && is_unsent(walk.path[walk.depth]));
+    }
+    return true;
+}
+
 /* Who could have called the missing service, and whether it sent the header. */
 static enum tk_exit
 explain_calls(struct tk_verify *verify, const struct tk_json_node *trace)
@@ -176,51 +243,61 @@ explain_calls(struct tk_verify *verify, const struct tk_json_node *trace)
         return tk_cli_fail(TK_EXIT_CANNOT_START, "verify", "out of memory");
     while (walk_next(&walk)) {
         const struct tk_json_node *span = walk.path[walk.depth];
-        const struct tk_json_node *attributes = tk_json_get(span, "attributes");
-        tk_str sent = tk_json_get_str(attributes, "tracekit.propagation");
-        tk_str url = tk_json_get_str(attributes, "url.full");
+        tk_str url = tk_json_get_str(tk_json_get(span, "attributes"), "url.full");
         tk_str service = service_of(span), name = tk_json_get_str(span, "name");
         if (!is_unanswered(&walk))
             continue;
-        if (tk_str_eq(sent, TK_STR("not_target")) || tk_str_eq(sent, TK_STR("same_origin_default")))
-            tk_verify_add(verify, "header-not-sent",
-                          TK_STR("add its host to tracePropagationTargets of the caller's init"),
-                          "%.*s called %.*s without traceparent: the URL is not one of its "
-                          "tracePropagationTargets",
-                          TK_STR_ARG(service), TK_STR_ARG(url.len > 0 ? url : name));
-        else
+        if (!is_unsent(span))
             tk_verify_add(verify, "unanswered-call",
                           TK_STR("register the SDK's middleware in the called service, before its "
                                  "routes; see that no proxy between the two drops traceparent"),
                           "nothing continues the call %.*s%s%.*s of %.*s", TK_STR_ARG(name),
                           url.len > 0 ? " to " : "", TK_STR_ARG(url), TK_STR_ARG(service));
+        else if (!told(verify, "not-a-target") && !told(verify, "same-origin-default"))
+            tk_verify_add(verify, "header-not-sent",
+                          TK_STR("add its host to tracePropagationTargets of the caller's init"),
+                          "%.*s called %.*s without traceparent: the URL is not one of its "
+                          "tracePropagationTargets",
+                          TK_STR_ARG(service), TK_STR_ARG(url.len > 0 ? url : name));
     }
     return TK_EXIT_GOOD;
 }
 
+/* `other` began instead of continuing this trace.  Who called its first service left no span of the
+   call where no call is unanswered: it has no client of ours.  Who sent no headers is told by
+   explain_calls. */
 static void
-add_own_trace(struct tk_verify *verify, tk_str service, const struct tk_json_node *other)
+add_own_trace(struct tk_verify *verify, const struct tk_json_node *other, bool called_raw)
 {
-    tk_verify_add(verify, "not-extracted",
-                  TK_STR("register the SDK's middleware before the routes, so that traceparent is "
-                         "read; call it with the SDK's client, so that traceparent is sent"),
-                  "%.*s began a trace of its own (%.*s) instead of continuing this one",
-                  TK_STR_ARG(service), TK_STR_ARG(tk_json_get_str(other, "traceId")));
+    tk_str first = tk_json_get_str(other, "rootServiceName");
+    tk_str began = tk_arena_printf(verify->arena, "%.*s began a trace", TK_STR_ARG(first));
+    for (const struct tk_verify_finding *one = verify->findings; one != NULL; one = one->next)
+        if (tk_str_starts_with(one->message, began))
+            return; /* several of the missing services are below it */
+    tk_verify_add(verify, called_raw ? "raw-client" : "not-extracted",
+                  called_raw ? TK_STR("call it with the SDK's client, so that traceparent is sent: "
+                                      "tracekit.fetch, tracekit.HTTPClient, tracekit.requests")
+                             : TK_STR("register the SDK's middleware before the routes, so that "
+                                      "traceparent is read"),
+                  "%.*s began a trace of its own (%.*s) instead of continuing this one%s",
+                  TK_STR_ARG(first), TK_STR_ARG(tk_json_get_str(other, "traceId")),
+                  called_raw ? ": no span of this one is a call to it" : "");
 }
 
 static enum tk_exit
-explain_missing(struct tk_verify *verify, tk_str service)
+explain_missing(struct tk_verify *verify, const struct tk_json_node *trace, tk_str service)
 {
     const struct tk_json_node *other;
+    struct calls calls;
     tk_str query = query_for(verify, "resource.service.name", service);
-    enum tk_exit status = query.ptr != NULL
-                              ? find_other(verify, query.ptr, &other)
-                              : tk_cli_fail(TK_EXIT_CANNOT_START, "verify", "out of memory");
+    if (query.ptr == NULL || !find_calls(verify, trace, &calls))
+        return tk_cli_fail(TK_EXIT_CANNOT_START, "verify", "out of memory");
+    enum tk_exit status = find_other(verify, query.ptr, &other);
     if (status != TK_EXIT_GOOD)
         return status;
-    if (other != NULL)
-        add_own_trace(verify, service, other);
-    else
+    if (other != NULL && !calls.unsent)
+        add_own_trace(verify, other, trace != NULL && !calls.any);
+    else if (other == NULL)
         tk_verify_add(verify, "missing-service",
                       tk_arena_printf(verify->arena, FIX_SENDS_NOTHING, verify->remote.server),
                       "%.*s sent no span of this request, and of no other since",
@@ -250,7 +327,7 @@ explain_nothing(struct tk_verify *verify)
     if (status != TK_EXIT_GOOD)
         return status;
     if (other != NULL)
-        add_own_trace(verify, tk_json_get_str(other, "rootServiceName"), other);
+        add_own_trace(verify, other, false);
     else
         tk_verify_add(verify, "missing-service",
                       tk_arena_printf(verify->arena, FIX_SENDS_NOTHING, verify->remote.server),
@@ -259,20 +336,24 @@ explain_nothing(struct tk_verify *verify)
     return TK_EXIT_GOOD;
 }
 
-enum tk_exit
-tk_verify_explain(struct tk_verify *verify, const struct tk_json_node *trace)
+static enum tk_exit
+explain_services(struct tk_verify *verify, const struct tk_json_node *trace, bool *missing)
+{
+    enum tk_exit status = TK_EXIT_GOOD;
+    for (size_t i = 0; i < verify->service_count && status == TK_EXIT_GOOD; i++) {
+        if (trace != NULL && has_service(trace, verify->services[i]))
+            continue;
+        *missing = true;
+        status = explain_missing(verify, trace, verify->services[i]);
+    }
+    return status;
+}
+
+static bool
+explain_hops(struct tk_verify *verify, const struct tk_json_node *trace)
 {
     bool missing = false;
-    enum tk_exit status = TK_EXIT_GOOD;
-    if (trace == NULL)
-        return explain_nothing(verify);
-    for (size_t i = 0; i < verify->service_count && status == TK_EXIT_GOOD; i++) {
-        if (has_service(trace, verify->services[i]))
-            continue;
-        missing = true;
-        status = explain_missing(verify, verify->services[i]);
-    }
-    for (size_t i = 0; i < verify->hop_count && status == TK_EXIT_GOOD; i++) {
+    for (size_t i = 0; i < verify->hop_count; i++) {
         const struct tk_verify_hop *hop = &verify->hops[i];
         if (has_hop(trace, hop, verify->remote.arena))
             continue;
@@ -283,7 +364,15 @@ tk_verify_explain(struct tk_verify *verify, const struct tk_json_node *trace)
                       "no span of %.*s is below one of %.*s", TK_STR_ARG(hop->called),
                       TK_STR_ARG(hop->caller));
     }
+    return missing;
+}
+
+static void
+explain_parents(struct tk_verify *verify, const struct tk_json_node *trace)
+{
     const struct tk_json_node *span = tk_json_get(trace, "spans")->child;
+    if (told(verify, "parent-in-other-project"))
+        return;
     for (; span != NULL; span = span->next)
         if (is_orphan(verify, span))
             tk_verify_add(verify, "broken-parent",
@@ -292,9 +381,22 @@ tk_verify_explain(struct tk_verify *verify, const struct tk_json_node *trace)
                           "the parent %.*s of %.*s (%.*s) was not received",
                           TK_STR_ARG(tk_json_get_str(span, "parentSpanId")),
                           TK_STR_ARG(tk_json_get_str(span, "name")), TK_STR_ARG(service_of(span)));
-    if (missing && status == TK_EXIT_GOOD)
-        status = explain_calls(verify, trace);
-    return status;
+}
+
+enum tk_exit
+tk_verify_explain(struct tk_verify *verify, const struct tk_json_node *trace)
+{
+    bool missing = false;
+    enum tk_exit status = trace != NULL ? add_findings(verify) : TK_EXIT_GOOD;
+    if (status == TK_EXIT_GOOD)
+        status = explain_services(verify, trace, &missing);
+    if (status != TK_EXIT_GOOD)
+        return status;
+    if (trace == NULL)
+        return missing ? TK_EXIT_GOOD : explain_nothing(verify);
+    missing = explain_hops(verify, trace) || missing;
+    explain_parents(verify, trace);
+    return missing ? explain_calls(verify, trace) : TK_EXIT_GOOD;
 }
 
 /* ---- what is asked for -------------------------------------------------------------------------
