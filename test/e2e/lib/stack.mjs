@@ -52,9 +52,10 @@ export function start(name, command, args, { env = {}, cwd = ROOT } = {}) {
   };
 }
 
-/** A server on a data directory of its own. */
-export async function startServer({ dev = true, key = 'test-key-0123456789abcdef' } = {}) {
+/** A server on a data directory of its own, which `prepare` may fill before. */
+export async function startServer({ dev = true, key = 'test-key-0123456789abcdef', prepare = () => {} } = {}) {
   const data = await mkdtemp(path.join(tmpdir(), 'tracekit-e2e-'));
+  await prepare(data);
   const args = ['serve', '--data', data, '--listen', '127.0.0.1:0', ...(dev ? ['--dev'] : [])];
   const server = start('tracekit', TRACEKIT, args, { env: { TRACEKIT_API_KEY: key } });
   const url = await server.ready;
@@ -115,6 +116,24 @@ export async function freePort() {
   const { port } = server.address();
   await new Promise((resolve) => server.close(resolve));
   return port;
+}
+
+/**
+ * The spans of a project, given to another server as those of ten minutes ago: nobody waits for more of them there. `change`
+ * may change an OTLP message before.
+ */
+export async function moveToThePast(server, later, { project = 'default', key = later.key, traces, change = (otlp) => otlp } = {}) {
+  const back = 600_000_000_000n;
+  const ids = traces ?? (await server.get(`/api/v1/traces?limit=1000&project=${project}`)).traces.map(({ traceId }) => traceId);
+  await Promise.all(ids.map(async (id) => {
+    const answer = await fetch(`${server.url}/api/v1/traces/${id}?format=otlp&project=${project}`,
+      { headers: { accept: 'application/json' } });
+    const older = JSON.stringify(change(await answer.json()))
+      .replace(/(UnixNano":")(\d+)/g, (_, name, nano) => name + (BigInt(nano) - back));
+    const sent = await fetch(`${later.url}/v1/traces`,
+      { method: 'POST', body: older, headers: { 'content-type': 'application/json', 'x-api-key': key } });
+    if (!sent.ok) throw new Error(`moving ${id}: ${sent.status} ${await sent.text()}`);
+  }));
 }
 
 /** Children of each span, by parent id. */
