@@ -19,6 +19,8 @@ export interface Summary {
   errorCount: number;
   services: ServiceCount[];
   broken: boolean;
+  /** Of a query with stages, as `| select(…)`: the spans that it selects. */
+  spanSets?: { spans: { spanId: string; durationNano: string }[] }[];
 }
 
 export interface TracePage {
@@ -136,6 +138,70 @@ export interface Whoami {
   projects: Project[];
 }
 
+/** What keeps traces from connecting: docs/findings.md. */
+export interface Finding {
+  rule: string;
+  severity: 'error' | 'warning' | 'hint';
+  confidence: 'certain' | 'likely' | 'possible';
+  /** Whose set-up has to change, and the other side. */
+  service?: string;
+  peer?: string;
+  message: string;
+  cause: string;
+  fix: string;
+  language?: string;
+  snippet?: string;
+  docs: string;
+  /** Of the first trace: some span ids, and how many there are. */
+  spans: string[];
+  spanCount: number;
+  other?: { traceId: string; spanId: string; service: string; project?: string };
+  traces: string[];
+  traceCount: number;
+  lastSeenUnixNano: string;
+}
+
+export interface TraceFindings {
+  settled: boolean;
+  spanCount: number;
+  cut?: string;
+  findings: Finding[];
+}
+
+export interface ProjectFindings {
+  startTimeUnixNano: string;
+  endTimeUnixNano: string;
+  traceCount: number;
+  spanCount: number;
+  cut?: string;
+  findings: Finding[];
+}
+
+export interface ComparedTrace {
+  traceId: string;
+  spanId?: string;
+  durationNano: string;
+}
+
+interface PathShare {
+  pathNano: string;
+  spanCount: number;
+}
+
+export interface ComparedOperation {
+  /** Left out: the time of no span. */
+  serviceName?: string;
+  name?: string;
+  first: PathShare;
+  second: PathShare;
+}
+
+export interface Comparison {
+  first: ComparedTrace;
+  second: ComparedTrace;
+  operations: ComparedOperation[];
+}
+
 /** RFC 9457; `position` and `expected` come with an error in a query. */
 export class ApiError extends Error {
   constructor(
@@ -229,6 +295,15 @@ export const api = {
       })
     ).values,
   services: async () => (await call<{ services: Service[] }>('/services')).services,
+
+  findings: (params: { start?: string; end?: string }, signal?: AbortSignal) =>
+    call<ProjectFindings>('/findings', { params, signal }),
+  traceFindings: (traceId: string, signal?: AbortSignal) =>
+    call<TraceFindings>(`/traces/${encodeURIComponent(traceId)}/findings`, { signal }),
+  compare: (
+    params: { first: string; second: string; first_span?: string; second_span?: string },
+    signal?: AbortSignal,
+  ) => call<Comparison>('/compare', { params, signal }),
 
   whoami: () => call<Whoami>('/whoami'),
   signIn: (key: string) => call<void>('/session', { method: 'POST', body: { key } }),

@@ -5,6 +5,8 @@ import { useEffect, useErrorBoundary } from 'preact/hooks';
 import { signedOut } from './api';
 import { Problem } from './components/problem';
 import { TopBar } from './components/top-bar';
+import { ComparePage } from './pages/compare';
+import { DoctorPage } from './pages/doctor';
 import { NotFound } from './pages/not-found';
 import { ServicePage } from './pages/service';
 import { ServicesPage } from './pages/services';
@@ -52,6 +54,8 @@ function Page({ path }: { path: string }) {
   const service = /^\/services\/([^/]+)$/.exec(path)?.[1];
   if (service) return <ServicePage key={service} name={decodeURIComponent(service)} />;
   if (path === '/services') return <ServicesPage />;
+  if (path === '/compare') return <ComparePage />;
+  if (path === '/doctor') return <DoctorPage />;
   if (path === '/settings') return <SettingsPage />;
   return <NotFound />;
 }

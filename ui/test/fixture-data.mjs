@@ -396,3 +396,46 @@ export function fillerTraces(count, seed = 1) {
     );
   });
 }
+
+/** What the doctor found: an error in the failed trace, and a hint about others. */
+export function someFindings() {
+  const shared = {
+    message: 'checkout calls payments by a client that passes no trace on',
+    cause: 'the standard library’s client was used',
+    docs: '/docs/findings#raw-client',
+    spanCount: 2,
+    traceCount: 7,
+    lastSeenUnixNano: String(baseNano + 3_601_000n * ms),
+  };
+  return [
+    {
+      ...shared,
+      rule: 'raw-client',
+      severity: 'error',
+      confidence: 'certain',
+      service: 'checkout',
+      peer: 'payments',
+      fix: 'Call it with tracekit.fetch.',
+      language: 'nodejs',
+      snippet:
+        "const { fetch } = require('@tracekit/node');\nawait fetch('http://payments/charge');",
+      spans: ['c000000000000002', 'c000000000000003'],
+      other: { traceId: goldenId, spanId: '00f067aa0ba902b6', service: 'Go Microservice' },
+      traces: [failedId, goldenId],
+    },
+    {
+      ...shared,
+      rule: 'async-after-response',
+      severity: 'hint',
+      confidence: 'possible',
+      service: 'ledger',
+      message: 'settle ends 50ms after the answer',
+      fix: 'Await it if somebody needs it.',
+      docs: '/docs/findings#async-after-response',
+      spans: ['c000000000000003'],
+      spanCount: 1,
+      traces: [failedId],
+      traceCount: 1,
+    },
+  ];
+}

@@ -12,6 +12,7 @@ import {
   fillerTraces,
   goldenTrace,
   hostileTrace,
+  someFindings,
   summaryOf,
 } from './fixture-data.mjs';
 
@@ -44,8 +45,9 @@ class Problem extends Error {
 
 /** What the server holds; tests change it while the page looks. */
 export class Fixture {
-  constructor({ traces = allTraces(), key = null } = {}) {
+  constructor({ traces = allTraces(), key = null, findings = someFindings() } = {}) {
     this.traces = traces;
+    this.findings = findings;
     /** With a key set, a session is needed. */
     this.key = key;
     this.signedIn = false;
@@ -83,6 +85,8 @@ export class Fixture {
     if (/^\/tags\/[^/]+\/values$/.test(path)) return { values: this.#values(path, params) };
     if (route === 'GET /metrics') return this.#metrics(params);
     if (/^\/services\/[^/]+\/operations$/.test(path)) return { operations: this.#operations(path) };
+    if (route === 'GET /findings') return this.#findings();
+    if (route === 'GET /compare') return this.#compare(params);
     if (path.startsWith('/traces/')) return this.#trace(path.slice(8).split('/'), params);
     if (path.startsWith('/projects')) return this.#projects(method, path.slice(10), body);
     if (path.startsWith('/keys')) return this.#keys(method, path.slice(6), body);
@@ -98,11 +102,63 @@ export class Fixture {
   #trace([id, part, spanId], params) {
     const trace = this.traces.find((each) => each.traceId === id);
     if (!trace) throw new Problem(404, 'No such trace');
+    if (part === 'findings') {
+      const findings = this.findings.filter(({ traces }) => traces.includes(id));
+      return { traceId: id, settled: true, spanCount: trace.spanCount, findings };
+    }
     if (part === 'columns') return columnsOf(trace, Number(params.get('limit') ?? 0));
     if (part !== 'spans') return trace;
     const span = trace.spans.find((each) => each.spanId === spanId);
     if (!span) throw new Problem(404, 'No such span');
     return { ...span, resource: trace.resources[span.resource], scope: trace.scopes[span.scope] };
+  }
+
+  #findings() {
+    return {
+      startTimeUnixNano: '1767225600000000000',
+      endTimeUnixNano: '1767229200000000000',
+      traceCount: this.traces.length,
+      spanCount: this.traces.reduce((sum, { spanCount }) => sum + spanCount, 0),
+      ...(this.findings.length > 0 ? { cut: 'traces' } : {}),
+      findings: this.findings,
+    };
+  }
+
+  /** By self times, not by the critical path: they add up where nothing runs beside. */
+  #compare(params) {
+    const sides = ['first', 'second'].map((side) => {
+      const trace = this.traces.find(({ traceId }) => traceId === params.get(side));
+      if (!trace) throw new Problem(404, 'No such trace', { detail: `no such trace (${side})` });
+      const spanId = params.get(`${side}_span`);
+      const at = spanId ? trace.spans.findIndex((span) => span.spanId === spanId) : 0;
+      const after = trace.spans.findIndex(
+        ({ depth }, i) => spanId && i > at && depth <= trace.spans[at].depth,
+      );
+      const spans = trace.spans.slice(at, after < 0 ? undefined : after);
+      const durationNano = spanId ? trace.spans[at].durationNano : trace.durationNano;
+      return { traceId: trace.traceId, ...(spanId ? { spanId } : {}), durationNano, spans };
+    });
+    const keyOf = (span) => JSON.stringify([span.serviceName, span.name]);
+    const shareOf = ({ spans }, key) => {
+      const own = spans.filter((span) => keyOf(span) === key);
+      const pathNano = own.reduce((sum, span) => sum + Number(span.selfTimeNano), 0);
+      return { pathNano: String(pathNano), spanCount: own.length };
+    };
+    const change = ({ first, second }) =>
+      Math.abs(Number(second.pathNano) - Number(first.pathNano));
+    const operations = [...new Set(sides.flatMap(({ spans }) => spans.map(keyOf)))].map((key) => {
+      const [serviceName, name] = JSON.parse(key);
+      return { serviceName, name, first: shareOf(sides[0], key), second: shareOf(sides[1], key) };
+    });
+    const rest = sides.map((side, i) => {
+      const name = ['first', 'second'][i];
+      const told = operations.reduce((sum, each) => sum + Number(each[name].pathNano), 0);
+      return { pathNano: String(Number(side.durationNano) - told), spanCount: 0 };
+    });
+    operations.push({ first: rest[0], second: rest[1] });
+    operations.sort((a, b) => change(b) - change(a));
+    const [first, second] = sides.map(({ spans: _, ...told }) => told);
+    return { first, second, operations };
   }
 
   #services() {
@@ -237,10 +293,23 @@ export class Fixture {
       });
     }
     const service = /service(?:\.name = |:)"([^"]*)"/.exec(q)?.[1] ?? /service:(\S+)/.exec(q)?.[1];
+    const name = /(?<![.\w])name = "([^"]*)"/.exec(q)?.[1];
+    const bound = (sign) => RegExp(`duration ${sign} (\\d+)ns`).exec(q)?.[1];
+    const [least, most] = [Number(bound('>=') ?? 0), Number(bound('<=') ?? Infinity)];
+    const selects = ({ durationNano, ...span }) =>
+      (!name || span.name === name) &&
+      (!service || span.serviceName === service) &&
+      Number(durationNano) >= least &&
+      Number(durationNano) <= most;
+    const hasStages = q.includes('select(');
     const limit = Number(params.get('limit') ?? 20);
     const from = Number(params.get('cursor') ?? 0);
     const found = this.traces
-      .map(summaryOf)
+      .filter(({ spans }) => !hasStages || spans.some(selects))
+      .map((trace) => ({
+        ...summaryOf(trace),
+        ...(hasStages ? { spanSets: [{ spans: trace.spans.filter(selects) }] } : {}),
+      }))
       .filter((trace) => !service || trace.services.some(({ name }) => name === service))
       .filter((trace) => !q.includes('nothing'))
       .sort((a, b) => (BigInt(a.startTimeUnixNano) > BigInt(b.startTimeUnixNano) ? -1 : 1));

@@ -238,6 +238,19 @@ function Actions({ traceId, open, span, id, whole, onFit }: FactsProps) {
       >
         Linked from
       </a>
+      <a
+        class="button"
+        data-testid="compare"
+        title="Compare with a trace that took as long as half of this operation"
+        href={href('/compare', {
+          second: traceId,
+          second_span: open.trace.spans.parent[span]! < 0 ? null : id,
+          service: serviceOf(open.trace, span),
+          operation: nameOf(open.trace, span),
+        })}
+      >
+        Compare with the median
+      </a>
     </p>
   );
 }

@@ -46,6 +46,12 @@ export function TraceHead({ traceId, trace, service, operation }: Props) {
         <a href={href(`/api/v1/traces/${traceId}`)} target="_blank" rel="noreferrer">
           JSON
         </a>
+        <a
+          href={href('/compare', { second: traceId, service, operation: operation || service })}
+          title="Compare with the median of this operation"
+        >
+          Compare
+        </a>
       </p>
       <ServiceChips services={trace.services} />
     </header>

@@ -8,7 +8,8 @@ import { useSpan, type SpanAnswer } from '../panel/use-span';
 import { href, place, replace } from '../router';
 import { useTheme } from '../components/use-theme';
 import type { OpenTrace } from '../trace/analysis';
-import { find } from '../trace/find';
+import { TraceFindings } from '../findings/trace-findings';
+import { find, findSpans } from '../trace/find';
 import { Mark, isError, isOrphan, spanOf } from '../trace/trace';
 import { FlameView } from './flame';
 import { TraceHead } from './head';
@@ -41,6 +42,7 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
   const say = (changes: Record<string, string | null>) =>
     replace(href(here, { ...Object.fromEntries(place.value.params), ...changes }));
   const view = readView(params.get('view'));
+  const isGrid = view === 'waterfall' || view === 'tree';
   const openKey = params.get('span');
   const wanted = params.get('find')?.trim() ?? '';
   const isPathShown = params.get('path') !== '0';
@@ -62,7 +64,11 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
   const [folds, setFolds] = useState(0);
   const [activeKey, setActiveKey] = useState<string | null>(openKey);
 
-  const found = useMemo(() => (wanted ? find(trace, wanted) : null), [trace, wanted]);
+  const [evidence, setEvidence] = useState<string[] | null>(null);
+  const found = useMemo(
+    () => (wanted ? find(trace, wanted) : evidence ? findSpans(trace, evidence) : null),
+    [trace, wanted, evidence],
+  );
   const isFound = (row: RowView) =>
     found !== null &&
     row.type !== 'gap' &&
@@ -85,6 +91,10 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
   }, [openKey, rows]);
 
   const showOpen = (key: string) => say({ span: key });
+  const mark = (ids: string[]) => {
+    setEvidence(ids);
+    say({ find: null, span: ids[0] ?? null, view: isGrid ? view : null });
+  };
   const close = () => {
     if (!openKey) return;
     say({ span: null });
@@ -151,7 +161,6 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
     return key in actions;
   };
 
-  const isGrid = view === 'waterfall' || view === 'tree';
   const hasPanel = openKey !== null && Panel.knows(open, openKey);
   const matches = found && (layout === 'tree' ? found.spanCount : found.rowCount);
   return (
@@ -166,12 +175,18 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
           onFind={(text) => say({ find: text })}
           onNextOrphan={() => seek(1, (span) => span >= 0 && isOrphan(trace.spans, span))}
         />
+        {analysis !== null && (
+          <TraceFindings traceId={traceId} spanCount={trace.spanCount} onEvidence={mark} />
+        )}
         {error !== null && <Problem error={error} />}
         <Toolbar
           view={view}
           onView={(to) => say({ view: to === 'waterfall' ? null : to })}
           wanted={params.get('find') ?? ''}
-          onFind={(text) => say({ find: text })}
+          onFind={(text) => {
+            setEvidence(null);
+            say({ find: text });
+          }}
           findBox={findBox}
           matches={matches}
           onNext={() => seek(1, isFoundLine)}
