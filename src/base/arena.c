@@ -6,6 +6,8 @@
  */
 #include "base/arena.h"
 
+#include "base/memory.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -64,6 +66,7 @@ add_chunk(struct tk_arena *arena, size_t at_least)
     struct tk_arena_chunk *chunk = malloc(sizeof *chunk + size);
     if (chunk == NULL)
         return NULL;
+    tk_memory_huge(chunk, sizeof *chunk + size);
     *chunk = (struct tk_arena_chunk){.older = arena->chunk, .size = size};
     arena->chunk = chunk;
     arena->used += size;

@@ -10,6 +10,7 @@
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -17,6 +18,7 @@ enum {
     MAP_MIN = 32 << 20, /* blocks from here on are mapped alone; malloc takes no more */
     TOP_STEP = 1 << 20, /* the heap grows by so much at least */
     ARENAS_MIN = 2,
+    HUGE_PAGE = 2 << 20,
 };
 
 void
@@ -39,4 +41,13 @@ tk_memory_trim(void)
     if (now.tv_sec >= due &&
         atomic_compare_exchange_strong(&next_s, &due, now.tv_sec + TK_MEMORY_TRIM_SECONDS))
         (void)malloc_trim(0);
+}
+
+void
+tk_memory_huge(void *block, size_t size)
+{
+    uintptr_t begin = ((uintptr_t)block + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1);
+    uintptr_t end = ((uintptr_t)block + size) & ~(uintptr_t)(HUGE_PAGE - 1);
+    if (block != NULL && size >= TK_MEMORY_HUGE && begin < end)
+        (void)madvise((void *)begin, end - begin, MADV_HUGEPAGE); /* a kernel without: as before */
 }

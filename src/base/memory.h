@@ -15,6 +15,10 @@ void tk_memory_setup(size_t keep);
    then the next call does. Any thread. */
 void tk_memory_trim(void);
 
-enum { TK_MEMORY_TRIM_SECONDS = 10 };
+/* A block that is about to be used all over: from TK_MEMORY_HUGE bytes on it is asked to lie in
+   huge pages, where one fault and one entry of the TLB serve 512 times as much.  NULL is fine. */
+void tk_memory_huge(void *block, size_t size);
+
+enum { TK_MEMORY_TRIM_SECONDS = 10, TK_MEMORY_HUGE = 4 << 20 };
 
 #endif

@@ -4,26 +4,49 @@
  * 1. Rows are ranked by (start, span id, row).  Everything below speaks in ranks, so that siblings
  *    are in order by themselves.
  * 2. Span id -> rank, in an open-addressed table; of equal ids the first rank is the parent.
- * 3. Walking up from every span finds the cycles; each is cut above its first rank.
- * 4. A counting sort by parent lays out the children; a walk with a stack of its own gives the
- *    display order.  A child list is read once, so the stack never holds more than all spans.
+ * 3. Walking up finds the cycles; each is cut above its first rank.
+ * 4. Children of one parent are a list; a walk along the lists gives the display order.
  */
 #include "query/assemble.h"
 
 #include "base/assert.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+/* A span by rank, all that is asked of it in one cache line: long traces miss every cache. */
+struct node {
+    _Alignas(64) uint64_t start_nano;
+    uint64_t end_nano;
+    uint64_t covered_to; /* from its start on, by the children met so far */
+    uint64_t self_nano;
+    uint32_t row;
+    uint32_t parent;   /* rank, or TK_NO_SPAN */
+    uint32_t position; /* in display order */
+    bool orphan;
+};
+
+/* Ranks, or TK_NO_SPAN.  Apart from the nodes: where the walk goes next depends on each. */
+struct link {
+    uint32_t first_child, next; /* which has the same parent */
+};
+
+/* Span id -> rank, open-addressed; no span has the id 0. */
+struct slot {
+    tk_span_id id;
+    uint32_t rank;
+};
+
+enum { AHEAD = 16 }; /* what will be needed is asked for so much ahead */
 
 struct builder {
     const struct tk_batch *trace;
-    struct tk_arena *arena;
     uint32_t count;
-    uint32_t *row;         /* by rank */
-    uint32_t *parent;      /* by rank; TK_NO_SPAN */
-    uint32_t *first_child; /* by rank, [count + 2]; index into child */
-    uint32_t *child;       /* ranks, children of one parent together */
-    uint64_t *self_nano;   /* by rank */
-    bool *orphan;          /* by rank */
+    uint32_t *row;     /* by rank */
+    struct node *node; /* by rank */
+    struct link *link; /* by rank */
+    uint32_t first_top;
 };
 
 static int
@@ -92,9 +115,6 @@ rank_rows(struct builder *b)
     enum { MANY = 4096 }; /* so many that comparing is dearer than counting */
     const struct tk_batch *t = b->trace;
     enum tk_err result = TK_OK;
-    b->row = tk_arena_alloc(b->arena, b->count * sizeof *b->row);
-    if (b->row == NULL)
-        return TK_ERR_MEMORY;
     for (uint32_t i = 0; i < b->count; i++)
         b->row[i] = i;
     if (b->count >= MANY && !is_sorted_by_start(t))
@@ -109,6 +129,23 @@ rank_rows(struct builder *b)
     return result;
 }
 
+static void
+fill_nodes(struct builder *b)
+{
+    const struct tk_batch *t = b->trace;
+    for (uint32_t rank = 0; rank < b->count; rank++) {
+        uint32_t row = b->row[rank];
+        uint64_t start = t->start_nano[row], end = t->end_nano[row];
+        b->node[rank] = (struct node){.start_nano = start,
+                                      .end_nano = end,
+                                      .covered_to = start,
+                                      .self_nano = end - start,
+                                      .row = row,
+                                      .parent = TK_NO_SPAN};
+        b->link[rank].first_child = TK_NO_SPAN;
+    }
+}
+
 /* ---- parents ---- */
 
 static uint32_t
@@ -118,167 +155,150 @@ slot_of(tk_span_id id, uint32_t mask)
 }
 
 /* Where the id is, or would be. */
-static uint32_t *
-find_slot(const struct builder *b, uint32_t *slots, uint32_t mask, tk_span_id id)
+static struct slot *
+find_slot(struct slot *slots, uint32_t mask, tk_span_id id)
 {
-    uint32_t slot = slot_of(id, mask);
-    while (slots[slot] != 0 && b->trace->span_id[b->row[slots[slot] - 1]] != id)
-        slot = (slot + 1) & mask;
-    return &slots[slot];
+    uint32_t at = slot_of(id, mask);
+    while (slots[at].id != 0 && slots[at].id != id)
+        at = (at + 1) & mask;
+    return &slots[at];
 }
 
 static enum tk_err
 find_parents(struct builder *b)
 {
-    enum { AHEAD = 16 }; /* many spans miss every cache: slots are asked for a little ahead */
     const struct tk_batch *t = b->trace;
     uint32_t slot_count = 4;
     while (slot_count / 2 < b->count)
         slot_count *= 2;
     uint32_t mask = slot_count - 1;
-    uint32_t *slots = calloc(slot_count, sizeof *slots); /* rank + 1; gone when the tree stands */
-    b->parent = tk_arena_alloc(b->arena, b->count * sizeof *b->parent);
-    b->orphan = tk_arena_zalloc(b->arena, b->count, sizeof *b->orphan);
-    if (slots == NULL || b->parent == NULL || b->orphan == NULL) {
-        free(slots);
+    struct slot *slots = malloc(slot_count * sizeof *slots);
+    if (slots == NULL)
         return TK_ERR_MEMORY;
-    }
+    tk_memory_huge(slots, slot_count * sizeof *slots);
+    memset(slots, 0, slot_count * sizeof *slots);
     for (uint32_t rank = 0; rank < b->count; rank++) {
         if (rank + AHEAD < b->count)
-            __builtin_prefetch(&slots[slot_of(t->span_id[b->row[rank + AHEAD]], mask)]);
-        uint32_t *slot = find_slot(b, slots, mask, t->span_id[b->row[rank]]);
-        if (*slot == 0)
-            *slot = rank + 1;
+            __builtin_prefetch(&slots[slot_of(t->span_id[b->row[rank + AHEAD]], mask)], 1);
+        tk_span_id id = t->span_id[b->row[rank]];
+        struct slot *slot = find_slot(slots, mask, id);
+        if (slot->id == 0)
+            *slot = (struct slot){id, rank};
     }
     for (uint32_t rank = 0; rank < b->count; rank++) {
         if (rank + AHEAD < b->count)
             __builtin_prefetch(&slots[slot_of(t->parent_id[b->row[rank + AHEAD]], mask)]);
         tk_span_id id = t->parent_id[b->row[rank]];
-        uint32_t found = id != 0 ? *find_slot(b, slots, mask, id) : 0;
-        b->parent[rank] = found != 0 ? found - 1 : TK_NO_SPAN;
-        b->orphan[rank] = id != 0 && found == 0;
+        const struct slot *found = id != 0 ? find_slot(slots, mask, id) : NULL;
+        if (found != NULL && found->id != 0)
+            b->node[rank].parent = found->rank;
+        else
+            b->node[rank].orphan = id != 0;
     }
     free(slots);
     return TK_OK;
 }
 
 /*
- * mark[rank] is 0 for a span not seen yet, else the number of the walk that saw it first.  A walk
- * that meets its own mark has found a cycle; one that meets an older mark, or the top, has not.
+ * A cycle has a span whose parent does not come before it, so walks begin at those alone.
+ * `position` is 0 for a span not seen yet, else the number of the walk that saw it first.  A walk
+ * that meets its own number has found a cycle; one that meets an older one, or the top, has not.
  */
-static enum tk_err
+static void
 cut_cycles(struct builder *b)
 {
-    uint32_t *mark = calloc(b->count, sizeof *mark);
-    if (mark == NULL)
-        return TK_ERR_MEMORY;
+    struct node *node = b->node;
     for (uint32_t rank = 0; rank < b->count; rank++) {
+        if (node[rank].parent == TK_NO_SPAN || node[rank].parent < rank)
+            continue;
         uint32_t at = rank;
-        while (at != TK_NO_SPAN && mark[at] == 0) {
-            mark[at] = rank + 1;
-            at = b->parent[at];
+        while (at != TK_NO_SPAN && node[at].position == 0) {
+            node[at].position = rank + 1;
+            at = node[at].parent;
         }
-        if (at == TK_NO_SPAN || mark[at] != rank + 1)
+        if (at == TK_NO_SPAN || node[at].position != rank + 1)
             continue;
         uint32_t first = at;
-        for (uint32_t i = b->parent[at]; i != at; i = b->parent[i])
+        for (uint32_t i = node[at].parent; i != at; i = node[i].parent)
             first = i < first ? i : first;
-        b->parent[first] = TK_NO_SPAN;
-        b->orphan[first] = true;
+        node[first].parent = TK_NO_SPAN;
+        node[first].orphan = true;
     }
-    free(mark);
-    return TK_OK;
 }
 
 /* ---- children ---- */
-
-/* Children of rank r are child[first_child[r] .. first_child[r + 1]); the top's are at [count]. */
-static enum tk_err
-sort_children(struct builder *b)
-{
-    b->first_child = tk_arena_zalloc(b->arena, (size_t)b->count + 3, sizeof *b->first_child);
-    b->child = tk_arena_alloc(b->arena, b->count * sizeof *b->child);
-    if (b->first_child == NULL || b->child == NULL)
-        return TK_ERR_MEMORY;
-    uint32_t *next = b->first_child + 1; /* while filling: where the next child goes */
-    for (uint32_t rank = 0; rank < b->count; rank++) {
-        uint32_t parent = b->parent[rank] == TK_NO_SPAN ? b->count : b->parent[rank];
-        next[parent + 1]++;
-    }
-    for (uint32_t parent = 0; parent <= b->count; parent++)
-        next[parent + 1] += next[parent];
-    for (uint32_t rank = 0; rank < b->count; rank++) {
-        uint32_t parent = b->parent[rank] == TK_NO_SPAN ? b->count : b->parent[rank];
-        b->child[next[parent]++] = rank;
-    }
-    return TK_OK;
-}
 
 /*
  * Ranks come by start, so the union of each parent's children grows at its end: what a child adds
  * to it is taken from the parent's own time.
  */
-static enum tk_err
+static void
 measure_self(struct builder *b)
 {
-    const struct tk_batch *t = b->trace;
-    uint64_t *covered_to = malloc(b->count * sizeof *covered_to); /* by rank */
-    b->self_nano = tk_arena_alloc(b->arena, b->count * sizeof *b->self_nano);
-    if (covered_to == NULL || b->self_nano == NULL) {
-        free(covered_to);
-        return TK_ERR_MEMORY;
-    }
     for (uint32_t rank = 0; rank < b->count; rank++) {
-        covered_to[rank] = t->start_nano[b->row[rank]];
-        b->self_nano[rank] = t->end_nano[b->row[rank]] - covered_to[rank];
-    }
-    for (uint32_t rank = 0; rank < b->count; rank++) {
-        uint32_t parent = b->parent[rank];
-        if (parent == TK_NO_SPAN)
+        const struct node *child = &b->node[rank];
+        if (child->parent == TK_NO_SPAN)
             continue;
-        uint64_t from = t->start_nano[b->row[rank]], to = t->end_nano[b->row[rank]];
-        uint64_t end = t->end_nano[b->row[parent]];
-        from = from > covered_to[parent] ? from : covered_to[parent];
-        to = to < end ? to : end;
+        struct node *parent = &b->node[child->parent];
+        uint64_t from = child->start_nano, to = child->end_nano;
+        from = from > parent->covered_to ? from : parent->covered_to;
+        to = to < parent->end_nano ? to : parent->end_nano;
         if (to > from) {
-            b->self_nano[parent] -= to - from;
-            covered_to[parent] = to;
+            parent->self_nano -= to - from;
+            parent->covered_to = to;
         }
     }
-    free(covered_to);
+}
+
+/* From the last to the first, so that each list begins with the earliest. */
+static void
+link_children(struct builder *b)
+{
+    b->first_top = TK_NO_SPAN;
+    for (uint32_t rank = b->count; rank-- > 0;) {
+        uint32_t parent = b->node[rank].parent;
+        uint32_t *first = parent != TK_NO_SPAN ? &b->link[parent].first_child : &b->first_top;
+        b->link[rank].next = *first;
+        *first = rank;
+    }
+}
+
+/* Down, else aside, else to what was left aside last; `row` takes the ranks in that order. */
+static enum tk_err
+walk(struct builder *b)
+{
+    uint32_t *aside = malloc(b->count * sizeof *aside);
+    uint32_t height = 0, shown = 0;
+    if (aside == NULL)
+        return TK_ERR_MEMORY;
+    for (uint32_t rank = b->first_top; rank != TK_NO_SPAN || height > 0;) {
+        if (rank == TK_NO_SPAN)
+            rank = aside[--height];
+        b->row[shown++] = rank;
+        if (b->link[rank].next != TK_NO_SPAN)
+            aside[height++] = b->link[rank].next;
+        rank = b->link[rank].first_child;
+    }
+    free(aside);
+    TK_ASSERT(shown == b->count);
     return TK_OK;
 }
 
-static enum tk_err
-walk(struct builder *b, struct tk_tree *tree)
+static void
+fill_tree(struct builder *b, struct tk_tree *tree)
 {
-    uint32_t *stack = malloc(b->count * sizeof *stack);       /* ranks still to be shown */
-    uint32_t *position = malloc(b->count * sizeof *position); /* by rank */
-    uint32_t height = 0, shown = 0;
-    if (stack == NULL || position == NULL) {
-        free(stack);
-        free(position);
-        return TK_ERR_MEMORY;
+    const uint32_t *order = b->row;
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (i + AHEAD < b->count)
+            __builtin_prefetch(&b->node[order[i + AHEAD]], 1);
+        struct node *node = &b->node[order[i]];
+        node->position = i;
+        tree->row[i] = node->row;
+        tree->parent[i] = node->parent != TK_NO_SPAN ? b->node[node->parent].position : TK_NO_SPAN;
+        tree->depth[i] = node->parent != TK_NO_SPAN ? tree->depth[tree->parent[i]] + 1 : 0;
+        tree->self_nano[i] = node->self_nano;
+        tree->orphan[i] = node->orphan;
     }
-    for (uint32_t i = b->first_child[b->count + 1]; i > b->first_child[b->count]; i--)
-        stack[height++] = b->child[i - 1];
-    while (height > 0) {
-        uint32_t rank = stack[--height];
-        uint32_t parent = b->parent[rank];
-        position[rank] = shown;
-        tree->row[shown] = b->row[rank];
-        tree->parent[shown] = parent == TK_NO_SPAN ? TK_NO_SPAN : position[parent];
-        tree->depth[shown] = parent == TK_NO_SPAN ? 0 : tree->depth[position[parent]] + 1;
-        tree->self_nano[shown] = b->self_nano[rank];
-        tree->orphan[shown] = b->orphan[rank];
-        shown++;
-        for (uint32_t i = b->first_child[rank + 1]; i > b->first_child[rank]; i--)
-            stack[height++] = b->child[i - 1];
-    }
-    free(stack);
-    free(position);
-    TK_ASSERT(shown == b->count);
-    return TK_OK;
 }
 
 static void
@@ -295,12 +315,38 @@ find_root(const struct tk_batch *trace, struct tk_tree *tree)
     tree->broken = tree->broken || tops != 1;
 }
 
+/* From the trace to what the walk needs, in memory that is gone when the tree stands. */
+static enum tk_err
+build(struct builder *b, struct tk_tree *tree)
+{
+    size_t size = b->count * sizeof *b->node;
+    enum tk_err result = TK_ERR_MEMORY;
+    b->row = malloc(b->count * sizeof *b->row);
+    b->link = malloc(b->count * sizeof *b->link);
+    b->node = aligned_alloc(_Alignof(struct node), size);
+    tk_memory_huge(b->node, size);
+    if (b->row == NULL || b->link == NULL || b->node == NULL || (result = rank_rows(b)) != TK_OK)
+        goto out;
+    fill_nodes(b);
+    if ((result = find_parents(b)) != TK_OK)
+        goto out;
+    cut_cycles(b);
+    measure_self(b);
+    link_children(b);
+    if ((result = walk(b)) == TK_OK)
+        fill_tree(b, tree);
+out:
+    free(b->row);
+    free(b->link);
+    free(b->node);
+    return result;
+}
+
 enum tk_err
 tk_tree_build(const struct tk_batch *trace, struct tk_arena *arena, struct tk_tree *ret_tree)
 {
-    struct builder b = {.trace = trace, .arena = arena, .count = trace->span_count};
+    struct builder b = {.trace = trace, .count = trace->span_count};
     struct tk_tree tree = {.span_count = b.count};
-    enum tk_err result;
     TK_ASSERT(b.count > 0 && b.count < TK_NO_SPAN / 4);
     tree.row = tk_arena_alloc(arena, b.count * sizeof *tree.row);
     tree.parent = tk_arena_alloc(arena, b.count * sizeof *tree.parent);
@@ -310,9 +356,8 @@ tk_tree_build(const struct tk_batch *trace, struct tk_arena *arena, struct tk_tr
     if (tree.row == NULL || tree.parent == NULL || tree.depth == NULL || tree.self_nano == NULL ||
         tree.orphan == NULL)
         return TK_ERR_MEMORY;
-    if ((result = rank_rows(&b)) != TK_OK || (result = find_parents(&b)) != TK_OK ||
-        (result = cut_cycles(&b)) != TK_OK || (result = sort_children(&b)) != TK_OK ||
-        (result = measure_self(&b)) != TK_OK || (result = walk(&b, &tree)) != TK_OK)
+    enum tk_err result = build(&b, &tree);
+    if (result != TK_OK)
         return result;
     tk_trace_times(trace, &tree.start_nano, &tree.end_nano);
     find_root(trace, &tree);

@@ -21,8 +21,8 @@ struct tk_tree {
     uint64_t start_nano, end_nano; /* over all spans */
 };
 
-/* `trace` must not be empty.  Time O(n log n), memory 64 bytes a span in the arena, no recursion.
- */
+/* `trace` must not be empty.  Time O(n log n), no recursion; memory 21 bytes a span in the arena,
+   and some 130 more meanwhile. */
 enum tk_err tk_tree_build(const struct tk_batch *trace, struct tk_arena *arena,
                           struct tk_tree *ret_tree) TK_MUST_USE;
 

@@ -2,7 +2,10 @@
  * rows - see rows.h.
  *
  * Spans arrive in display order, so a span's visit is known when it is met: its parent's, or a new
- * one.  Visits are then sorted by (caller, start) and walked with a stack of their own.
+ * one.  Visits are then listed by caller and walked with a stack of their own; those of one caller
+ * are measured, and sorted by start, when the walk comes to it.  So the first rows of a long trace
+ * cost little: without gaps it is known how many there are, and the walk ends when all wanted are
+ * made.
  *
  * Gap rows stand behind the row of the span whose time they are.  Their bounds are measured, their
  * names are careful: before and after a call's only child there is network and queueing, any other
@@ -11,14 +14,15 @@
 #include "query/rows.h"
 
 #include "base/assert.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 
 struct visit {
     uint32_t caller; /* visit, or TK_NO_SPAN */
     uint32_t service;
-    uint32_t first, last;                /* its spans, a list through `next` in display order */
-    uint32_t first_called, called_count; /* in `order` */
+    uint32_t first, last;              /* its spans, a list through `next` in display order */
+    uint32_t called_end, called_count; /* in `order` */
     uint64_t start_nano, end_nano;
     bool folded;
 };
@@ -34,8 +38,8 @@ struct builder {
     uint32_t *service;  /* by position */
     uint32_t *size;     /* by position: spans of the subtree; with gaps only */
     struct visit *visit;
-    uint32_t visit_count;
-    uint32_t *order; /* visits by (caller, start, first span) */
+    uint32_t visit_count, top_count, folded_count;
+    uint32_t *order; /* visits by caller; those at the top come last */
     struct tk_row *row;
     uint32_t row_count; /* made */
     uint32_t row_total; /* met */
@@ -60,17 +64,19 @@ begin_visit(struct builder *b, uint32_t position, uint32_t caller)
 {
     uint32_t service = b->service[position];
     tk_str name = b->trace->name[b->tree->row[position]];
-    b->visit_of[position] = b->visit_count;
-    b->visit[b->visit_count++] = (struct visit){
-        .caller = caller,
-        .service = service,
-        .first = position,
-        .last = position,
-        .start_nano = start_of(b, position),
-        .end_nano = end_of(b, position),
-        .folded = tk_str_eq(name, b->services->service[service].name),
-    };
-    b->depth[position] = b->visit[b->visit_count - 1].folded ? 0 : 1;
+    struct visit *visit = &b->visit[b->visit_count];
+    *visit = (struct visit){.caller = caller,
+                            .service = service,
+                            .first = position,
+                            .last = position,
+                            .folded = tk_str_eq(name, b->services->service[service].name)};
+    b->visit_of[position] = b->visit_count++;
+    b->depth[position] = visit->folded ? 0 : 1;
+    b->folded_count += visit->folded;
+    if (caller == TK_NO_SPAN)
+        b->top_count++;
+    else
+        b->visit[caller].called_count++;
 }
 
 static void
@@ -81,10 +87,6 @@ join_visit(struct builder *b, uint32_t position, uint32_t parent)
     b->depth[position] = b->depth[parent] + 1;
     b->next[visit->last] = position;
     visit->last = position;
-    if (start_of(b, position) < visit->start_nano)
-        visit->start_nano = start_of(b, position);
-    if (end_of(b, position) > visit->end_nano)
-        visit->end_nano = end_of(b, position);
 }
 
 static void
@@ -103,40 +105,63 @@ find_visits(struct builder *b)
     }
 }
 
+/* A counting sort by caller. */
+static void
+list_visits(struct builder *b)
+{
+    uint32_t end = 0;
+    for (uint32_t i = 0; i < b->visit_count; i++) {
+        b->visit[i].called_end = end; /* while filling: where the next one goes */
+        end += b->visit[i].called_count;
+    }
+    for (uint32_t i = 0; i < b->visit_count; i++) {
+        uint32_t caller = b->visit[i].caller;
+        b->order[caller == TK_NO_SPAN ? end++ : b->visit[caller].called_end++] = i;
+    }
+}
+
 static int
 compare_visits(const void *a, const void *b, void *arg)
 {
     const struct visit *visits = arg;
     uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    if (visits[x].caller != visits[y].caller)
-        return visits[x].caller < visits[y].caller ? -1 : 1;
     if (visits[x].start_nano != visits[y].start_nano)
         return visits[x].start_nano < visits[y].start_nano ? -1 : 1;
     return (x > y) - (x < y);
 }
 
-/* Sorts the visits; returns how many stand at the top (last in order: their caller is the greatest
-   number). */
-static uint32_t
-sort_visits(struct builder *b)
+static void
+measure_visit(struct builder *b, struct visit *visit)
 {
-    uint32_t top_count = 0;
-    for (uint32_t i = 0; i < b->visit_count; i++)
-        b->order[i] = i;
-    qsort_r(b->order, b->visit_count, sizeof *b->order, compare_visits, b->visit);
-    for (uint32_t i = 0; i < b->visit_count; i++) {
-        uint32_t caller = b->visit[b->order[i]].caller;
-        if (caller == TK_NO_SPAN) {
-            top_count++;
-            continue;
-        }
-        if (b->visit[caller].called_count++ == 0)
-            b->visit[caller].first_called = i;
+    visit->start_nano = UINT64_MAX;
+    for (uint32_t i = visit->first; i != TK_NO_SPAN; i = b->next[i]) {
+        uint64_t start = start_of(b, i), end = end_of(b, i);
+        visit->start_nano = start < visit->start_nano ? start : visit->start_nano;
+        visit->end_nano = end > visit->end_nano ? end : visit->end_nano;
     }
-    return top_count;
+}
+
+/* Puts the visits order[end - count .. end) on the stack, the earliest on top. */
+static uint32_t
+push_visits(struct builder *b, uint32_t *stack, uint32_t height, uint32_t end, uint32_t count)
+{
+    for (uint32_t i = end - count; i < end; i++)
+        measure_visit(b, &b->visit[b->order[i]]);
+    if (count > 1)
+        qsort_r(b->order + end - count, count, sizeof *b->order, compare_visits, b->visit);
+    for (; count > 0; count--)
+        stack[height++] = b->order[--end];
+    return height;
 }
 
 /* ---- rows ---- */
+
+/* Are all rows made that are wanted?  With gaps the rest is walked to be counted. */
+static bool
+is_done(const struct builder *b)
+{
+    return !b->want.gaps && b->row_count == b->want.limit;
+}
 
 /* Room for the next row, or NULL: it is not wanted, only counted. */
 static struct tk_row *
@@ -223,7 +248,7 @@ static void
 add_block(struct builder *b, const struct visit *visit)
 {
     add_service_row(b, visit);
-    for (uint32_t i = visit->first; i != TK_NO_SPAN; i = b->next[i]) {
+    for (uint32_t i = visit->first; i != TK_NO_SPAN && !is_done(b); i = b->next[i]) {
         if (i != visit->first || !visit->folded)
             add_span_row(b, i);
         if (b->want.gaps)
@@ -234,20 +259,19 @@ add_block(struct builder *b, const struct visit *visit)
 static enum tk_err
 add_blocks(struct builder *b)
 {
-    uint32_t height = sort_visits(b);
     TK_ASSERT(b->visit_count > 0);
     uint32_t *stack = malloc(b->visit_count * sizeof *stack);
     if (stack == NULL)
         return TK_ERR_MEMORY;
-    for (uint32_t i = 0; i < height; i++)
-        stack[i] = b->order[b->visit_count - 1 - i];
-    while (height > 0) {
+    uint32_t height = push_visits(b, stack, 0, b->visit_count, b->top_count);
+    while (height > 0 && !is_done(b)) {
         const struct visit *visit = &b->visit[stack[--height]];
         add_block(b, visit);
-        for (uint32_t i = visit->called_count; i > 0; i--)
-            stack[height++] = b->order[visit->first_called + i - 1];
+        height = push_visits(b, stack, height, visit->called_end, visit->called_count);
     }
     free(stack);
+    if (!b->want.gaps)
+        b->row_total = b->tree->span_count + b->visit_count - b->folded_count;
     return TK_OK;
 }
 
@@ -272,6 +296,8 @@ tk_rows_build(const struct tk_batch *trace, const struct tk_tree *tree,
     enum tk_err result = TK_ERR_MEMORY;
     uint32_t *columns = malloc(6 * (size_t)count * sizeof *columns);
     b.visit = malloc(count * sizeof *b.visit);
+    tk_memory_huge(columns, 6 * (size_t)count * sizeof *columns);
+    tk_memory_huge(b.visit, count * sizeof *b.visit);
     if (columns == NULL || b.visit == NULL)
         goto out;
     b.visit_of = columns;
@@ -283,6 +309,7 @@ tk_rows_build(const struct tk_batch *trace, const struct tk_tree *tree,
     if (want->gaps)
         measure_subtrees(&b);
     find_visits(&b);
+    list_visits(&b);
     size_t rows_max = count + b.visit_count + (want->gaps ? 3 * (size_t)count : 0);
     if (want->limit == 0)
         b.want.limit = UINT32_MAX;

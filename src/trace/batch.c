@@ -7,6 +7,8 @@
  */
 #include "trace/batch.h"
 
+#include "base/memory.h"
+
 #include "base/assert.h"
 
 #include <malloc.h>
@@ -173,6 +175,7 @@ grow_spans_to(struct tk_batch *batch, uint32_t capacity)
     char *block = malloc(capacity * span_size(batch)), *at = block;
     if (block == NULL)
         return TK_ERR_MEMORY;
+    tk_memory_huge(block, capacity * span_size(batch));
 #define X(column)                                                                                  \
     if (batch->span_count > 0)                                                                     \
         memcpy(at, batch->column, batch->span_count * sizeof *batch->column);                      \

@@ -2,6 +2,7 @@
 #include "store/embedded/pieces.h"
 
 #include "base/hash.h"
+#include "base/memory.h"
 
 #include <stdlib.h>
 
@@ -203,6 +204,7 @@ make_slots(struct tk_pieces *pieces, uint32_t *ret_count)
         pieces->_slot_capacity = pieces->_slots != NULL ? slot_count : 0;
         if (pieces->_slots == NULL)
             return TK_ERR_MEMORY;
+        tk_memory_huge(pieces->_slots, slot_count * sizeof *pieces->_slots);
     }
     memset(pieces->_slots, 0, slot_count * sizeof *pieces->_slots); /* index + 1; 0: free */
     *ret_count = slot_count;
