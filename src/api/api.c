@@ -23,6 +23,7 @@ tk_api_new(const struct tk_api_options *options, struct tk_api **ret_api, struct
         free(api);
         return result;
     }
+    tk_opened_last_init(&api->opened, options->opened_max);
     *ret_api = api;
     return TK_OK;
 }
@@ -37,6 +38,7 @@ void
 tk_api_free(struct tk_api *api)
 {
     tk_tails_free(api->tails);
+    tk_opened_last_release(&api->opened);
     free(api);
 }
 

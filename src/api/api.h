@@ -21,6 +21,7 @@ struct tk_api_options {
     bool dev;            /* --dev: loopback requests need no key and belong to project `default` */
     size_t body_max;     /* --max-body, bytes after decompression */
     uint64_t query_nano; /* --query-timeout: the time of one query; 0: params.h's default */
+    size_t opened_max;   /* bytes of the long trace that is kept (opened.h); 0: none is */
     size_t query_memory; /* --query-memory: bytes of one query; 0: traceql.h's default */
 };
 

@@ -8,7 +8,7 @@
 
 enum {
     ARENA_CHUNK = 64 << 10,
-    ARENA_MAX = 1 << 30, /* tree, rows and columns of the largest trace */
+    ARENA_MAX = 1 << 30, /* rows and columns of the largest trace */
 };
 
 static bool
@@ -52,6 +52,16 @@ param_trace_id(struct tk_call *call, struct tk_trace_id *ret_id)
     return false;
 }
 
+static void
+refuse(struct tk_call *call, enum tk_err result, const struct tk_error *err)
+{
+    if (result == TK_ERR_NOT_FOUND)
+        tk_reply_problem(call, 404, "No such trace", "no span of trace %.*s has arrived",
+                         TK_STR_ARG(call->args[0]));
+    else
+        tk_reply_error(call, result, err);
+}
+
 /* The trace's spans in a new batch, or NULL: replied. */
 static struct tk_batch *
 find(struct tk_call *call, struct tk_trace_id id, const struct tk_store_want *want)
@@ -70,32 +80,32 @@ find(struct tk_call *call, struct tk_trace_id id, const struct tk_store_want *wa
     if (result == TK_OK)
         return trace;
     tk_batch_free(trace);
-    if (result == TK_ERR_NOT_FOUND)
-        tk_reply_problem(call, 404, "No such trace", "no span of trace %.*s has arrived",
-                         TK_STR_ARG(call->args[0]));
-    else
-        tk_reply_error(call, result, &err);
+    refuse(call, result, &err);
     return NULL;
 }
 
 void
 tk_route_trace_columns(struct tk_call *call)
 {
-    static const struct tk_store_want lean = {.lean = true};
     struct tk_columns_window window;
+    struct tk_opened *trace;
     struct tk_trace_id id;
+    struct tk_error err = {.message = ""};
     struct tk_arena arena;
     struct tk_buf body;
     if (!param_trace_id(call, &id) || !param_window(call, &window))
         return;
-    struct tk_batch *trace = find(call, id, &lean);
-    if (trace == NULL)
+    enum tk_err result = tk_opened_find(&call->api->opened, tk_api_options(call->api)->store,
+                                        call->identity.project_id, id, &trace, &err);
+    if (result != TK_OK) {
+        refuse(call, result, &err);
         return;
+    }
     tk_buf_init(&body, TK_REPLY_SIZE_MAX);
     tk_arena_init(&arena, ARENA_CHUNK, ARENA_MAX);
-    enum tk_err result = tk_trace_columns(trace, &window, &arena, &body);
+    result = tk_trace_columns(trace, &window, &arena, &body);
     tk_arena_release(&arena);
-    tk_batch_free(trace);
+    tk_opened_release(trace);
     if (result != TK_OK) {
         tk_buf_release(&body);
         tk_reply_error(call, result, NULL);

@@ -5,6 +5,7 @@
  */
 #include "api/api.h"
 #include "api/limit.h"
+#include "api/opened.h"
 
 #include <stdatomic.h>
 
@@ -21,6 +22,7 @@ struct tk_api {
     struct tk_tails *tails;
     const struct tk_server *_Atomic server;
     struct tk_limit browser_limit;
+    struct tk_opened_last opened;
     _Atomic uint64_t spans_accepted, spans_rejected; /* acknowledged; named in partial_success */
 };
 

@@ -224,48 +224,45 @@ append_columns(const struct encoder *e, struct tk_buf *out)
 }
 
 enum tk_err
-tk_trace_columns(const struct tk_batch *trace, const struct tk_columns_window *window,
+tk_trace_columns(const struct tk_opened *trace, const struct tk_columns_window *window,
                  struct tk_arena *arena, struct tk_buf *out)
 {
-    struct tk_tree tree;
-    struct tk_trace_services services;
+    const struct tk_tree *tree = &trace->tree;
+    const struct tk_trace_services *services = &trace->services;
     struct tk_rows rows = {0};
     struct tk_rows_want want = {.offset = window->offset, .limit = window->limit};
     struct encoder *e = tk_arena_zalloc(arena, 1, sizeof *e);
     enum tk_err code;
     if (e == NULL)
         return TK_ERR_MEMORY;
-    if ((code = tk_tree_build(trace, arena, &tree)) != TK_OK ||
-        (code = tk_trace_services(trace, &tree, arena, &services)) != TK_OK)
-        return code;
     if (!window->tree &&
-        (code = tk_rows_build(trace, &tree, &services, &want, arena, &rows)) != TK_OK)
+        (code = tk_rows_build(trace->spans, tree, services, &want, arena, &rows)) != TK_OK)
         return code;
     struct header head = {
         .version = TK_COLUMNS_VERSION,
-        .span_count = tree.span_count,
-        .row_total = window->tree ? tree.span_count : rows.total,
-        .start_nano = tree.start_nano,
-        .duration_nano = tree.end_nano - tree.start_nano,
-        .service_count = services.count,
-        .broken = tree.broken,
+        .span_count = tree->span_count,
+        .row_total = window->tree ? tree->span_count : rows.total,
+        .start_nano = tree->start_nano,
+        .duration_nano = tree->end_nano - tree->start_nano,
+        .service_count = services->count,
+        .broken = tree->broken,
     };
     memcpy(head.magic, MAGIC, sizeof MAGIC);
     head.first_row = window->offset < head.row_total ? window->offset : head.row_total;
     head.row_count = head.row_total - head.first_row;
     if (window->limit != 0 && window->limit < head.row_count)
         head.row_count = window->limit;
-    e->trace = trace;
-    e->tree = &tree;
-    e->last_start_nano = tree.start_nano;
+    e->trace = trace->spans;
+    e->tree = tree;
+    e->last_start_nano = tree->start_nano;
     tk_intern_init(&e->texts, UINT32_MAX / 4 - 1);
     code = reserve(e, window, head.row_count, arena);
     for (uint32_t i = 0; i < head.row_count && code == TK_OK; i++) {
-        struct tk_row row = window->tree ? tree_row(e, &services, head.first_row + i) : rows.row[i];
+        struct tk_row row = window->tree ? tree_row(e, services, head.first_row + i) : rows.row[i];
         code = put_row(e, &row);
     }
     if (code == TK_OK)
-        code = append_tables(e, &services, &head, out);
+        code = append_tables(e, services, &head, out);
     if (code == TK_OK)
         append_columns(e, out);
     tk_intern_release(&e->texts);

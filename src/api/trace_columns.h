@@ -4,6 +4,7 @@
  * trace_columns - the rows of a trace as columns of small numbers, for a page that shows a million
  * of them (docs/formats/columns.md).
  */
+#include "api/opened.h"
 #include "query/rows.h"
 
 enum { TK_COLUMNS_VERSION = 2 };
@@ -14,8 +15,8 @@ struct tk_columns_window {
     uint32_t offset, limit; /* rows; limit 0: all behind offset */
 };
 
-/* `trace` must not be empty; needs no attributes of spans.  Appends; TK_ERR_MEMORY. */
-enum tk_err tk_trace_columns(const struct tk_batch *trace, const struct tk_columns_window *window,
+/* Appends; TK_ERR_MEMORY. */
+enum tk_err tk_trace_columns(const struct tk_opened *trace, const struct tk_columns_window *window,
                              struct tk_arena *arena, struct tk_buf *out) TK_MUST_USE;
 
 #endif

@@ -23,7 +23,8 @@
 enum {
     STOP_GRACE_MS = 5000, /* of the ten seconds that a stop may take, the rest is for sealing */
     MEMORY_MIN = 64 << 20,
-    FREE_SHARE = 4, /* of --memory: as much may lie free in the heap */
+    FREE_SHARE = 4,   /* of --memory: as much may lie free in the heap */
+    OPENED_SHARE = 8, /* of --memory: the long trace that was opened last */
     DISK_MIN = 4 << 20,
     QUERY_MEMORY_MIN = 1 << 20,
     BODY_MAX_LIMIT = 1 << 30,
@@ -193,6 +194,7 @@ open_parts(struct server *server, const struct config *config, struct tk_error *
         .body_max = config->max_body,
         .query_nano = config->query_timeout,
         .query_memory = config->query_memory,
+        .opened_max = config->memory / OPENED_SHARE,
     };
     result = tk_api_new(&api, &server->api, err);
     if (result != TK_OK)

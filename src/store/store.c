@@ -67,6 +67,13 @@ tk_store_find(struct tk_store_view *view, struct tk_trace_id id, const struct tk
 }
 
 enum tk_err
+tk_store_stamp(struct tk_store_view *view, struct tk_trace_id id, uint64_t *ret_stamp,
+               struct tk_error *err)
+{
+    return view->vtable->stamp(view, id, ret_stamp, err);
+}
+
+enum tk_err
 tk_store_scan_open(struct tk_store_view *view, const struct tk_store_range *range,
                    struct tk_store_scan **ret_scan, struct tk_error *err)
 {

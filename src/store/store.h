@@ -151,6 +151,13 @@ enum tk_err tk_store_find(struct tk_store_view *view, struct tk_trace_id id,
                           const struct tk_store_want *want, struct tk_batch *to,
                           struct tk_error *err) TK_MUST_USE;
 
+/* What the view has of a trace, as a number: as long as it is the same (in any view of one store,
+   as long as the store is open) tk_store_find yields the same spans.  Appending to the trace
+   changes it; so may sealing and compacting, which change nothing else.  TK_ERR_NOT_FOUND as there.
+ */
+enum tk_err tk_store_stamp(struct tk_store_view *view, struct tk_trace_id id, uint64_t *ret_stamp,
+                           struct tk_error *err) TK_MUST_USE;
+
 /*
  * A scan yields every trace with begin <= its start < end, in order (contract 4), that may satisfy
  * all filters (filter.h).  With `after` set it begins behind that position: traces with
@@ -243,6 +250,7 @@ struct tk_store_vtable {
     void (*view_close)(struct tk_store_view *);
     enum tk_err (*find)(struct tk_store_view *, struct tk_trace_id, const struct tk_store_want *,
                         struct tk_batch *, struct tk_error *);
+    enum tk_err (*stamp)(struct tk_store_view *, struct tk_trace_id, uint64_t *, struct tk_error *);
     enum tk_err (*scan_open)(struct tk_store_view *, const struct tk_store_range *,
                              struct tk_store_scan **, struct tk_error *);
     enum tk_err (*scan_next)(struct tk_store_scan *, struct tk_store_trace *, struct tk_error *);

@@ -92,7 +92,13 @@ write_answers(const struct answers *answers)
     must_be_clean(out.status, "trace");
     tk_buf_clear(&out);
     struct tk_columns_window window = {.ids = true};
-    must_be_clean(tk_trace_columns(answers->whole, &window, &arena, &out), "columns");
+    struct tk_opened opened = {.spans = answers->whole};
+    enum tk_err code = tk_tree_build(opened.spans, &arena, &opened.tree);
+    if (code == TK_OK)
+        code = tk_trace_services(opened.spans, &opened.tree, &arena, &opened.services);
+    if (code == TK_OK)
+        code = tk_trace_columns(&opened, &window, &arena, &out);
+    must_be_clean(code, "columns");
     tk_buf_clear(&out);
     tk_otlp_json_encode(answers->whole, (struct tk_range){0, answers->whole->span_count}, &out);
     must_be_clean(out.status, "OTLP/JSON");

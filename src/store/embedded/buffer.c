@@ -35,6 +35,7 @@ struct trace {
 
 struct tk_buffer {
     uint32_t project;
+    uint64_t serial;
     atomic_uint references;
     pthread_mutex_t lock;
     struct tk_batch **batches;
@@ -51,6 +52,8 @@ struct tk_buffer {
     uint32_t slot_count;
 };
 
+static atomic_uint_fast64_t last_serial;
+
 struct tk_buffer *
 tk_buffer_new(uint32_t project)
 {
@@ -58,6 +61,7 @@ tk_buffer_new(uint32_t project)
     if (buffer == NULL)
         return NULL;
     buffer->project = project;
+    buffer->serial = atomic_fetch_add(&last_serial, 1) + 1;
     atomic_init(&buffer->references, 1);
     pthread_mutex_init(&buffer->lock, NULL);
     pthread_mutex_init(&buffer->index_lock, NULL);
@@ -86,6 +90,12 @@ tk_buffer_unref(struct tk_buffer *buffer)
     pthread_mutex_destroy(&buffer->lock);
     pthread_mutex_destroy(&buffer->index_lock);
     free(buffer);
+}
+
+uint64_t
+tk_buffer_serial(const struct tk_buffer *buffer)
+{
+    return buffer->serial;
 }
 
 uint32_t

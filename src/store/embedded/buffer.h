@@ -20,6 +20,7 @@ struct tk_buffer *tk_buffer_ref(struct tk_buffer *buffer);
 void tk_buffer_unref(struct tk_buffer *buffer); /* NULL is fine */
 
 uint32_t tk_buffer_project(const struct tk_buffer *buffer);
+uint64_t tk_buffer_serial(const struct tk_buffer *buffer); /* of this process; no other has it */
 /* Takes the batch over on success. */
 enum tk_err tk_buffer_add(struct tk_buffer *buffer, struct tk_batch *batch) TK_MUST_USE;
 uint32_t tk_buffer_batch_count(struct tk_buffer *buffer);

@@ -322,6 +322,7 @@ const struct tk_store_vtable tk_embedded_vtable = {
     .view_open = tk_view_open,
     .view_close = tk_view_close,
     .find = tk_view_find,
+    .stamp = tk_view_stamp,
     .scan_open = tk_view_scan_open,
     .scan_next = tk_view_scan_next,
     .scan_close = tk_view_scan_close,

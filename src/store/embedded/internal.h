@@ -228,6 +228,8 @@ void tk_view_close(struct tk_store_view *view);
 enum tk_err tk_view_find(struct tk_store_view *view, struct tk_trace_id id,
                          const struct tk_store_want *want, struct tk_batch *to,
                          struct tk_error *err) TK_MUST_USE;
+enum tk_err tk_view_stamp(struct tk_store_view *view, struct tk_trace_id id, uint64_t *ret_stamp,
+                          struct tk_error *err) TK_MUST_USE;
 enum tk_err tk_view_scan_open(struct tk_store_view *view, const struct tk_store_range *range,
                               struct tk_store_scan **ret_scan, struct tk_error *err) TK_MUST_USE;
 enum tk_err tk_view_scan_next(struct tk_store_scan *scan, struct tk_store_trace *ret_trace,

@@ -39,6 +39,10 @@ enum tk_err tk_source_collect(const struct tk_source *source, const struct tk_tr
                               bool whole, struct tk_pieces *pieces,
                               struct tk_error *err) TK_MUST_USE;
 
+/* store.h, tk_store_stamp. */
+enum tk_err tk_sources_stamp(const struct tk_sources *sources, struct tk_trace_id id,
+                             uint64_t *ret_stamp, struct tk_error *err) TK_MUST_USE;
+
 /*
  * One trace from all sources, without duplicates, into `pieces` (cleared before).  TK_ERR_NOT_FOUND
  * when none has it; TK_ERR_CORRUPT when what was there cannot be read any more.

@@ -2,6 +2,8 @@
 #include "store/segment/group.h"
 #include "store/embedded/merge.h"
 
+#include "base/hash.h"
+
 #include <stdlib.h>
 
 void
@@ -63,6 +65,34 @@ tk_source_find(const struct tk_source *source, struct tk_trace_id id, bool whole
         return tk_segment_find(source->segment, id, whole, ret_part, err);
     enum tk_err code = tk_buffer_find(source->buffer, source->batch_count, id, ret_part);
     return code == TK_ERR_MEMORY ? tk_error_set(err, code, "out of memory for an index") : code;
+}
+
+enum tk_err
+tk_sources_stamp(const struct tk_sources *sources, struct tk_trace_id id, uint64_t *ret_stamp,
+                 struct tk_error *err)
+{
+    enum tk_err damage = TK_ERR_NOT_FOUND;
+    uint64_t stamp = 0;
+    bool found = false;
+    for (uint32_t i = 0; i < sources->count; i++) {
+        const struct tk_source *source = &sources->source[i];
+        struct tk_trace_entry part;
+        enum tk_err code = tk_source_find(source, id, false, &part, err);
+        if (code != TK_OK && code != TK_ERR_NOT_FOUND && code != TK_ERR_CORRUPT)
+            return code;
+        if (code == TK_ERR_CORRUPT)
+            damage = code;
+        if (code != TK_OK)
+            continue;
+        found = true;
+        /* a segment never changes, and of a buffer's rows there come only more */
+        uint64_t has[] = {stamp, source->segment != NULL, part.row_count,
+                          source->segment != NULL ? source->segment->serial
+                                                  : tk_buffer_serial(source->buffer)};
+        stamp = tk_hash((tk_str){(const char *)has, sizeof has});
+    }
+    *ret_stamp = stamp;
+    return found ? TK_OK : damage;
 }
 
 /* The rows of one trace in one group; *ret_count of them. */

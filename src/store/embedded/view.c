@@ -79,6 +79,13 @@ tk_view_find(struct tk_store_view *base, struct tk_trace_id id, const struct tk_
 }
 
 enum tk_err
+tk_view_stamp(struct tk_store_view *base, struct tk_trace_id id, uint64_t *ret_stamp,
+              struct tk_error *err)
+{
+    return tk_sources_stamp(&((struct tk_view *)base)->sources, id, ret_stamp, err);
+}
+
+enum tk_err
 tk_view_scan_open(struct tk_store_view *base, const struct tk_store_range *range,
                   struct tk_store_scan **ret_scan, struct tk_error *err)
 {

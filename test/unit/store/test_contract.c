@@ -384,6 +384,44 @@ a_trace_among_many_comes_as_it_was_sent(void **state)
     end_home(&home);
 }
 
+static uint64_t
+stamp(struct home *home, uint64_t trace)
+{
+    struct tk_store_view *view;
+    struct tk_error err = {0};
+    uint64_t stamp;
+    assert_int_equal(tk_store_view_open(home->store, 1, &view, &err), TK_OK);
+    assert_int_equal(tk_store_stamp(view, fx_trace_id(trace), &stamp, &err), TK_OK);
+    tk_store_view_close(view);
+    return stamp;
+}
+
+static void
+a_stamp_changes_with_every_span_of_its_trace_and_with_none_of_another(void **state)
+{
+    struct home home = make_home();
+    struct tk_store_view *view;
+    struct tk_error err = {0};
+    uint64_t none, before = 0;
+    (void)state;
+    for (uint64_t span = 1; span <= 6; span++) {
+        assert_int_equal(FX_SEND(home.store, 1, {.trace = 1, .span = span, .start = 5}), TK_OK);
+        assert_true(stamp(&home, 1) != before);
+        before = stamp(&home, 1);
+        assert_int_equal(FX_SEND(home.store, 1, {.trace = 2, .span = span, .start = 5}), TK_OK);
+        assert_int_equal(FX_SEND(home.store, 2, {.trace = 1, .span = span, .start = 5}), TK_OK);
+        assert_true(stamp(&home, 1) == before);
+        if (span % 2 == 0) {
+            seal(&home);
+            before = stamp(&home, 1);
+        }
+    }
+    assert_int_equal(tk_store_view_open(home.store, 1, &view, &err), TK_OK);
+    assert_int_equal(tk_store_stamp(view, fx_trace_id(3), &none, &err), TK_ERR_NOT_FOUND);
+    tk_store_view_close(view);
+    end_home(&home);
+}
+
 static void
 nothing_of_another_project_is_ever_yielded(void **state)
 {
@@ -549,6 +587,7 @@ main(void)
         cmocka_unit_test(what_came_as_otlp_goes_out_as_otlp),
         cmocka_unit_test(a_trace_longer_than_a_block_is_only_a_long_one),
         cmocka_unit_test(a_trace_among_many_comes_as_it_was_sent),
+        cmocka_unit_test(a_stamp_changes_with_every_span_of_its_trace_and_with_none_of_another),
         cmocka_unit_test(nothing_of_another_project_is_ever_yielded),
         cmocka_unit_test(a_dropped_project_is_gone_and_stays_gone),
         cmocka_unit_test(writers_readers_and_sealing_at_once_lose_and_double_nothing),
