@@ -5,6 +5,8 @@
 
 enum { PROBLEM_SIZE_MAX = 64 << 10 };
 
+const struct tk_param_names tk_param_names_usual = {"q", "start", "end"};
+
 bool
 tk_param_limit(struct tk_call *call, uint32_t by_default, uint32_t most, uint32_t *ret_limit)
 {
@@ -34,15 +36,22 @@ param_time(struct tk_call *call, tk_str name, uint64_t *ret_nano, bool *ret_give
 }
 
 bool
-tk_param_times(struct tk_call *call, uint64_t *ret_begin_nano, uint64_t *ret_end_nano,
-               bool *ret_empty)
+tk_param_times_of(struct tk_call *call, const struct tk_param_names *names,
+                  uint64_t *ret_begin_nano, uint64_t *ret_end_nano, bool *ret_empty)
 {
     bool begin_given, end_given;
-    if (!param_time(call, TK_STR("start"), ret_begin_nano, &begin_given) ||
-        !param_time(call, TK_STR("end"), ret_end_nano, &end_given))
+    if (!param_time(call, tk_str_from(names->start), ret_begin_nano, &begin_given) ||
+        !param_time(call, tk_str_from(names->end), ret_end_nano, &end_given))
         return false;
     *ret_empty = end_given && *ret_end_nano <= *ret_begin_nano;
     return true;
+}
+
+bool
+tk_param_times(struct tk_call *call, uint64_t *ret_begin_nano, uint64_t *ret_end_nano,
+               bool *ret_empty)
+{
+    return tk_param_times_of(call, &tk_param_names_usual, ret_begin_nano, ret_end_nano, ret_empty);
 }
 
 void
@@ -91,11 +100,12 @@ tk_param_recent(struct tk_call *call, uint64_t *ret_begin_nano, uint64_t *ret_en
     return true;
 }
 
-bool
-tk_param_query(struct tk_call *call, struct tk_arena *arena, struct tk_query **ret_query)
+static bool
+param_query(struct tk_call *call, const char *name, struct tk_arena *arena,
+            struct tk_query **ret_query)
 {
     struct tk_query_error error;
-    tk_str text = tk_request_param(call->request, TK_STR("q"));
+    tk_str text = tk_request_param(call->request, tk_str_from(name));
     enum tk_err result = tk_query_parse(text, arena, ret_query, &error);
     if (result == TK_ERR_INPUT)
         tk_reply_bad_query(call, "Bad query", &error);
@@ -105,17 +115,30 @@ tk_param_query(struct tk_call *call, struct tk_arena *arena, struct tk_query **r
 }
 
 bool
-tk_param_trace_query(struct tk_call *call, struct tk_arena *arena, struct tk_query **ret_query)
+tk_param_query(struct tk_call *call, struct tk_arena *arena, struct tk_query **ret_query)
+{
+    return param_query(call, tk_param_names_usual.query, arena, ret_query);
+}
+
+bool
+tk_param_trace_query_of(struct tk_call *call, const struct tk_param_names *names,
+                        struct tk_arena *arena, struct tk_query **ret_query)
 {
     struct tk_query_error error = {.detail = "this query gives numbers over time, not traces",
                                    .expected = TK_STR("the end; GET /api/v1/metrics takes it")};
-    if (!tk_param_query(call, arena, ret_query))
+    if (!param_query(call, names->query, arena, ret_query))
         return false;
     if (!tk_query_is_metrics(*ret_query, &error.position))
         return true;
     tk_query_release(*ret_query);
     tk_reply_bad_query(call, "Bad query", &error);
     return false;
+}
+
+bool
+tk_param_trace_query(struct tk_call *call, struct tk_arena *arena, struct tk_query **ret_query)
+{
+    return tk_param_trace_query_of(call, &tk_param_names_usual, arena, ret_query);
 }
 
 static uint64_t

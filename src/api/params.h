@@ -14,9 +14,17 @@ enum {
 
 /* ?limit=, 1 to `most`. */
 bool tk_param_limit(struct tk_call *call, uint32_t by_default, uint32_t most, uint32_t *ret_limit);
+/* Parameters that say which spans: of a question about two kinds of them the second has others. */
+struct tk_param_names {
+    const char *query, *start, *end;
+};
+extern const struct tk_param_names tk_param_names_usual; /* q, start, end */
+
 /* ?start= and ?end=: RFC 3339 or ns. 0 when absent; *ret_empty: no time lies between them. */
 bool tk_param_times(struct tk_call *call, uint64_t *ret_begin_nano, uint64_t *ret_end_nano,
                     bool *ret_empty);
+bool tk_param_times_of(struct tk_call *call, const struct tk_param_names *names,
+                       uint64_t *ret_begin_nano, uint64_t *ret_end_nano, bool *ret_empty);
 /* The same where the last hour is meant by default, and some time must lie between them. */
 bool tk_param_recent(struct tk_call *call, uint64_t *ret_begin_nano, uint64_t *ret_end_nano);
 /* ?q=: the caller releases the query. A wrong one is answered with its position. */
@@ -24,6 +32,8 @@ bool tk_param_query(struct tk_call *call, struct tk_arena *arena, struct tk_quer
 /* The same where a metrics query (| rate()) is wrong. */
 bool tk_param_trace_query(struct tk_call *call, struct tk_arena *arena,
                           struct tk_query **ret_query);
+bool tk_param_trace_query_of(struct tk_call *call, const struct tk_param_names *names,
+                             struct tk_arena *arena, struct tk_query **ret_query);
 
 /* The budgets of one query: when it must have ended (of env->mono_nano), bytes. */
 uint64_t tk_query_deadline(const struct tk_call *call);

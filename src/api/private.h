@@ -66,6 +66,7 @@ void tk_route_trace_columns(struct tk_call *call);  /* columns.c */
 void tk_route_trace_span(struct tk_call *call);     /* columns.c */
 void tk_route_trace_findings(struct tk_call *call); /* findings.c */
 void tk_route_findings(struct tk_call *call);       /* findings.c */
+void tk_route_differences(struct tk_call *call);    /* differences.c */
 void tk_route_compare(struct tk_call *call);        /* compare.c */
 void tk_route_map(struct tk_call *call);            /* map.c */
 void tk_route_projects(struct tk_call *call);       /* accounts.c */

@@ -46,6 +46,11 @@ const struct tk_route tk_routes[] = {
      "Why the second trace took longer than the first: each operation's time on the critical paths "
      "of both; the changes add up to the change of the whole",
      "first second first_span second_span project", NULL, "200 Comparison"},
+    {"GET", "/api/v1/differences", READ, tk_route_differences, NULL,
+     "What is special about the spans that q selects: values that are more frequent among them "
+     "than among the rest; docs/query.md tells of the score",
+     "q span_start span_end rest rest_start rest_end differences_limit project", NULL,
+     "200 Differences"},
     {"GET", "/api/v1/tail", READ, tk_route_tail, NULL,
      "Server-sent events: a Summary whenever spans of a trace that the query selects arrive; says "
      "how many were dropped for who reads too slowly",
