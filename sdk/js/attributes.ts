@@ -29,6 +29,7 @@ export function cut(text: string): string {
 
 /** A name, which may be given as anything. */
 export function nameOf(value: unknown): string {
+  if (typeof value === 'string') return value;
   try {
     return String(value);
   } catch {
@@ -67,7 +68,9 @@ export class Attributes {
   set(key: string, value: TagValue | null | undefined): void {
     const { keys, values } = this;
     if (typeof key !== 'string') key = nameOf(key);
-    const index = keys.indexOf(key);
+    // Most keys are interned, which this loop can tell apart without reading them.
+    let index = keys.length - 1;
+    while (index >= 0 && keys[index] !== key) index--;
     if (value === null || value === undefined) {
       if (index >= 0) {
         keys.splice(index, 1);

@@ -23,7 +23,7 @@ const BROWSERS = ['chrome94', 'firefox93', 'safari15'];
 /** Members that nobody outside of a bundle sees: private ones, and those of our own options. */
 const INTERNAL = new RegExp(
   '^_|^(startMicros|endMicros|eventsDropped|parentIsRemote|statusMessage|recording|micros|setAll|' +
-    'inherit|startChild|ended|randomHex|globalTags|rejected|hasHeader|opaque|scope|opened|closed|' +
+    'inherit|startChild|ended|draw|globalTags|rejected|hasHeader|opaque|scope|opened|closed|' +
     'touch|transport|exporter|tracer|fits|leave|loud)$',
 );
 

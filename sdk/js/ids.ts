@@ -2,11 +2,14 @@
 
 const POOL_BYTES = 2048;
 
-/** So many bytes from the system's cryptographic generator, in lower-case hexadecimal. */
-export type RandomHex = (bytes: number) => string;
+/** An id is whatever has its lower-case hexadecimal digits as text; there is no empty one. */
+export type Id = string | { toString(): string };
 
-/** Returns a function that draws an id of so many bytes; never zero. */
-export function idSource(randomHex: RandomHex): (bytes: 8 | 16) => string {
+/** Draws an id of so many bytes from the system's cryptographic generator; never zero. */
+export type Draw = (bytes: 8 | 16) => Id;
+
+/** Returns a function that draws ids. `randomHex` makes so many random bytes, as digits. */
+export function idSource(randomHex: (bytes: number) => string): (bytes: 8 | 16) => string {
   let pool = '';
   let next = 0;
   return function draw(bytes): string {

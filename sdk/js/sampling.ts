@@ -3,9 +3,11 @@
  * number R; a root is sampled when R >= T, and says T to everyone after it as `ot=th:T`.
  */
 
+import type { Id } from './ids.js';
 import { formatTracestate, setMember } from './tracestate.js';
 
 const DIGITS = 14;
+const ALWAYS = '0'.repeat(DIGITS);
 
 /** T as 14 hexadecimal digits, so that comparing strings compares numbers; never = undefined. */
 export function threshold(rate: number): string | undefined {
@@ -14,8 +16,8 @@ export function threshold(rate: number): string | undefined {
   return ((1n << 56n) - kept).toString(16).padStart(DIGITS, '0');
 }
 
-export function isSampled(traceId: string, limit: string | undefined): boolean {
-  return limit !== undefined && traceId.slice(-DIGITS) >= limit;
+export function isSampled(traceId: Id, limit: string | undefined): boolean {
+  return limit === ALWAYS || (limit !== undefined && String(traceId).slice(-DIGITS) >= limit);
 }
 
 /** The tracestate of a sampled root. */

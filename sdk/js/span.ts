@@ -5,6 +5,7 @@
 
 import { Attributes, COUNT_MAX, nameOf, type TagValue, type Tags } from './attributes.js';
 import { clockOrigin, microsAt } from './clock.js';
+import type { Id } from './ids.js';
 import type { SpanContext } from './traceparent.js';
 
 export type SpanKind = 'INTERNAL' | 'SERVER' | 'CLIENT' | 'PRODUCER' | 'CONSUMER';
@@ -38,9 +39,7 @@ function errorFacts(error: unknown): { type: string; message: string; stack?: st
 }
 
 export class Span implements SpanContext {
-  /** Empty for a root. */
-  readonly parentSpanId: string;
-
+  /** @internal Empty for a root. */ readonly parent: Id;
   /** @internal */ readonly parentIsRemote: boolean;
   /** @internal The first span of this trace in this process. */ readonly entry: this;
   /** @internal */ readonly startMicros: number;
@@ -61,8 +60,8 @@ export class Span implements SpanContext {
     /** @internal */ public readonly kind: SpanKind,
     parent: SpanContext | undefined,
     at: number,
-    readonly traceId: string,
-    readonly spanId: string,
+    /** @internal */ public readonly trace: Id,
+    /** @internal */ public readonly id: Id,
     readonly sampled: boolean,
     readonly random: boolean,
     readonly tracestate: string,
@@ -70,11 +69,24 @@ export class Span implements SpanContext {
   ) {
     // Cheaper than to ask for its class: only spans have an entry.
     const local = (parent as Span | undefined)?.entry && (parent as Span);
-    this.parentSpanId = parent ? parent.spanId : '';
+    this.parent = local ? local.id : parent ? parent.spanId : '';
     this.parentIsRemote = parent !== undefined && !local;
     this.entry = local ? (local.entry as this) : this;
     this._clockOrigin = local ? local._clockOrigin : clockOrigin(at);
     this.startMicros = microsAt(this._clockOrigin, at);
+  }
+
+  get traceId(): string {
+    return String(this.trace);
+  }
+
+  get spanId(): string {
+    return String(this.id);
+  }
+
+  /** Empty for a root. */
+  get parentSpanId(): string {
+    return String(this.parent);
   }
 
   /** Sets an attribute, or with null takes it away. Numbers, booleans, lists keep their type. */

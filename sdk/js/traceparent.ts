@@ -24,7 +24,7 @@ const NO_SPAN = '0'.repeat(16);
 
 /** Strips what RFC 9110 allows around a field value: spaces and tabs, nothing else. */
 export function trimField(value: string): string {
-  return value.replace(/^[ \t]+|[ \t]+$/g, '');
+  return /^[ \t]|[ \t]$/.test(value) ? value.replace(/^[ \t]+|[ \t]+$/g, '') : value;
 }
 
 /**

@@ -1,7 +1,7 @@
 /** Starts spans: whose child, in which trace, sampled or not. */
 
 import { nameOf, type Attributes, type Tags } from './attributes.js';
-import { idSource, type RandomHex } from './ids.js';
+import type { Draw, Id } from './ids.js';
 import { isSampled, rootTracestate, threshold } from './sampling.js';
 import type { Span, SpanKind, SpanOwner } from './span.js';
 import type { SpanContext } from './traceparent.js';
@@ -16,7 +16,7 @@ export interface SpanOptions {
 }
 
 export interface TracerOptions<S extends Span> {
-  randomHex: RandomHex;
+  draw: Draw;
   sampleRate: number;
   /** When false nothing is recorded, and this service is not seen in the traces it serves. */
   enabled: boolean;
@@ -28,23 +28,13 @@ export interface TracerOptions<S extends Span> {
   Span: new (...origin: ConstructorParameters<typeof Span>) => S;
 }
 
-const NOBODY: SpanContext = {
-  traceId: '',
-  spanId: '',
-  sampled: false,
-  random: false,
-  tracestate: '',
-};
-
 export class Tracer<S extends Span = Span> implements SpanOwner {
   private readonly _options: TracerOptions<S>;
-  private readonly _draw: ReturnType<typeof idSource>;
   private readonly _limit: string | undefined;
   private readonly _rootState: string;
 
   constructor(options: TracerOptions<S>) {
     this._options = options;
-    this._draw = idSource(options.randomHex);
     this._limit = threshold(options.sampleRate);
     this._rootState = this._limit === undefined ? '' : rootTracestate(this._limit);
   }
@@ -72,20 +62,30 @@ export class Tracer<S extends Span = Span> implements SpanOwner {
     parent: SpanContext | undefined,
     at = performance.now(),
   ): S {
-    const { enabled } = this._options;
-    let { traceId, spanId, sampled, random, tracestate } = parent ?? NOBODY;
+    const { enabled, draw } = this._options;
+    let trace: Id = '';
+    let id: Id = '';
+    let sampled = false;
+    let random = false;
+    let tracestate = '';
+    if (parent) {
+      const local = parent as Partial<Span>;
+      trace = local.trace ?? parent.traceId;
+      id = local.id ?? parent.spanId;
+      ({ sampled, random, tracestate } = parent);
+    }
     if (enabled) {
-      spanId = this._draw(8);
-      if (!traceId) {
-        traceId = this._draw(16);
-        sampled = isSampled(traceId, this._limit);
+      id = draw(8);
+      if (!trace) {
+        trace = draw(16);
+        sampled = isSampled(trace, this._limit);
         random = true;
         tracestate = sampled ? this._rootState : '';
       }
     }
     const recording = enabled && sampled;
     return new this._options.Span(
-      this, name, kind, parent, at, traceId, spanId, sampled, random, tracestate, recording,
+      this, name, kind, parent, at, trace, id, sampled, random, tracestate, recording,
     );
   }
 }

@@ -2,6 +2,7 @@
 
 import { Attributes } from '../../js/attributes.js';
 import { Exporter } from '../../js/exporter.js';
+import { idSource } from '../../js/ids.js';
 import { makeLog, type Log } from '../../js/log.js';
 import {
   checkedRate,
@@ -64,7 +65,7 @@ export function makeClient(options: Options): Client {
     rejected: jsonRejected,
   });
   const tracer = new Tracer({
-    randomHex,
+    draw: idSource(randomHex),
     sampleRate,
     enabled,
     current: () => currentScope()?.span(),

@@ -19,8 +19,9 @@ const attributes = await source('attributes');
 const exporter = await source('exporter');
 const { parseBaggage, formatBaggage, ...baggage } = await source('baggage');
 const { jsonSpan, jsonRequest } = await source('otlp');
-const { NodeSpan, Tracer, protobufSpan, protobufRequest } = await source(
+const { NodeSpan, Tracer, drawWords, protobufSpan, protobufRequest } = await source(
   'tracer',
+  '../node/src/ids',
   '../node/src/otlp',
   '../node/src/span',
 );
@@ -33,7 +34,7 @@ function each(file, section, check) {
 
 function tracer(options = {}) {
   return new Tracer({
-    randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+    draw: drawWords(),
     sampleRate: 1,
     enabled: true,
     current: () => undefined,
@@ -183,9 +184,9 @@ function spanOf(abstract, start) {
   span.setStatus(code, message).end();
   const micros = (nanos) => Number(nanos.slice(0, -3));
   Object.assign(span, {
-    traceId: abstract.traceId,
-    spanId: abstract.spanId,
-    parentSpanId: abstract.parentSpanId ?? '',
+    trace: abstract.traceId,
+    id: abstract.spanId,
+    parent: abstract.parentSpanId ?? '',
     random: abstract.random === true,
     tracestate: abstract.traceState ?? '',
     startMicros: micros(abstract.startTimeUnixNano),

@@ -1,7 +1,7 @@
 /** The SDK's state in this process: one set-up, one current span per chain of calls. */
 
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes, randomUUID } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import { hostname } from 'node:os';
 import { Attributes, type Tags } from '../../js/attributes.js';
 import { Exporter } from '../../js/exporter.js';
@@ -17,6 +17,7 @@ import type { Target } from '../../js/targets.js';
 import { Tracer } from '../../js/tracer.js';
 import { environmentOptions } from './environment.js';
 import { flushAtExit } from './exit.js';
+import { drawWords } from './ids.js';
 import { protobufRejected, protobufRequest, protobufSpan } from './otlp.js';
 import type { Piece } from './protobuf.js';
 import { NodeSpan } from './span.js';
@@ -80,7 +81,7 @@ function setUp(code: Options): Client {
     rejected: protobufRejected,
   });
   const tracer = new Tracer({
-    randomHex: (bytes) => randomBytes(bytes).toString('hex'),
+    draw: drawWords(),
     sampleRate,
     enabled,
     current: () => storage.getStore(),

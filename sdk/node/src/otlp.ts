@@ -45,12 +45,14 @@ const EVENT_OF = { time: fixed64(1), name: bytes(2), attribute: bytes(3), droppe
 const LINK_OF = { state: bytes(3), attribute: bytes(4), dropped: varint(5) };
 const STATUS_MESSAGE = bytes(2);
 const STATUS_CODE = varint(3);
-const KEY = bytes(1);
-const VALUE = bytes(2);
-const STRING_VALUE = bytes(1);
-const BOOL_VALUE = varint(2);
-const INT_VALUE = varint(3);
-const DOUBLE_VALUE = fixed64(4);
+const TAGS = {
+  key: bytes(1),
+  value: bytes(2),
+  string: bytes(1),
+  bool: varint(2),
+  int: varint(3),
+  double: fixed64(4),
+};
 const ARRAY_VALUE = bytes(5);
 const LIST_ITEM = bytes(1);
 
@@ -60,18 +62,18 @@ function writeValue(tag: number, value: Plain): void {
   const mark = writer.open(tag);
   switch (typeof value) {
     case 'string':
-      writer.string(STRING_VALUE, value);
+      writer.string(TAGS.string, value);
       break;
     case 'boolean':
-      writer.varint(BOOL_VALUE, value ? 1 : 0);
+      writer.varint(TAGS.bool, value ? 1 : 0);
       break;
     case 'number':
-      if (!Number.isSafeInteger(value)) writer.double(DOUBLE_VALUE, value);
-      else if (value >= 0) writer.varint(INT_VALUE, value);
-      else writer.int64(INT_VALUE, BigInt(value));
+      if (!Number.isSafeInteger(value)) writer.double(TAGS.double, value);
+      else if (value >= 0) writer.varint(TAGS.int, value);
+      else writer.int64(TAGS.int, BigInt(value));
       break;
     case 'bigint':
-      writer.int64(INT_VALUE, value);
+      writer.int64(TAGS.int, value);
       break;
     default: {
       const list = writer.open(ARRAY_VALUE);
@@ -88,10 +90,10 @@ function writeAttributes(tag: number, { keys, values, dropped }: Attributes): nu
     const before = writer.position;
     const key = keys[i]!;
     const value = values[i]!;
-    if (typeof value !== 'string' || !writer.pair(tag, KEY, key, VALUE, STRING_VALUE, value)) {
+    if (!writer.attribute(tag, key, value, TAGS)) {
       const mark = writer.open(tag);
-      writer.string(KEY, key);
-      writeValue(VALUE, value);
+      writer.string(TAGS.key, key);
+      writeValue(TAGS.value, value);
       writer.close(mark);
     }
     if (writer.position > SPAN_BYTES_MAX) {
@@ -151,11 +153,12 @@ function writeStatus(span: NodeSpan): void {
 /** One span, as a field of ScopeSpans. */
 export function protobufSpan(span: NodeSpan): Piece {
   writer.rewind(0); // what a span left that could not be written
-  const mark = writer.open(SCOPE_SPANS.span);
-  writer.hex(TRACE_ID, span.traceId);
-  writer.hex(SPAN_ID, span.spanId);
+  const long = span.attributes.keys.length > 1 || span.events !== NONE;
+  const mark = long ? writer.openLong(SCOPE_SPANS.span) : writer.open(SCOPE_SPANS.span);
+  writer.id(TRACE_ID, span.trace);
+  writer.id(SPAN_ID, span.id);
   if (span.tracestate) writer.string(TRACE_STATE, span.tracestate);
-  if (span.parentSpanId) writer.hex(PARENT_SPAN_ID, span.parentSpanId);
+  if (span.parent) writer.id(PARENT_SPAN_ID, span.parent);
   writer.string(NAME, cut(span.name));
   writer.varint(KIND, KINDS.indexOf(span.kind));
   writer.nanos(START, span.startMicros);
@@ -165,7 +168,8 @@ export function protobufSpan(span: NodeSpan): Piece {
   if (span.links !== NO_LINKS) writeLinks(span);
   if (span.status !== 'UNSET') writeStatus(span);
   writer.fixed32(FLAGS, flags(span));
-  writer.close(mark);
+  if (long) writer.closeLong(mark);
+  else writer.close(mark);
   return writer.piece();
 }
 

@@ -6,6 +6,8 @@
  * is too little, which is rare.
  */
 
+import { IdWords } from './ids.js';
+
 const SLAB_BYTES = 131_072;
 /** Up to here a loop over characters is faster than a call into the runtime. */
 const SHORT = 64;
@@ -22,18 +24,41 @@ export interface Piece {
   readonly length: number;
 }
 
-const double = new Float64Array(1);
-const doubleBytes = new Uint8Array(double.buffer);
+/** So many keys are remembered as bytes; programs that make keys up are no slower for it. */
+const KEYS_MAX = 1_024;
 
 /** How many bytes a varint takes, of at most 35 bits. */
 export function varintSize(value: number): number {
   return value < 0x80 ? 1 : value < 0x4000 ? 2 : value < 0x20_0000 ? 3 : value < 0x1000_0000 ? 4 : 5;
 }
 
+/** The tags of the fields of KeyValue, and of AnyValue's members. */
+export interface ValueTags {
+  readonly key: number;
+  readonly value: number;
+  readonly string: number;
+  readonly bool: number;
+  readonly int: number;
+  readonly double: number;
+}
+
+/** What stands in front of an attribute's value, in words: copied four bytes at a time. */
+interface Key {
+  readonly words: Int32Array;
+  readonly bytes: number;
+}
+
+/** Of this machine: the words of an id are bytes that happen to lie in words. */
+const LITTLE_ENDIAN = new Uint8Array(Uint32Array.of(1).buffer)[0] === 1;
+
+const viewOf = (slab: Buffer): DataView => new DataView(slab.buffer, slab.byteOffset, slab.length);
+
 export class Writer {
   private _slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
+  private _view = viewOf(this._slab);
   private _start = 0;
   private _at = 0;
+  private readonly _keys = new Map<string, Key>();
 
   /** Where the next byte goes; a mark stays good while one piece is written. */
   get position(): number {
@@ -59,6 +84,7 @@ export class Writer {
     const slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, 2 * (used + bytes)));
     this._slab.copy(slab, 0, this._start, this._at);
     this._slab = slab;
+    this._view = viewOf(slab);
     this._start = 0;
     this._at = used;
   }
@@ -95,35 +121,41 @@ export class Writer {
   fixed32(tag: number, value: number): void {
     this._reserve(6);
     this._varint(tag);
-    this._fixed32(value);
-  }
-
-  private _fixed32(value: number): void {
-    const slab = this._slab;
-    const at = this._at;
-    slab[at] = value;
-    slab[at + 1] = value >>> 8;
-    slab[at + 2] = value >>> 16;
-    slab[at + 3] = value >>> 24;
-    this._at = at + 4;
+    this._view.setUint32(this._at, value, true);
+    this._at += 4;
   }
 
   /** Microseconds as nanoseconds, which no double holds: in two halves. `tag` is one byte. */
   nanos(tag: number, micros: number): void {
-    this._reserve(10);
-    this._slab[this._at++] = tag;
+    this._reserve(9);
+    const at = this._at;
     const high = Math.floor(micros / 0x1_0000_0000);
     const low = (micros - high * 0x1_0000_0000) * 1_000;
     const carry = Math.floor(low / 0x1_0000_0000);
-    this._fixed32(low - carry * 0x1_0000_0000);
-    this._fixed32(high * 1_000 + carry);
+    this._slab[at] = tag;
+    this._view.setUint32(at + 1, low - carry * 0x1_0000_0000, true);
+    this._view.setUint32(at + 5, high * 1_000 + carry, true);
+    this._at = at + 9;
   }
 
   double(tag: number, value: number): void {
     this._reserve(10);
     this._varint(tag);
-    double[0] = value;
-    for (let i = 0; i < 8; i++) this._slab[this._at++] = doubleBytes[i]!;
+    this._view.setFloat64(this._at, value, true);
+    this._at += 8;
+  }
+
+  /** An id: bytes of a pool, or digits when it came from somebody else. */
+  id(tag: number, id: IdWords | { toString(): string }): void {
+    if (!(id instanceof IdWords)) return this.hex(tag, String(id));
+    const { pool, from, to } = id;
+    this._reserve(18);
+    let at = this._at;
+    this._slab[at] = tag;
+    this._slab[at + 1] = (to - from) * 4;
+    at += 2;
+    for (let i = from; i < to; i++, at += 4) this._view.setInt32(at, pool[i]!, LITTLE_ENDIAN);
+    this._at = at;
   }
 
   /** Bytes given in lower-case hexadecimal, of fewer than 128. */
@@ -169,29 +201,73 @@ export class Writer {
     this._length(at - this._start, bytes);
   }
 
+  /** Remembers a key that is short and plain. */
+  private _learn(field: number, key: string, value: number): Key | undefined {
+    if (key.length >= SHORT || this._keys.size >= KEYS_MAX || /[^\0-\x7f]/.test(key)) return undefined;
+    const bytes = Buffer.alloc((key.length + 6) & ~3);
+    bytes[0] = field;
+    bytes[1] = key.length;
+    bytes.write(key, 2, 'latin1');
+    bytes[key.length + 2] = value;
+    const words = Int32Array.from({ length: bytes.length / 4 }, (_, i) => bytes.readInt32LE(i * 4));
+    const known = { words, bytes: key.length + 3 };
+    this._keys.set(key, known);
+    return known;
+  }
+
+  /** Writes a short and plain value at `at`, length in front; 0 when it is none. */
+  private _shortValue(at: number, value: unknown, tags: ValueTags): number {
+    const slab = this._slab;
+    if (typeof value === 'string') {
+      const { length } = value;
+      if (length >= SHORT || !this._ascii(value, at + 3)) return 0;
+      slab[at] = length + 2;
+      slab[at + 1] = tags.string;
+      slab[at + 2] = length;
+      return length + 3;
+    }
+    if (typeof value === 'boolean') {
+      slab[at] = 2;
+      slab[at + 1] = tags.bool;
+      slab[at + 2] = value ? 1 : 0;
+      return 3;
+    }
+    if (typeof value !== 'number') return 0;
+    if (!Number.isSafeInteger(value)) {
+      slab[at] = 9;
+      slab[at + 1] = tags.double;
+      this._view.setFloat64(at + 2, value, true);
+      return 10;
+    }
+    if (value < 0 || value >= 0x8000_0000) return 0;
+    let end = at + 2;
+    for (let rest = value; ; rest >>>= 7) {
+      slab[end++] = rest < 0x80 ? rest : (rest & 0x7f) | 0x80;
+      if (rest < 0x80) break;
+    }
+    slab[at] = end - at - 1;
+    slab[at + 1] = tags.int;
+    return end - at;
+  }
+
   /**
-   * Two fields within one of `tag`: `first` is text, and in `second` there is text of `third`.
-   * The commonest of all attributes in one go; false, and nothing written, when it is not short
-   * and plain.
+   * An attribute whose key and value are short and plain, as nearly all are, in one go; false, and
+   * nothing written, when they are not.
    */
-  pair(tag: number, first: number, key: string, second: number, third: number, text: string): boolean {
-    const keyBytes = key.length;
-    const bytes = text.length;
-    const whole = keyBytes + bytes + 6;
-    if (whole >= 0x80 || tag >= 0x80) return false;
-    this._reserve(0x82);
+  attribute(tag: number, key: string, value: unknown, tags: ValueTags): boolean {
+    const known = this._keys.get(key) ?? this._learn(tags.key, key, tags.value);
+    if (!known) return false;
+    this._reserve(2 * SHORT + 16);
     const at = this._at;
-    if (!this._ascii(key, at + 4) || !this._ascii(text, at + keyBytes + 8)) return false;
+    const { words, bytes } = known;
+    const view = this._view;
+    for (let i = 0; i < words.length; i++) view.setInt32(at + 2 + i * 4, words[i]!, true);
+    const whole = bytes + this._shortValue(at + 2 + bytes, value, tags);
+    if (whole === bytes || whole >= 0x80) return false;
     const slab = this._slab;
     slab[at] = tag;
     slab[at + 1] = whole;
-    slab[at + 2] = first;
-    slab[at + 3] = keyBytes;
-    slab[at + 4 + keyBytes] = second;
-    slab[at + 5 + keyBytes] = bytes + 2;
-    slab[at + 6 + keyBytes] = third;
-    slab[at + 7 + keyBytes] = bytes;
-    this._at = at + whole + 2;
+    this._at = at + 2 + whole;
     return true;
   }
 
@@ -203,8 +279,26 @@ export class Writer {
     return this._at - this._start;
   }
 
+  /** Begins a field that is likely to need two bytes for its length, for `closeLong`. */
+  openLong(tag: number): number {
+    this._at = this.open(tag) + this._start + 1;
+    return this._at - this._start;
+  }
+
   close(mark: number): void {
     this._length(mark, this._at - this._start - mark);
+  }
+
+  closeLong(mark: number): void {
+    const from = this._start + mark;
+    const bytes = this._at - from;
+    if (bytes >= 0x80 && bytes < 0x4000) {
+      this._slab[from - 2] = (bytes & 0x7f) | 0x80;
+      this._slab[from - 1] = bytes >>> 7;
+      return;
+    }
+    this._slab.copyWithin(from - 1, from, this._at--);
+    this.close(mark - 1);
   }
 
   /** Writes the length of the contents from `mark` on into the byte in front, or makes room. */

@@ -12,12 +12,11 @@ const METHODS = new Set(
   'GET HEAD POST PUT DELETE CONNECT OPTIONS TRACE PATCH QUERY'.split(' '),
 );
 
-const SPAN = Symbol('tracekit.span');
-
-/** A request or response that belongs to a span. */
-interface Traced extends NodeJS.EventEmitter {
-  [SPAN]?: Span;
-}
+/**
+ * The spans of requests. Not a member of them: Express changes a request's prototype, and every
+ * member it gets after that costs microseconds.
+ */
+const spans = new WeakMap<object, Span>();
 
 function valuesOf(header: string | string[] | undefined): string[] {
   return typeof header === 'string' ? [header] : (header ?? []);
@@ -80,24 +79,32 @@ function finish(span: Span, req: IncomingMessage, res: ServerResponse, route?: s
   span.end();
 }
 
-/** `emit` of a traced emitter: its listeners are told within the span. */
-function emitWithin(this: Traced, ...event: Parameters<NodeJS.EventEmitter['emit']>): boolean {
-  // Below it there may be objects made of it: Object.create(req).
+/** The span of a request, or of what it was made of: Object.create(req). */
+function spanOf(req: object): Span | undefined {
+  for (let one: object | null = req; one; one = Object.getPrototypeOf(one) as object | null) {
+    const span = spans.get(one);
+    if (span) return span;
+  }
+  return undefined;
+}
+
+/** `emit` of a traced request: its listeners are told within the span. */
+function emitWithin(this: IncomingMessage, ...event: Parameters<NodeJS.EventEmitter['emit']>): boolean {
   let below = Object.getPrototypeOf(this) as NodeJS.EventEmitter;
   while (below.emit === emitWithin) below = Object.getPrototypeOf(below) as NodeJS.EventEmitter;
   const { emit } = below;
-  const span = this[SPAN];
+  const span = spanOf(this);
   if (!span || storage.getStore() === span) return emit.apply(this, event);
   return storage.run(span, () => emit.apply(this, event));
 }
 
-function bindEmitter(emitter: Traced, span: Span): void {
-  emitter[SPAN] = span;
-  if (Object.hasOwn(emitter, 'emit')) {
-    const emit = emitter.emit;
-    emitter.emit = (...event) => storage.run(span, () => emit.apply(emitter, event));
+function bindEmitter(req: IncomingMessage, span: Span): void {
+  spans.set(req, span);
+  if (Object.hasOwn(req, 'emit')) {
+    const { emit } = req;
+    req.emit = (...event: Parameters<typeof emit>) => storage.run(span, () => emit.apply(req, event));
   } else {
-    emitter.emit = emitWithin;
+    req.emit = emitWithin;
   }
 }
 
@@ -112,16 +119,15 @@ export function serve(
   route: () => string | undefined,
   next: () => void,
 ): void {
-  if ((req as Traced)[SPAN] || isPreflight(req)) return next();
+  if (spans.has(req) || isPreflight(req)) return next();
   const { traceparent, tracestate, baggage } = req.headers;
   const span = getClient().tracer.start(methodName(req.method ?? 'GET'), {
     kind: 'SERVER',
     parent: traceparent ? (extract(valuesOf(traceparent), valuesOf(tracestate)) ?? null) : null,
   });
   if (baggage) span.baggage = formatBaggage(parseBaggage(valuesOf(baggage)));
-  if (span.sampled) setRequest(span, req);
+  if (span.recording) setRequest(span, req);
   bindEmitter(req, span);
-  bindEmitter(res, span);
   const done = (): void => finish(span, req, res, route());
   res.on('finish', done);
   res.on('close', done);
@@ -151,5 +157,5 @@ export function serveWith(
 export function serveFailed(req: IncomingMessage, error: unknown): void {
   const { status, statusCode } = (error ?? {}) as { status?: unknown; statusCode?: unknown };
   const code = Number(status ?? statusCode ?? 500);
-  if (!(code < 500)) (req as Traced)[SPAN]?.captureException(error);
+  if (!(code < 500)) spans.get(req)?.captureException(error);
 }

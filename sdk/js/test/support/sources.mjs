@@ -13,6 +13,7 @@ export async function source(...names) {
     stdin: { contents, resolveDir: here('../..') },
     tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
     bundle: true,
+    platform: 'node',
     format: 'esm',
     write: false,
   });
