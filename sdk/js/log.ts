@@ -6,16 +6,16 @@ export interface Log {
   debug: (message: string) => void;
 }
 
-export function makeLog(debug: boolean): Log {
+export function makeLog(debug: boolean, say: (line: string) => void = console.warn): Log {
   const said = new Set<string>();
   return {
     loud(key, message) {
       if (said.has(key)) return;
       said.add(key);
-      console.warn(`[tracekit] ${message}`);
+      say(`[tracekit] ${message}`);
     },
     debug(message) {
-      if (debug) console.warn(`[tracekit] debug: ${message}`);
+      if (debug) say(`[tracekit] debug: ${message}`);
     },
   };
 }

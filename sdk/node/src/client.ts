@@ -2,6 +2,7 @@
 
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomUUID } from 'node:crypto';
+import { writeSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { Attributes, type Tags } from '../../js/attributes.js';
 import { Exporter } from '../../js/exporter.js';
@@ -36,6 +37,8 @@ export interface Client {
 
 export const storage = new AsyncLocalStorage<NodeSpan>();
 
+const STDERR = 2;
+
 let client: Client | undefined;
 
 function resourceOf(options: Options, serviceName: string): Tags {
@@ -60,9 +63,18 @@ function merged(code: Options): Options {
   return { ...environmentOptions(process.env), ...Object.fromEntries(said) };
 }
 
+/** Not by `console`, which ends the process when there is no room behind stderr. */
+function say(line: string): void {
+  try {
+    writeSync(STDERR, `${line}\n`);
+  } catch {
+    // Nobody listens.
+  }
+}
+
 function setUp(code: Options): Client {
   const options = merged(code);
-  const log = makeLog(options.debug === true);
+  const log = makeLog(options.debug === true, say);
   const url = checkedUrl(options.endpoint, log);
   const sampleRate = checkedRate(options.sampleRate, log);
   const serviceName = options.serviceName || 'unknown_service:node';

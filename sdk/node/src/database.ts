@@ -74,10 +74,17 @@ function finish(span: NodeSpan, self: unknown, method: Method, args: unknown[]):
       if (error) fail(span, error);
       else span.end();
     });
-  } else if (typeof (result as PromiseLike<unknown> | undefined)?.then === 'function') {
-    (result as PromiseLike<unknown>).then(
-      () => span.end(),
-      (error: unknown) => fail(span, error),
+  } else if (result instanceof Promise) {
+    // What is given back is what the caller handles, or forgets to: one that fails unseen is seen.
+    return result.then(
+      (value: unknown) => {
+        span.end();
+        return value;
+      },
+      (error: unknown) => {
+        fail(span, error);
+        throw error;
+      },
     );
   } else {
     span.end();

@@ -16,6 +16,12 @@ export function setUrl(span: Span, url: URL | undefined): void {
   span.setTag('server.port', Number(url.port) || (url.protocol === 'https:' ? 443 : 80));
 }
 
+/** Of a client, a 4xx is an error, too. */
+export function setAnswer(span: Span, status: number): void {
+  span.setTag('http.response.status_code', status);
+  if (status >= 400) span.setStatus('ERROR').setTag('error.type', String(status));
+}
+
 /** Sets the headers of a request that `span` makes, if its URL is one of the targets. */
 export function injectInto(
   span: Span,
@@ -54,10 +60,7 @@ export async function tracedFetch(input: Input, init?: Init): Promise<Response> 
       injectInto(span, url, (name, value) => headers.set(name, value));
     }
     const response = await storage.run(span, () => fetch(input, { ...init, headers }));
-    span.setTag('http.response.status_code', response.status);
-    if (response.status >= 400) {
-      span.setStatus('ERROR').setTag('error.type', String(response.status));
-    }
+    setAnswer(span, response.status);
     return response;
   } catch (error) {
     span.captureException(error).setTag('error.type', errorType(error));

@@ -11,17 +11,19 @@ import type { Options } from '../../js/options.js';
 import { runSpan } from '../../js/span.js';
 import { getClient, init as setUp, storage } from './client.js';
 import { Handlers } from './express.js';
+import { wrapAxios } from './axios.js';
 import { wrapDB } from './database.js';
 import { fastifyPlugin } from './fastify.js';
 import { tracedFetch } from './fetch.js';
 import { tracedHttp, tracedHttps } from './request.js';
 import { serve, serveWith } from './server.js';
 import type { NodeSpan as Span } from './span.js';
+import { traceUndici } from './undici.js';
 
 export type { Options, Stats, Tags, TagValue };
 export type { NodeSpan as Span } from './span.js';
 export type { Target } from '../../js/targets.js';
-export { Handlers, fastifyPlugin, wrapDB, tracedFetch as fetch };
+export { Handlers, fastifyPlugin, traceUndici, wrapAxios, wrapDB, tracedFetch as fetch };
 export { tracedHttp as http, tracedHttps as https };
 
 const FLUSH_MS = 5_000;
@@ -119,6 +121,23 @@ export function flush(timeoutMs = FLUSH_MS): Promise<boolean> {
   return getClient().exporter.flush(timeoutMs);
 }
 
+/**
+ * For functions that are frozen as soon as they have answered: `handler`, which does not answer
+ * before its spans are sent, or `timeoutMs` have passed.
+ */
+export function flushAfter<Args extends unknown[], T>(
+  handler: (...args: Args) => T | Promise<T>,
+  timeoutMs = FLUSH_MS,
+): (...args: Args) => Promise<T> {
+  return async function (this: unknown, ...args) {
+    try {
+      return await handler.apply(this, args);
+    } finally {
+      await flush(timeoutMs);
+    }
+  };
+}
+
 /** Sends what is waiting, for the last time. */
 export function shutdown(timeoutMs = FLUSH_MS): Promise<boolean> {
   return getClient().exporter.shutdown(timeoutMs);
@@ -137,6 +156,8 @@ export const TraceKit = {
   fetch: tracedFetch,
   http: tracedHttp,
   https: tracedHttps,
+  wrapAxios,
+  traceUndici,
   wrapDB,
   currentSpan,
   setTag,
@@ -147,6 +168,7 @@ export const TraceKit = {
   captureException,
   captureMessage,
   flush,
+  flushAfter,
   shutdown,
   stats,
 };

@@ -5,9 +5,8 @@ import * as http from 'node:http';
 import * as https from 'node:https';
 import { resolveUrl } from '../../js/targets.js';
 import { getClient } from './client.js';
-import { errorType, injectInto, setUrl } from './fetch.js';
+import { errorType, injectInto, setAnswer, setUrl } from './fetch.js';
 import { methodName, setMethod } from './server.js';
-import type { NodeSpan } from './span.js';
 
 type Request = typeof http.request;
 
@@ -15,11 +14,6 @@ function urlOf(request: http.ClientRequest): URL | undefined {
   const origin = `${request.protocol}//${request.getHeader('host') ?? request.host}`;
   // Not relative to it: `//elsewhere` is a path here. Proxies are asked for a whole URL.
   return resolveUrl(request.path.startsWith('/') ? origin + request.path : request.path, origin);
-}
-
-function setStatus(span: NodeSpan, status: number): void {
-  span.setTag('http.response.status_code', status);
-  if (status >= 400) span.setStatus('ERROR').setTag('error.type', String(status));
 }
 
 function follow(request: http.ClientRequest): void {
@@ -32,7 +26,7 @@ function follow(request: http.ClientRequest): void {
     injectInto(span, url, (name, value) => request.setHeader(name, value));
   }
   request.prependListener('response', (response) => {
-    setStatus(span, response.statusCode ?? 0);
+    setAnswer(span, response.statusCode ?? 0);
     response.once('close', () => span.end());
     // Nobody else listens: node would have thrown the answer away.
     if (request.listenerCount('response') === 1) response.resume();

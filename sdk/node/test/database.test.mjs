@@ -4,15 +4,20 @@
  */
 
 import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
 import { EventEmitter } from 'node:events';
 import * as http from 'node:http';
 import { createRequire } from 'node:module';
 import { after, before, describe, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import { source, vectors } from '../../js/test/support/sources.mjs';
 import { close, listen, startSink } from '../../js/test/support/sink.mjs';
 
 const { TraceKit, tracekit } = createRequire(import.meta.url)('../dist/index.cjs');
 const { sanitizeSql, summarizeSql } = await source('../node/src/sql');
+const dist = fileURLToPath(new URL('../dist/index.cjs', import.meta.url));
+const run = promisify(execFile);
 const TIMEOUT = { timeout: 60_000 };
 
 let sink;
@@ -138,6 +143,27 @@ test('ioredis: what waited for the connection is one span', TIMEOUT, async () =>
   redis.sendCommand(waiting[0]);
   assert.equal(await value, 'value');
   assert.deepEqual((await spans()).map(({ name }) => name), ['GET']);
+});
+
+test('a query that fails and that nobody waits for is as loud as without the SDK', TIMEOUT, async () => {
+  const script = (db) => `
+    const { TraceKit } = require(${JSON.stringify(dist)});
+    TraceKit.init({ enabled: false });
+    const db = { query: () => Promise.reject(new Error('lost')) };
+    ${db}.query('SELECT 1');`;
+  for (const db of ['db', 'TraceKit.wrapDB(db)']) {
+    await assert.rejects(run(process.execPath, ['-e', script(db)]), { code: 1, stderr: /Error: lost/ });
+  }
+});
+
+test('a builder that runs when it is awaited is not run by the SDK', TIMEOUT, async () => {
+  let runs = 0;
+  const builder = { then: (done) => done(++runs) };
+  const db = TraceKit.wrapDB({ query: () => builder });
+  assert.equal(db.query('SELECT 1'), builder);
+  assert.equal(runs, 0);
+  assert.equal(await builder, 1);
+  await spans();
 });
 
 test('mongodb tells by its command events', TIMEOUT, async () => {

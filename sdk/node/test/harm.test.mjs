@@ -1,9 +1,9 @@
 /** The SDK lives in other people's programs: what it must never do to them. */
 
 import assert from 'node:assert/strict';
-import { execFile, execFileSync } from 'node:child_process';
-import { EventEmitter } from 'node:events';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { execFile, execFileSync, spawn } from 'node:child_process';
+import { EventEmitter, once } from 'node:events';
+import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -114,6 +114,53 @@ describe('no harm', TIMEOUT, () => {
     await worker.terminate();
     assert.equal(all, true);
     assert.deepEqual(sink.spans.map(({ name, resource }) => [name, resource['service.name']]), [['in a worker', 'worker']]);
+  });
+
+  test('a list that holds itself, and numbers that are none, are text', async () => {
+    const list = [1];
+    list.push(list);
+    const ring = { list };
+    ring.ring = ring;
+    TraceKit.startSpan('odd', { list, ring, nan: NaN, big: 10n ** 30n, none: Symbol('s') }).end();
+    assert.ok(await TraceKit.flush(60_000));
+    const [{ tags }] = sink.spans;
+    assert.deepEqual([tags.ring, tags.big], ['[object]', String(10n ** 30n)]);
+  });
+
+  test("what a user's work or listener throws reaches the user, and the next request is served", async () => {
+    const mistake = new Error('mine');
+    assert.throws(() => TraceKit.startSpan('throws', () => { throw mistake; }), mistake);
+    await assert.rejects(TraceKit.startSpan('rejects', async () => { throw mistake; }), mistake);
+    const db = TraceKit.wrapDB({ query: (_text, done) => done(null, 1) });
+    assert.throws(() => db.query('SELECT 1', () => { throw mistake; }), mistake);
+    assert.equal(TraceKit.currentSpan(), undefined);
+    assert.equal(TraceKit.startSpan('after', () => 7), 7);
+  });
+
+  test('a full disk behind stderr ends nothing', async () => {
+    const script = `
+      const { TraceKit } = require(${JSON.stringify(dist)});
+      TraceKit.init({ apiKey: 'key', endpoint: 'http://127.0.0.1:1', debug: true });
+      TraceKit.startSpan('unheard').end();
+      TraceKit.shutdown(60_000).then(() => console.log('alive'));`;
+    const full = openSync('/dev/full', 'w');
+    try {
+      const child = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', full] });
+      let said = '';
+      child.stdout.on('data', (text) => (said += text));
+      const [code] = await once(child, 'close');
+      assert.deepEqual([code, said], [0, 'alive\n']);
+    } finally {
+      closeSync(full);
+    }
+  });
+
+  test('a function that is frozen when it answers has sent its spans by then', async () => {
+    const handler = TraceKit.flushAfter(async (n) => TraceKit.startSpan('event', () => n + 1));
+    assert.equal(await handler(1), 2);
+    assert.equal(sink.spans.length, 1);
+    const mistake = new Error('mine');
+    await assert.rejects(TraceKit.flushAfter(() => { throw mistake; })(), mistake);
   });
 
   test('process.exit waits for nobody, and a shutdown before it loses nothing', async () => {

@@ -1,5 +1,6 @@
 /** What TypeScript must accept of users; compiled by `npm run typecheck`, never run. */
 
+import axios from 'axios';
 import express from 'express';
 import Fastify from 'fastify';
 import TraceKit, { fastifyPlugin, tracekit, type Span } from '@tracekit/node';
@@ -26,4 +27,9 @@ const value: Promise<number> = tracekit.startSpan('b', async (inner: Span) => {
   return 1;
 });
 span.finish();
-void [answer, value];
+const http = tracekit.wrapAxios(axios.create({ baseURL: 'http://go-service:8080' }));
+const handler: (event: { id: string }) => Promise<number> = tracekit.flushAfter(
+  async (event: { id: string }) => (await http.get<number>(`/orders/${event.id}`)).data,
+);
+tracekit.traceUndici();
+void [answer, value, handler];
