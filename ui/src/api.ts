@@ -202,6 +202,28 @@ export interface Comparison {
   operations: ComparedOperation[];
 }
 
+interface DifferencesSide {
+  query: string;
+  spanCount: number;
+  cut: boolean;
+}
+
+/** A value that is more frequent among the selected spans; null: having none. */
+export interface Difference {
+  scope: 'span' | 'resource' | 'intrinsic';
+  key: string;
+  value: string | number | boolean | null;
+  selectedCount: number;
+  restCount: number;
+  score: number;
+}
+
+export interface Differences {
+  selected: DifferencesSide;
+  rest: DifferencesSide;
+  differences: Difference[];
+}
+
 /** RFC 9457; `position` and `expected` come with an error in a query. */
 export class ApiError extends Error {
   constructor(
@@ -300,6 +322,8 @@ export const api = {
     call<ProjectFindings>('/findings', { params, signal }),
   traceFindings: (traceId: string, signal?: AbortSignal) =>
     call<TraceFindings>(`/traces/${encodeURIComponent(traceId)}/findings`, { signal }),
+  differences: (params: Record<string, string | undefined>, signal?: AbortSignal) =>
+    call<Differences>('/differences', { params, signal }),
   compare: (
     params: { first: string; second: string; first_span?: string; second_span?: string },
     signal?: AbortSignal,

@@ -61,6 +61,17 @@ export function withDuration(typed: string, from: number, to: number): string {
   return inner ? `{ (${inner}) && ${conditions} }` : `{ ${conditions} }`;
 }
 
+/**
+ * Narrows a whole `{ … }` to spans that meet one more condition; null where the query is more than
+ * that.
+ */
+export function withCondition(query: string, condition: string): string | null {
+  const text = query.trim();
+  if (!text.startsWith('{') || closingBrace(text) !== text.length - 1) return null;
+  const inner = text.slice(1, -1).trim();
+  return inner && inner !== 'true' ? `{ (${inner}) && ${condition} }` : `{ ${condition} }`;
+}
+
 /** Where the brace closes that opens the text, strings passed over; -1 if it does not. */
 function closingBrace(text: string): number {
   let depth = 0;

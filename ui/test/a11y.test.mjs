@@ -20,6 +20,7 @@ const views = [
   ['an open span', `/traces/${failedId}?span=c000000000000001`, '[data-testid="panel"]', {}],
   ['services', '/services', '[data-testid="service"]', {}],
   ['a service', '/services/payments', '[data-testid="operation"]', {}],
+  ['what is special', '/traces?q=slow&rest=q%3D', '[data-testid="difference"]', {}],
   ['the doctor', '/doctor', '[data-testid="finding"]', {}],
   ['a healthy project', '/doctor', '[data-testid="healthy"]', { findings: [] }],
   [

@@ -439,3 +439,28 @@ export function someFindings() {
     },
   ];
 }
+
+/** What is special about whatever was chosen. */
+export function someDifferences(params) {
+  const special = (scope, key, value, selectedCount, restCount) => ({
+    scope,
+    key,
+    value,
+    selectedCount,
+    restCount,
+    score: selectedCount / 20 - restCount / 80,
+  });
+  const q = params.get('q') ?? '';
+  return {
+    selected: { query: q.startsWith('{') ? q : `{ ${q} }`, spanCount: 20, cut: false },
+    rest: { query: params.get('rest') || '{ }', spanCount: 80, cut: true },
+    differences: q.includes('nothing')
+      ? []
+      : [
+          special('span', 'tenant', 'acme "west"', 20, 4),
+          special('span', 'cache.hit', null, 18, 8),
+          special('intrinsic', 'status', 'error', 12, 2),
+          special('resource', hostileNames.html, hostileNames.html, 10, 0),
+        ],
+  };
+}

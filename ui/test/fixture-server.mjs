@@ -12,6 +12,7 @@ import {
   fillerTraces,
   goldenTrace,
   hostileTrace,
+  someDifferences,
   someFindings,
   summaryOf,
 } from './fixture-data.mjs';
@@ -86,6 +87,7 @@ export class Fixture {
     if (route === 'GET /metrics') return this.#metrics(params);
     if (/^\/services\/[^/]+\/operations$/.test(path)) return { operations: this.#operations(path) };
     if (route === 'GET /findings') return this.#findings();
+    if (route === 'GET /differences') return someDifferences(params);
     if (route === 'GET /compare') return this.#compare(params);
     if (path.startsWith('/traces/')) return this.#trace(path.slice(8).split('/'), params);
     if (path.startsWith('/projects')) return this.#projects(method, path.slice(10), body);

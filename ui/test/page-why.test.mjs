@@ -184,3 +184,65 @@ pageTest(
     await page.waitForSelector('[role="alert"]');
   },
 );
+
+const difference = '[data-testid="difference"]';
+
+pageTest(
+  'a part of the heatmap says what is special about it, and a value narrows the search',
+  {},
+  async ({ page, url, fixture }) => {
+    await page.goto(`${url}/traces?q=service:payments`);
+    const map = page.locator('[data-testid="heatmap"]');
+    await map.waitFor();
+    assert.equal(await page.locator('[data-testid="why"]').count(), 0);
+    const box = await map.boundingBox();
+    await page.mouse.move(box.x + box.width * 0.3, box.y + 20);
+    await page.mouse.down();
+    await page.mouse.move(box.x + box.width * 0.6, box.y + 60, { steps: 4 });
+    await page.mouse.up();
+    await page.waitForSelector(difference);
+    const asked = fixture.requests.find(({ url: each }) => each.pathname.endsWith('/differences'));
+    const { searchParams } = asked.url;
+    assert.match(searchParams.get('q'), /^service:payments duration>=\d+ns/);
+    assert.equal(searchParams.get('rest'), 'service:payments');
+    assert.ok(BigInt(searchParams.get('rest_start')) > 0n && searchParams.has('rest_end'));
+    const said = await page.locator('[data-testid="why-counts"]').innerText();
+    assert.match(said, /Selected: 20 spans\.\s+The rest: the newest 80 spans\./);
+    const first = page.locator(difference).first();
+    assert.match(
+      (await first.innerText()).replace(/\s+/g, ' '),
+      /tenant acme "west" .*100 % against 5 %/,
+    );
+    assert.ok(await page.evaluate(() => !document.querySelector('main img')), 'markup is text');
+    await page.setViewportSize({ width: 320, height: 700 });
+    assert.ok(await page.evaluate(() => document.documentElement.scrollWidth <= 320));
+    await first.getByRole('link').focus();
+    await page.keyboard.press('Enter');
+    await eventually(() =>
+      assert.match(
+        new URL(page.url()).searchParams.get('q'),
+        /^\{ \(.*\) && span\.tenant = "acme \\"west\\"" \}$/,
+      ),
+    );
+    await page.waitForSelector(difference);
+    await page.getByRole('link', { name: 'Hide' }).click();
+    await page.waitForSelector('[data-testid="why"]', { state: 'detached' });
+  },
+);
+
+pageTest(
+  'a trace compared with its median leads to what is special about those as slow',
+  {},
+  async ({ page, url }) => {
+    await page.goto(`${url}/traces/${goldenId}?span=00f067aa0ba902b7`);
+    await page.locator('[data-testid="compare"]').click();
+    await page.getByRole('link', { name: /took as long as the second/ }).click();
+    await page.waitForSelector(difference);
+    const { searchParams } = new URL(page.url());
+    assert.equal(
+      searchParams.get('q'),
+      '{ resource.service.name = "Go Microservice" && name = "db.Query" && duration >= 180000000ns }',
+    );
+    assert.match(searchParams.get('rest'), /^q=/);
+  },
+);

@@ -10,8 +10,9 @@ import { Difference } from '../compare/difference';
 import { findMedian } from '../compare/median';
 import { Side } from '../compare/side';
 import { useAnswer } from '../metrics/use-answer';
-import { asTraceId } from '../query';
+import { asTraceId, quote } from '../query';
 import { currentProject, href, navigate, place, replace } from '../router';
+import { writeRest } from '../why/why';
 
 export function ComparePage() {
   const read = (name: string) => place.value.params.get(name) ?? '';
@@ -71,6 +72,8 @@ function Median({ service, operation }: { service: string; operation: string }) 
         first_span: ofSpan ? found.spanId : null,
         second,
         second_span: params.get('second_span'),
+        service,
+        operation,
       }),
     );
   }, [found]);
@@ -113,6 +116,13 @@ function Compared() {
   return (
     <>
       <Difference comparison={answer} />
+      {params.has('operation') && (
+        <p class="compare-why">
+          <a href={slowOnes(params, answer.second.durationNano)}>
+            What is special about those that took as long as the second, or longer?
+          </a>
+        </p>
+      )}
       <div class="sides">
         <Side
           title="The first"
@@ -129,6 +139,17 @@ function Compared() {
       </div>
     </>
   );
+}
+
+/** The spans of the operation that took as long, and the others beside them. */
+function slowOnes(params: URLSearchParams, durationNano: string): string {
+  const which =
+    `resource.service.name = ${quote(params.get('service') ?? '')} && ` +
+    `name = ${quote(params.get('operation') ?? '')}`;
+  return href('/traces', {
+    q: `{ ${which} && duration >= ${durationNano}ns }`,
+    rest: writeRest({ q: `{ ${which} }`, service: '', start: '', end: '' }),
+  });
 }
 
 /** Trace ids, or whole `traceparent`s. */

@@ -13,6 +13,7 @@ import { readSearch, type Search } from '../traces/search';
 import { SearchForm } from '../traces/search-form';
 import { TraceTable } from '../traces/trace-table';
 import { useTraces, type TraceList } from '../traces/use-traces';
+import { Why } from '../why/why';
 
 export function TracesPage() {
   const search = readSearch(place.value.params);
@@ -46,6 +47,7 @@ function Outcome({ search, list }: { search: Search; list: TraceList }) {
     <>
       {error !== null && <Problem error={error} />}
       <Overview search={search} traces={list.traces} live={list.live} />
+      <Why search={search} rest={place.value.params.get('rest')} />
       <Toolbar search={search} list={list} />
       {list.traces.length > 0 ? <TraceTable traces={list.traces} /> : <Nothing search={search} />}
       {list.cursor !== null && (

@@ -8,6 +8,7 @@ import { Heatmap, type Choice } from '../metrics/heatmap';
 import { useAnswer } from '../metrics/use-answer';
 import { resolveTime, withDuration, withService } from '../query';
 import { currentProject, href, navigate } from '../router';
+import { writeRest } from '../why/why';
 import type { Search } from './search';
 
 interface Props {
@@ -60,6 +61,12 @@ export function Overview({ search, traces, live }: Props) {
     if (!answer || !group) return null;
     return { times: timesMillis(answer), step: stepMillis(answer), ...group.histogram };
   }, [answer]);
+  // What is chosen is looked at beside the rest of what is shown.
+  const rest = answer && {
+    ...search,
+    start: answer.startTimeUnixNano,
+    end: answer.endTimeUnixNano,
+  };
   const choose = (choice: Choice) =>
     navigate(
       href('/traces', {
@@ -67,6 +74,7 @@ export function Overview({ search, traces, live }: Props) {
         q: withDuration(search.q, choice.from, choice.to),
         start: new Date(choice.startMillis).toISOString(),
         end: new Date(choice.endMillis).toISOString(),
+        rest: rest && writeRest(rest),
       }),
     );
   // A query that /metrics refuses (a pipeline) still finds traces: then there is no picture of it.
