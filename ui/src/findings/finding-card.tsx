@@ -14,6 +14,15 @@ const confidences = {
   possible: 'possible: one of several explanations',
 };
 
+/** The server's words, whose names and code stand between backticks. */
+export function Words({ text }: { text: string }) {
+  return (
+    <bdi class="wrap">
+      {text.split('`').map((part, i) => (i % 2 ? <code key={i}>{part}</code> : part))}
+    </bdi>
+  );
+}
+
 interface Props {
   finding: Finding;
   /** Where its evidence is, in words and as links. */
@@ -25,17 +34,16 @@ export function FindingCard({ finding, children }: Props) {
   return (
     <article class={`finding finding-${tones[severity]}`} data-testid="finding" data-rule={rule}>
       <h3>
-        <span class={`badge badge-${tones[severity]}`}>{severity}</span>{' '}
-        <bdi class="wrap">{message}</bdi>
+        <span class={`badge badge-${tones[severity]}`}>{severity}</span> <Words text={message} />
       </h3>
       <dl class="finding-facts">
         <dt>Cause</dt>
         <dd>
-          {cause} <span class="muted">({confidences[confidence]})</span>
+          <Words text={cause} /> <span class="muted">({confidences[confidence]})</span>
         </dd>
         <dt>Cure</dt>
         <dd>
-          {fix}
+          <Words text={fix} />
           {snippet && <Snippet text={snippet} language={language} />}
         </dd>
         <dt>Evidence</dt>

@@ -4,7 +4,7 @@
 import { useEffect, useState } from 'preact/hooks';
 import { api, type Finding } from '../api';
 import { plural } from '../format';
-import { FindingCard, OtherTrace } from './finding-card';
+import { FindingCard, OtherTrace, Words } from './finding-card';
 
 /** A trace this big is looked at only when asked for: the server reads all of it. */
 const unaskedSpansMax = 20_000;
@@ -37,7 +37,7 @@ export function TraceFindings({ traceId, spanCount, onEvidence }: Props) {
   return (
     <details class={`findings-strip findings-strip-${first.severity}`} data-testid="findings">
       <summary>
-        <strong>Doctor</strong> <bdi>{first.message}</bdi>
+        <strong>Doctor</strong> <Words text={first.message} />
         {findings.length > 1 && (
           <span class="muted"> and {plural(findings.length - 1, 'other finding')}</span>
         )}
