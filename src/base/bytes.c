@@ -157,7 +157,7 @@ tk_buf_clear(struct tk_buf *buf)
 }
 
 char *
-tk_buf_reserve(struct tk_buf *buf, size_t more)
+tk_buf_grow(struct tk_buf *buf, size_t more)
 {
     if (buf->status != TK_OK)
         return NULL;
@@ -178,22 +178,6 @@ tk_buf_reserve(struct tk_buf *buf, size_t more)
         buf->capacity = capacity;
     }
     return buf->ptr != NULL ? buf->ptr + buf->len : NULL;
-}
-
-void
-tk_buf_append(struct tk_buf *buf, tk_str bytes)
-{
-    char *at = tk_buf_reserve(buf, bytes.len);
-    if (at != NULL && bytes.len > 0) {
-        memcpy(at, bytes.ptr, bytes.len);
-        buf->len += bytes.len;
-    }
-}
-
-void
-tk_buf_append_char(struct tk_buf *buf, char c)
-{
-    tk_buf_append(buf, (tk_str){&c, 1});
 }
 
 void

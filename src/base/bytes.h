@@ -112,9 +112,32 @@ void tk_buf_release(struct tk_buf *buf);
 void tk_buf_clear(struct tk_buf *buf); /* keeps the memory; forgets a failure */
 /* Makes room for `more` bytes and returns where to write them, or NULL: then see `status`, which is
    TK_OK only where nothing was asked of a buffer that holds nothing. */
-char *tk_buf_reserve(struct tk_buf *buf, size_t more);
-void tk_buf_append(struct tk_buf *buf, tk_str bytes);
-void tk_buf_append_char(struct tk_buf *buf, char c);
+char *tk_buf_grow(struct tk_buf *buf, size_t more); /* private */
+static inline char *
+tk_buf_reserve(struct tk_buf *buf, size_t more)
+{
+    bool fits = buf->status == TK_OK && buf->ptr != NULL && more <= buf->limit - buf->len &&
+                more <= buf->capacity - buf->len;
+    return fits ? buf->ptr + buf->len : tk_buf_grow(buf, more);
+}
+static inline void
+tk_buf_append(struct tk_buf *buf, tk_str bytes)
+{
+    char *at = tk_buf_reserve(buf, bytes.len);
+    if (at != NULL && bytes.len > 0) {
+        memcpy(at, bytes.ptr, bytes.len);
+        buf->len += bytes.len;
+    }
+}
+static inline void
+tk_buf_append_char(struct tk_buf *buf, char c)
+{
+    char *at = tk_buf_reserve(buf, 1);
+    if (at != NULL) {
+        *at = c;
+        buf->len++;
+    }
+}
 void tk_buf_printf(struct tk_buf *buf, const char *format, ...) TK_PRINTF(2, 3);
 static inline tk_str
 tk_buf_str(const struct tk_buf *buf)

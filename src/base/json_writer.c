@@ -126,10 +126,41 @@ append_escaped(struct tk_buf *out, tk_str text)
         tk_buf_append(out, (tk_str){text.ptr + plain, text.len - plain});
 }
 
+/* Not 0 when one of eight bytes is a control character, a quote, a backslash or not ASCII. */
+static uint64_t
+odd_bytes(uint64_t bytes)
+{
+    const uint64_t ones = 0x0101010101010101u;
+    uint64_t quote = (bytes ^ ones * '"') - ones, backslash = (bytes ^ ones * '\\') - ones;
+    return (bytes | (bytes - ones * 0x20) | quote | backslash) & ones << 7;
+}
+
+/* Most texts need neither escapes nor a look at their UTF-8. */
+static bool
+is_plain(tk_str text)
+{
+    uint64_t odd = 0, last = UINT64_C(0x2020202020202020);
+    size_t i = 0;
+    for (; i + sizeof odd <= text.len; i += sizeof odd)
+        odd |= odd_bytes(tk_load_u64(text.ptr + i));
+    for (; i < text.len; i++)
+        last = last << 8 | (unsigned char)text.ptr[i];
+    return (odd | odd_bytes(last)) == 0;
+}
+
 static void
 append_quoted(struct tk_buf *out, tk_str text)
 {
     size_t bad;
+    char *at = is_plain(text) ? tk_buf_reserve(out, text.len + 2) : NULL;
+    if (at != NULL) {
+        *at = '"';
+        if (text.len > 0)
+            memcpy(at + 1, text.ptr, text.len);
+        at[text.len + 1] = '"';
+        out->len += text.len + 2;
+        return;
+    }
     tk_buf_append_char(out, '"');
     while (!tk_utf8_valid(text, &bad)) {
         append_escaped(out, (tk_str){text.ptr, bad});
@@ -269,13 +300,16 @@ tk_json_base64(struct tk_json_writer *json, tk_str bytes)
 void
 tk_json_hex(struct tk_json_writer *json, tk_str bytes)
 {
+    static const char digits[] = "0123456789abcdef";
     before_value(json);
     tk_buf_append_char(json->out, '"');
-    for (size_t i = 0; i < bytes.len; i++) {
+    char *at = tk_buf_reserve(json->out, 2 * bytes.len);
+    for (size_t i = 0; at != NULL && i < bytes.len; i++) {
         unsigned char byte = (unsigned char)bytes.ptr[i];
-        char pair[2] = {"0123456789abcdef"[byte >> 4], "0123456789abcdef"[byte & 15]};
-        tk_buf_append(json->out, (tk_str){pair, sizeof pair});
+        *at++ = digits[byte >> 4];
+        *at++ = digits[byte & 15];
     }
+    json->out->len += at != NULL ? 2 * bytes.len : 0;
     tk_buf_append_char(json->out, '"');
 }
 

@@ -58,6 +58,44 @@ strings_are_escaped_and_invalid_utf8_is_replaced(void **state)
                                   "\"\xF0\x9F\xA7\xB5\xEF\xBF\xBDok\xEF\xBF\xBD\",\"\"]");
 }
 
+/* As RFC 8259 has it, told once more: what stands for one byte among letters. */
+static const char *
+text_of(unsigned char c, char buffer[8])
+{
+    static const char names[] = "btnvfr";
+    if (c >= 0x80)
+        return "\xEF\xBF\xBD";
+    if (c >= '\b' && c <= '\r' && c != '\v')
+        (void)snprintf(buffer, 8, "\\%c", names[c - '\b']);
+    else if (c < 0x20)
+        (void)snprintf(buffer, 8, "\\u%04x", c);
+    else
+        (void)snprintf(buffer, 8, c == '"' || c == '\\' ? "\\%c" : "%c", c);
+    return buffer;
+}
+
+static void
+every_byte_is_escaped_alike_at_every_place(void **state)
+{
+    char text[20], expected[64], buffer[8];
+    (void)state;
+    for (size_t len = 1; len <= sizeof text; len++) {
+        for (size_t i = 0; i < len * 256; i++) {
+            size_t at = i / 256;
+            unsigned char c = (unsigned char)(i % 256);
+            memset(text, 'a', len);
+            text[at] = (char)c;
+            (void)snprintf(expected, sizeof expected, "\"%.*s%s%.*s\"", (int)at,
+                           "aaaaaaaaaaaaaaaaaaaa", text_of(c, buffer), (int)(len - at - 1),
+                           "aaaaaaaaaaaaaaaaaaaa");
+            tk_buf_clear(&out);
+            tk_json_writer_init(&json, &out);
+            tk_json_string(&json, (tk_str){text, len});
+            assert_true(tk_str_eq(tk_buf_str(&out), tk_str_from(expected)));
+        }
+    }
+}
+
 static void
 doubles_are_the_shortest_that_read_back_equal(void **state)
 {
@@ -109,6 +147,7 @@ main(void)
         cmocka_unit_test_setup_teardown(commas_and_colons_come_by_themselves, begin, end),
         cmocka_unit_test_setup_teardown(strings_are_escaped_and_invalid_utf8_is_replaced, begin,
                                         end),
+        cmocka_unit_test_setup_teardown(every_byte_is_escaped_alike_at_every_place, begin, end),
         cmocka_unit_test_setup_teardown(doubles_are_the_shortest_that_read_back_equal, begin, end),
         cmocka_unit_test_setup_teardown(numbers_as_strings_bytes_as_base64_and_hex, begin, end),
     };
