@@ -507,6 +507,18 @@ TRACEKIT_API void tracekit_record_event(tracekit_record *record, uint64_t time_u
                                         size_t attribute_count);
 TRACEKIT_API void tracekit_record_link(tracekit_record *record, const tracekit_context *to);
 
+/* For values that the binding encodes itself: the fields of an AnyValue, and the messages
+ * Span.Event and Span.Link. They are taken as they are. */
+TRACEKIT_API void tracekit_record_encoded(tracekit_record *record, const char *key, size_t key_size,
+                                          const void *value, size_t value_size);
+TRACEKIT_API void tracekit_record_encoded_event(tracekit_record *record, const void *event,
+                                                size_t size);
+TRACEKIT_API void tracekit_record_encoded_link(tracekit_record *record, const void *link,
+                                               size_t size);
+
+/* Takes an attribute away. */
+TRACEKIT_API void tracekit_record_remove(tracekit_record *record, const char *key, size_t key_size);
+
 /* How many bytes the span takes in a request: a field `spans` of OTLP's ScopeSpans. */
 TRACEKIT_API size_t tracekit_record_size(const tracekit_record *record,
                                          const tracekit_identity *identity);

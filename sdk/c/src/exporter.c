@@ -389,7 +389,8 @@ tk_exporter_ensure(void)
     if (atomic_load(&exporter.state) != NOT_STARTED || !atomic_load(&tk_tracer.enabled) ||
         pthread_mutex_trylock(&exporter.starting) != 0)
         return;
-    if (atomic_load(&exporter.state) == NOT_STARTED)
+    /* Looked at again: whoever shuts down has said so before it takes the mutex. */
+    if (atomic_load(&exporter.state) == NOT_STARTED && atomic_load(&tk_tracer.enabled))
         start();
     pthread_mutex_unlock(&exporter.starting);
 }
@@ -490,6 +491,8 @@ tracekit_init(const tracekit_options *options)
     atomic_store(&tk_tracer.sent, 0);
     atomic_store(&tk_tracer.dropped, 0);
     atomic_store(&tk_tracer.drop_said, false);
+    tk_queue_discard(); /* of threads that were in tracekit_end as the set-up before was shut down
+                         */
     if (config.disabled)
         return TRACEKIT_OK;
     say_set_up(&config);
@@ -546,21 +549,43 @@ tracekit_flush(int timeout_ms)
     return done ? TRACEKIT_OK : TRACEKIT_ERROR_TIMEOUT;
 }
 
+/* Nobody is starting the thread: from here on nobody will. */
+static bool
+holds_starting(uint32_t number)
+{
+    (void)number;
+    return pthread_mutex_trylock(&exporter.starting) == 0;
+}
+
+/* The thread, if there is one, is to end. */
+static bool
+stop(int timeout_ms)
+{
+    if (!poll_until(holds_starting, 0, timeout_ms))
+        return false;
+    if (atomic_load(&exporter.state) == RUNNING) {
+        atomic_store(&exporter.stopping, true);
+        atomic_fetch_add(&exporter.wanted, 1);
+        ring();
+    }
+    pthread_mutex_unlock(&exporter.starting);
+    return true;
+}
+
 int
 tracekit_shutdown(int timeout_ms)
 {
-    if (!atomic_exchange(&tk_tracer.enabled, false) || atomic_load(&exporter.state) == NOT_STARTED)
+    int64_t begin = now_ms();
+    if (!atomic_exchange(&tk_tracer.enabled, false))
         return TRACEKIT_OK;
-    atomic_store(&exporter.stopping, true);
-    atomic_fetch_add(&exporter.wanted, 1);
-    ring();
-    if (!poll_until(has_ended, 0, timeout_ms)) {
-        atomic_store(&exporter.abandoned,
-                     true); /* it ends behind the batch it has, or with the process */
-        tk_queue_drop(waiting(), "the program ends before they could be sent");
+    if (!stop(timeout_ms) || !poll_until(has_ended, 0, timeout_ms - (int)(now_ms() - begin))) {
+        /* It ends behind the batch it has, or with the process. */
+        atomic_store(&exporter.abandoned, true);
+        tk_queue_drop(tk_queue_discard(), "the program ends before they could be sent");
         return TRACEKIT_ERROR_TIMEOUT;
     }
-    join_thread();
+    if (atomic_load(&exporter.state) == ENDED)
+        join_thread();
     return TRACEKIT_OK;
 }
 

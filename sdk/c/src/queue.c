@@ -248,6 +248,26 @@ tk_queue_take(struct tk_buffer *buffer)
 }
 
 uint64_t
+tk_queue_discard(void)
+{
+    sigset_t signals;
+    uint64_t count = 0;
+    tk_lock(&signals);
+    for (struct tk_thread *thread = tk_tracer.threads; thread != NULL; thread = thread->next) {
+        uint64_t found = 0;
+        uint32_t used, length;
+        for (struct tk_block *block; (block = unread_block(thread, &used)) != NULL; found++) {
+            const uint8_t *body = tk_get_length(block->bytes + thread->read_at + 1, &length);
+            thread->read_at = (uint32_t)(body - block->bytes) + length;
+        }
+        atomic_fetch_add(&thread->popped, found);
+        count += found;
+    }
+    tk_unlock(&signals);
+    return count;
+}
+
+uint64_t
 tk_queue_clear(struct tk_thread *thread)
 {
     struct tk_block *block = thread->read != NULL ? thread->read : atomic_load(&thread->first);

@@ -476,6 +476,65 @@ tracekit_record_value(tracekit_record *record, const char *key, size_t key_size,
     set_end(record, close_message(body, close_message(inner, to)));
 }
 
+/* `tag`, a length and the bytes. */
+static uint8_t *
+put_bytes(uint8_t *to, uint8_t tag, const void *bytes, size_t size)
+{
+    *to = tag;
+    to = tk_put_varint(to + 1, size);
+    memcpy(to, bytes, size);
+    return to + size;
+}
+
+void
+tracekit_record_encoded(tracekit_record *record, const char *key, size_t key_size,
+                        const void *value, size_t value_size)
+{
+    if (!valid_key(key, &key_size) ||
+        !begin_attribute(record, key, key_size, 1 + TK_LENGTH_SIZE_MAX + value_size))
+        return;
+    uint8_t *body, *to = open_message(end_of(record), TK_TAG_ATTRIBUTE, &body);
+    to = put_text(to, TK_TAG_KEY, key, key_size);
+    set_end(record, close_message(body, put_bytes(to, TK_TAG_VALUE, value, value_size)));
+}
+
+void
+tracekit_record_remove(tracekit_record *record, const char *key, size_t key_size)
+{
+    if (!valid_key(key, &key_size))
+        return;
+    uint8_t *old = find_attribute(record, key, key_size);
+    if (old != NULL) {
+        take_out(record, old);
+        record->attributes--;
+    }
+}
+
+/* An event or a link, if there may be one more. */
+static void
+put_whole(tracekit_record *record, uint8_t tag, const void *message, size_t size, uint8_t *count,
+          uint32_t *dropped)
+{
+    if (*count >= TK_EVENTS_MAX || !room(record, 1 + TK_LENGTH_SIZE_MAX + size)) {
+        ++*dropped;
+        return;
+    }
+    set_end(record, put_bytes(end_of(record), tag, message, size));
+    ++*count;
+}
+
+void
+tracekit_record_encoded_event(tracekit_record *record, const void *event, size_t size)
+{
+    put_whole(record, TK_TAG_EVENT, event, size, &record->events, &record->dropped_events);
+}
+
+void
+tracekit_record_encoded_link(tracekit_record *record, const void *link, size_t size)
+{
+    put_whole(record, TK_TAG_LINK, link, size, &record->links, &record->dropped_links);
+}
+
 void
 tracekit_record_event(tracekit_record *record, uint64_t time_unix_nano, const char *name,
                       size_t name_size, const tracekit_attribute *attributes,

@@ -154,6 +154,9 @@ struct tk_buffer {
 };
 unsigned tk_queue_take(struct tk_buffer *buffer);
 
+/* Takes what waits and lets it go; gives its number. The lock is not held. */
+uint64_t tk_queue_discard(void);
+
 /* Forgets what a thread has queued; gives its number. The lock is held and nobody else uses the
  * thread. */
 uint64_t tk_queue_clear(struct tk_thread *thread);

@@ -282,12 +282,18 @@ shutting_down_gives_up_in_time_and_counts_what_is_lost(void **state)
     tracekit_span *open = tracekit_start("open");
     assert_int_equal(tracekit_shutdown(20), TRACEKIT_ERROR_TIMEOUT);
     assert_int_equal(statistics().dropped, 7);
+    assert_int_equal(statistics().queued, 512); /* the batch that is held */
     assert_null(tracekit_start("too late"));
     tracekit_end(open);
     assert_int_equal(statistics().dropped, 8);
     assert_int_equal(tracekit_init(NULL), TRACEKIT_ERROR_STATE);
     atomic_store(&held, false);
-    wait_for(tracekit_init(&(tracekit_options){.transport = receive}) == TRACEKIT_OK);
+    wait_for(tracekit_init(&(tracekit_options){.api_key = "k", .transport = receive}) ==
+             TRACEKIT_OK);
+    unsigned before = receiver.spans; /* what was lost is not sent by the next set-up */
+    make_spans(2);
+    assert_int_equal(tracekit_flush(10000), TRACEKIT_OK);
+    assert_int_equal(receiver.spans - before, 2);
 }
 
 static const char *posted_type, *posted_encoding, *posted_key;

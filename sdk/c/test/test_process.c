@@ -325,6 +325,48 @@ a_process_may_fork_while_its_threads_make_spans(void **state)
     assert_int_equal(run(fork_while_threads_make_spans), 0);
 }
 
+static void *
+make_spans_in_a_thread(void *argument)
+{
+    (void)argument;
+    make_spans(100);
+    return NULL;
+}
+
+/* A child's exporter is started by its first span: here while another thread shuts down. */
+static void
+shut_down_as_the_exporter_starts(void)
+{
+    set_up_child();
+    receiver.on_post = NULL;
+    for (int i = 0; i < 30; i++) {
+        int status;
+        pid_t child = fork();
+        if (child == 0) {
+            pthread_t thread;
+            pthread_create(&thread, NULL, make_spans_in_a_thread, NULL);
+            for (volatile int spin = 0; spin < i * 3000; spin++)
+                ;
+            bool ended = tracekit_shutdown(30000) == TRACEKIT_OK;
+            pthread_join(thread, NULL);
+            bool again = tracekit_init(&(tracekit_options){.api_key = "k", .transport = receive}) ==
+                         TRACEKIT_OK;
+            _exit(ended && again ? 0 : 1);
+        }
+        waitpid(child, &status, 0);
+        if (status != 0)
+            _exit(1);
+    }
+}
+
+static void
+shutting_down_while_the_exporter_starts_ends_it(void **state)
+{
+    (void)state;
+    skip_under_sanitizers();
+    assert_int_equal(run(shut_down_as_the_exporter_starts), 0);
+}
+
 /* ---- memory ---- */
 
 static void
@@ -469,6 +511,7 @@ main(void)
         cmocka_unit_test(a_signal_may_come_while_a_span_is_made),
         cmocka_unit_test(a_child_has_a_queue_ids_and_a_thread_of_its_own),
         cmocka_unit_test(a_process_may_fork_while_its_threads_make_spans),
+        cmocka_unit_test(shutting_down_while_the_exporter_starts_ends_it),
         cmocka_unit_test(no_allocation_that_is_refused_harms_the_program),
         cmocka_unit_test(a_span_allocates_nothing),
         cmocka_unit_test(a_clock_that_is_set_does_not_change_how_long_a_span_took),
