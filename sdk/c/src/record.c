@@ -42,6 +42,17 @@ room(tracekit_record *record, size_t more)
 /* Text with its tag and length; the caller has made room for TK_TEXT_SIZE_MAX(size). */
 #define TK_TEXT_SIZE_MAX(size) (1 + TK_LENGTH_SIZE_MAX + TK_UTF8_GROWTH * (size_t)(size))
 
+enum { LONG_TEXT = 256 };
+
+/* The same for texts that may be long: what is exact costs a look at them. */
+static inline size_t
+text_room(const char *text, size_t size)
+{
+    if (size < LONG_TEXT || text == NULL)
+        return TK_TEXT_SIZE_MAX(size);
+    return 1 + TK_LENGTH_SIZE_MAX + tk_utf8_size(text, size);
+}
+
 static uint8_t *
 put_text_slowly(uint8_t *to, uint8_t tag, const char *text, size_t size)
 {
@@ -145,7 +156,7 @@ begin_attribute(tracekit_record *record, const char *key, size_t key_size, size_
             record->attributes--;
         }
     }
-    size_t most = 2 * (1 + TK_LENGTH_SIZE_MAX) + TK_TEXT_SIZE_MAX(key_size) + value_size;
+    size_t most = 2 * (1 + TK_LENGTH_SIZE_MAX) + text_room(key, key_size) + value_size;
     if (record->attributes >= TK_ATTRIBUTES_MAX || !room(record, most)) {
         record->dropped_attributes++;
         return false;
@@ -204,7 +215,7 @@ static size_t
 attribute_size_max(const tracekit_attribute *attribute, int depth)
 {
     size_t key = attribute->key != NULL ? least(strlen(attribute->key), TK_TEXT_MAX) : 0;
-    return 2 * (1 + TK_LENGTH_SIZE_MAX) + TK_TEXT_SIZE_MAX(key) +
+    return 2 * (1 + TK_LENGTH_SIZE_MAX) + text_room(attribute->key, key) +
            value_size_max(&attribute->value, depth);
 }
 
@@ -215,7 +226,7 @@ value_size_max(const tracekit_value *value, int depth)
 {
     size_t sum = 2 * (1 + TK_LENGTH_SIZE_MAX) + TK_VARINT_MAX;
     if (value->type == TRACEKIT_TYPE_STRING)
-        return sum + TK_TEXT_SIZE_MAX(least(value->as.bytes.size, TK_TEXT_MAX));
+        return sum + text_room(value->as.bytes.start, least(value->as.bytes.size, TK_TEXT_MAX));
     if (value->type == TRACEKIT_TYPE_BYTES)
         return sum + least(value->as.bytes.size, TK_TEXT_MAX);
     if (depth >= TK_VALUE_DEPTH_MAX)
@@ -387,7 +398,7 @@ tracekit_record_string(tracekit_record *record, const char *key, size_t key_size
         return;
     if (value_size > TK_TEXT_MAX)
         value_size = tk_utf8_cut(value, value_size, TK_TEXT_MAX);
-    if (!begin_attribute(record, key, key_size, TK_TEXT_SIZE_MAX(value_size)))
+    if (!begin_attribute(record, key, key_size, text_room(value, value_size)))
         return;
     uint8_t *to = end_of(record);
     if (key_size + value_size < 122) {

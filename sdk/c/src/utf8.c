@@ -51,6 +51,26 @@ tk_utf8_cut(const char *text, size_t size, size_t max)
 }
 
 size_t
+tk_utf8_size(const char *text, size_t size)
+{
+    const uint8_t *in = (const uint8_t *)text;
+    size_t sum = size;
+    for (size_t i = 0; i < size;) {
+        uint64_t eight = 0;
+        if (size - i >= sizeof eight)
+            memcpy(&eight, in + i, sizeof eight);
+        if (size - i >= sizeof eight && (eight & 0x8080808080808080ULL) == 0) {
+            i += sizeof eight;
+            continue;
+        }
+        size_t character = character_size(in + i, size - i);
+        sum += character > 0 ? 0 : 2;
+        i += character > 0 ? character : 1;
+    }
+    return sum;
+}
+
+size_t
 tk_utf8_copy(uint8_t *to, const char *from, size_t size)
 {
     const uint8_t *in = (const uint8_t *)from;

@@ -11,6 +11,9 @@
 /* Cuts text to at most `max` bytes, not within a character. */
 size_t tk_utf8_cut(const char *text, size_t size, size_t max);
 
+/* The size that tk_utf8_copy gives. */
+size_t tk_utf8_size(const char *text, size_t size);
+
 /* Copies text, with U+FFFD for what is no UTF-8 (RFC 3629); gives the size it has become. */
 size_t tk_utf8_copy(uint8_t *to, const char *from, size_t size);
 

@@ -7,7 +7,7 @@ import pytest
 from support import DEADLINE, said, until, vectors
 
 import tracekit
-from tracekit import _client, _exporter, _sender
+from tracekit import _client, _exporter, _limits, _otlp, _record, _sender
 
 
 @pytest.fixture
@@ -151,8 +151,8 @@ def test_an_hour_of_429_waits_as_told_keeps_little_and_says_little(sink, start, 
         tracekit.flush(0.5)
     stats = tracekit.stats()
     assert stats["sent"] == 0
-    assert stats["queued"] <= _exporter.QUEUE_MAX
-    assert exporter._bytes <= _exporter.BYTES_MAX
+    assert stats["queued"] <= _limits.QUEUE_MAX
+    assert exporter.queue.bytes <= _limits.BYTES_MAX
     assert set(waits) == {60.0}
     assert len(said(capfd.readouterr().err)) <= 2
     sink.always = 200
@@ -256,15 +256,15 @@ def test_a_slow_server_holds_up_nobody_and_the_queue_is_bounded_from_both_sides(
     start()
     spans(512)
     until(lambda: len(sink.requests) == 1)
-    spans(_exporter.QUEUE_MAX - 512)
-    assert tracekit.stats() == {"sent": 0, "dropped": 0, "queued": _exporter.QUEUE_MAX}
+    spans(_limits.QUEUE_MAX - 512)
+    assert tracekit.stats() == {"sent": 0, "dropped": 0, "queued": _limits.QUEUE_MAX}
     spans(3)
-    assert tracekit.stats() == {"sent": 0, "dropped": 3, "queued": _exporter.QUEUE_MAX}
+    assert tracekit.stats() == {"sent": 0, "dropped": 3, "queued": _limits.QUEUE_MAX}
     assert not tracekit.flush(0.01)
     assert len([line for line in said(capfd.readouterr().err) if "queue is full" in line]) == 1
     release.set()
     assert tracekit.flush(DEADLINE)
-    assert tracekit.stats() == {"sent": _exporter.QUEUE_MAX, "dropped": 3, "queued": 0}
+    assert tracekit.stats() == {"sent": _limits.QUEUE_MAX, "dropped": 3, "queued": 0}
 
 
 def test_big_spans_are_bounded_in_bytes(sink, start):
@@ -273,11 +273,11 @@ def test_big_spans_are_bounded_in_bytes(sink, start):
     exporter = start()
     for _ in range(100):
         tracekit.start_span("big").set_tags({f"x{i}": "x" * 32_000 for i in range(8)}).end()
-    assert _exporter.BYTES_MAX - 250_000 < exporter._bytes < _exporter.BYTES_MAX + 260_000
+    assert _limits.BYTES_MAX - 250_000 < exporter.queue.bytes < _limits.BYTES_MAX + 260_000
     assert tracekit.stats()["dropped"] > 30
     release.set()
     assert tracekit.flush(DEADLINE)
-    assert exporter._bytes == 0
+    assert exporter.queue.bytes == 0
 
 
 def test_as_many_spans_as_threads_can_make_are_sent_or_counted(sink, start):
@@ -301,16 +301,16 @@ def test_as_many_spans_as_threads_can_make_are_sent_or_counted(sink, start):
     stats = tracekit.stats()
     assert stats["sent"] + stats["dropped"] == sum(made)
     assert stats["sent"] == len(sink.spans)
-    assert exporter._bytes == 0
+    assert exporter.queue.bytes == 0
 
 
 def test_a_million_spans_in_a_row_are_sent_or_counted_in_bounded_memory(sink, start):
     exporter = start()
     encoded = b"\x12\x02\x2a\x00"
     for _ in range(1_000_000):
-        exporter.add(encoded)
-    assert len(exporter._queue) <= _exporter.QUEUE_MAX
-    assert exporter._bytes <= _exporter.QUEUE_MAX * len(encoded)
+        exporter.queue.push(encoded)
+    assert exporter.queue.waiting <= _limits.QUEUE_MAX
+    assert exporter.queue.bytes <= _limits.QUEUE_MAX * len(encoded)
     assert tracekit.flush(DEADLINE)
     stats = tracekit.stats()
     assert stats["sent"] + stats["dropped"] == 1_000_000
@@ -349,6 +349,33 @@ def test_a_second_init_sends_what_the_first_recorded(sink, start):
     assert sink.named("one").resource["service.name"] == "first"
 
 
+def exporter_threads():
+    return [thread for thread in threading.enumerate() if thread.name == "tracekit-exporter"]
+
+
+def test_a_second_init_ends_the_thread_of_the_first(sink, start):
+    first = start(service_name="first")
+    open_span = tracekit.start_span("late")
+    spans(3)
+    start(service_name="second")
+    until(lambda: not exporter_threads())
+    assert first.stats() == {"sent": 3, "dropped": 0, "queued": 0}
+    open_span.end()  # of the set-up before: it leaves at once, and the thread that sends it ends as well
+    until(lambda: first.stats()["sent"] == 4 and not exporter_threads())
+    spans(1)
+    assert len(exporter_threads()) == 1
+
+
+def test_the_end_sends_what_an_earlier_set_up_has_left(sink, start, monkeypatch):
+    monkeypatch.setattr(_exporter.Exporter, "_start", lambda self: None)  # flush sends by itself
+    start(service_name="first")
+    spans(3)
+    start(service_name="second")
+    spans(2)
+    assert tracekit.shutdown(DEADLINE)
+    assert len(sink.spans) == 5
+
+
 def test_a_proxy_of_the_environment_is_used(sink, start, monkeypatch):
     monkeypatch.setenv("HTTP_PROXY", sink.url)
     monkeypatch.setenv("http_proxy", sink.url)
@@ -382,12 +409,14 @@ def test_when_no_thread_is_to_be_had_flush_sends_by_itself(sink, start, monkeypa
     assert len(sink.spans) == 2
 
 
-def test_an_encoder_that_fails_is_said_and_harms_nothing(sink, start, monkeypatch, capfd):
-    start()
-    with monkeypatch.context() as patched:
-        patched.setattr(tracekit._span._otlp, "encode_span", lambda span: 1 / 0)
-        spans(2)
-    assert len(said(capfd.readouterr().err)) == 1
-    spans(1)
-    assert tracekit.flush(DEADLINE)
-    assert len(sink.spans) == 1
+if not _record.is_native:
+
+    def test_an_encoder_that_fails_is_said_and_harms_nothing(sink, start, monkeypatch, capfd):
+        start()
+        with monkeypatch.context() as patched:
+            patched.setattr(_otlp, "append_attributes", lambda out, attributes: 1 / 0)
+            spans(2)
+        assert len(said(capfd.readouterr().err)) == 1
+        spans(1)
+        assert tracekit.flush(DEADLINE)
+        assert len(sink.spans) == 1

@@ -182,7 +182,7 @@ def test_spans_leave_when_the_program_ends_or_fails(sink):
 
 def test_a_server_that_never_answers_holds_the_end_up_for_seconds_only(sink):
     sink.always = lambda handler: until(lambda: False)
-    run(ONE_SPAN, **KEY, TRACEKIT_ENDPOINT=sink.url)  # within the deadline of run
+    run(ONE_SPAN, **KEY, TRACEKIT_ENDPOINT=sink.url, IMPATIENT="1")  # within the deadline of run
 
 
 def serving(sink, more=""):
@@ -335,6 +335,15 @@ print(*{name.partition(".")[0] for name in set(sys.modules) - before})
     small = "__future__ _collections _contextvars _functools _heapq _operator _random _struct _weakrefset atexit collections"
     small += " contextvars functools heapq itertools keyword operator reprlib struct types warnings zlib tracekit"
     assert set(done.stdout.split()) <= set(small.split())
+
+
+def test_spans_are_recorded_in_c_where_that_was_built_and_in_python_when_asked_to():
+    which = "import tracekit; print(tracekit._record.Record.__module__, tracekit._record.is_native)"
+    asked = os.environ.get("TRACEKIT_PURE_PYTHON", "")
+    assert run(which).stdout.split() == (["tracekit._pure", "False"] if asked else ["tracekit._core", "True"])
+    assert run(which, TRACEKIT_PURE_PYTHON="1").stdout.split() == ["tracekit._pure", "False"]
+    missing = "import sys; sys.modules['tracekit._core'] = None; " + which
+    assert run(missing).stdout.split() == ["tracekit._pure", "False"]
 
 
 def test_an_export_is_valid_otlp(sink):

@@ -140,8 +140,10 @@ def test_wheel_and_sdist_build_and_install_without_an_index(tmp_path):
     import venv
     import zipfile
 
-    source = tmp_path / "source"
-    shutil.copytree(SDK, source, ignore=shutil.ignore_patterns("build", "dist", "*.egg-info", "__pycache__", ".*_cache"))
+    source = tmp_path / "sdk" / "python"
+    ignored = shutil.ignore_patterns("build", "dist", "*.egg-info", "__pycache__", ".*_cache", "*.so", "libtracekit")
+    shutil.copytree(SDK, source, ignore=ignored)
+    shutil.copytree(SDK.parent / "c", tmp_path / "sdk" / "c", ignore=ignored)
     build = "import sys; from setuptools import build_meta as b; print(b.build_sdist('dist'), b.build_wheel('dist'))"
     subprocess.run([sys.executable, "-c", build], cwd=source, check=True, capture_output=True, timeout=300)
     (wheel,) = (source / "dist").glob("*.whl")
@@ -155,15 +157,17 @@ def test_wheel_and_sdist_build_and_install_without_an_index(tmp_path):
     assert names == sorted(zipfile.ZipFile(second).namelist())
     assert "tracekit/py.typed" in names
     assert "tracekit/integrations/django.py" in names
+    assert any(name.startswith("tracekit/_core.") for name in names)
+    assert not any(name.endswith((".c", ".h")) for name in names)
 
     venv.create(tmp_path / "venv", with_pip=False)
     python = tmp_path / "venv" / "bin" / "python"
     command = [sys.executable, "-m", "pip", "--python", str(python), "install", "--no-index", "--quiet"]
     subprocess.run([*command, "--disable-pip-version-check", str(second)], check=True, timeout=300)
     check = "import tracekit, importlib.metadata as m; "
-    check += "print(m.version('tracekit-apm'), tracekit.__version__, m.requires('tracekit-apm'))"
+    check += "print(m.version('tracekit-apm'), tracekit.__version__, m.requires('tracekit-apm'), tracekit._record.is_native)"
     env = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
     done = subprocess.run(
         [str(python), "-c", check], cwd=tmp_path, env=env, check=True, capture_output=True, text=True, timeout=60
     )
-    assert done.stdout.split() == ["0.1.0", "0.1.0", "None"]
+    assert done.stdout.split() == ["0.1.0", "0.1.0", "None", "True"]

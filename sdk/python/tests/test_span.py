@@ -10,7 +10,7 @@ import pytest
 from support import INTERNAL
 
 import tracekit
-from tracekit import _clock, _otlp, _server, _sql
+from tracekit import _clock, _limits, _otlp, _record, _server, _sql
 
 
 def test_a_span_in_a_with_statement_is_the_current_one_and_ends_with_it(recorded):
@@ -208,7 +208,67 @@ def test_long_texts_are_not_kept_to_be_written_again(recorded):
         _server._head("GET", "http", "host", text, "1.1")
         _sql.sanitize(text)
     assert text in recorded.only.attributes
-    assert not any(text in str(kept) for kept in (_otlp._keys, _otlp._fields_made, _server._heads, _sql._shown))
+    assert not any(text in str(kept) for kept in (_otlp._keys, _server._heads, _sql._shown))
+
+
+def test_arguments_may_be_given_by_name(recorded):
+    with tracekit.start_span(name="x", tags={"a": 1}) as span:
+        span.set_tag(key="b", value=2)
+        span.set_attribute(key="c", value=3).set_attributes({"d": 4})
+        span.set_status(ok=False, message="why")
+    for wrong in (lambda: span.set_tag("a"), lambda: span.set_tag("a", 1, 2), lambda: span.set_tag("a", key=1)):
+        with pytest.raises(TypeError):
+            wrong()
+    assert recorded.only.attributes == {"a": 1, "b": 2, "c": 3, "d": 4}
+    assert (recorded.only.failed, recorded.only.message) == (True, "why")
+
+
+def test_tags_that_are_no_dictionary_harm_nothing(recorded):
+    from types import MappingProxyType
+
+    class Broken(dict):
+        def items(self):
+            raise RuntimeError("no")
+
+    with tracekit.start_span("x", MappingProxyType({"a": 1})) as span:
+        for wrong in (Broken(b=1), 7, "text", None, ["c"]):
+            assert span.set_tags(wrong) is span
+    assert recorded.only.attributes.items() >= {"a": 1}.items()
+
+
+def test_a_span_that_is_never_ended_goes_with_what_it_refers_to(recorded):
+    import gc
+    import weakref
+
+    def work():
+        span = tracekit.start_span("lost")
+        with tracekit.start_span("child"), span:
+            pass
+        span = tracekit.start_span("lost")
+        try:
+            raise ValueError
+        except ValueError as error:
+            error.span = span
+            span.capture_exception(error)
+        return weakref.ref(span)
+
+    gone = work()
+    gc.collect()
+    assert gone() is None
+
+
+def test_a_value_that_ends_its_span_while_it_is_written_harms_nothing(recorded):
+    class Ends:
+        def __init__(self, span):
+            self.span = span
+
+        def __str__(self):
+            self.span.end()
+            return "ended"
+
+    span = tracekit.start_span("x")
+    span.set_tag("a", Ends(span)).set_tag(Ends(span), 1).set_name(Ends(span))
+    assert recorded.only.name == "x"
 
 
 def test_dates_are_text_as_iso_8601_has_it(recorded):
@@ -262,7 +322,7 @@ def test_a_span_takes_256_kib_and_what_is_beyond_is_counted(recorded):
     assert set(recorded.only.attributes) == {*(f"big{i}" for i in range(8)), "fits"}
     assert (recorded.only.dropped_attributes, recorded.only.dropped_events) == (2, 1)
     assert [event.name for event in recorded.only.events] == ["fits"]
-    assert len(recorded._bytes[0]) <= _otlp.SPAN_BYTES_MAX
+    assert len(recorded.bytes) <= _limits.SPAN_BYTES_MAX
 
 
 def test_a_giant_text_costs_no_more_than_what_is_kept_of_it(recorded):
@@ -484,10 +544,10 @@ def test_a_traced_asynchronous_generator_is_the_current_span_only_while_it_runs(
 def test_a_clock_that_jumps_changes_no_duration(recorded, monkeypatch):
     wall = [1_800_000_000_000_000_000]
     monkeypatch.setattr(_clock, "time_ns", lambda: wall[0])
-    monkeypatch.setattr(_clock, "_next_sync", 0)
+    _record.sync_clock()
     with tracekit.start_span("before") as span:
         wall[0] -= 3600 * 10**9  # set back by an hour, while a request is under way
-        monkeypatch.setattr(_clock, "_next_sync", 0)
+        _record.sync_clock()
         with tracekit.start_span("child"):
             span.add_event("e")
     with tracekit.start_span("after"):

@@ -18,11 +18,13 @@ from __future__ import annotations
 
 from tracekit import _client, _log
 from tracekit._client import get_client
+from tracekit._otlp import text_of as _text_of
 from tracekit._propagation import inject as _inject
 from tracekit._propagation import parse_baggage as _parse_baggage
 from tracekit._propagation import with_baggage as _with_baggage
+from tracekit._record import current, start_span
 from tracekit._span import INTERNAL as _INTERNAL
-from tracekit._span import Span, current
+from tracekit._span import Span
 from tracekit._version import VERSION as __version__
 
 TYPE_CHECKING = False
@@ -128,18 +130,9 @@ def set_tags(tags: Mapping[str, object]) -> None:
         set_tag(key, value)
 
 
-def start_span(name: str, tags: Mapping[str, object] | None = None) -> Span:
-    """Starts a child of the current span; a new trace outside of any.
-
-    In a ``with`` statement it is the current span and ends with the block; else whoever started it ends it.
-    """
-    span = _client.start(name if type(name) is str else str(name))
-    return span.set_tags(tags) if tags else span
-
-
 def start_transaction(name: str, tags: Mapping[str, object] | None = None) -> Span:
     """Starts a span at the top of a new trace."""
-    span = get_client().start(str(name), _INTERNAL, None)
+    span = get_client().start(_text_of(name), _INTERNAL, None)
     return span.set_tags(tags) if tags else span
 
 

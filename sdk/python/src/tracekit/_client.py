@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import os
 import sys
+from time import monotonic
 
-from tracekit import _ids, _log
-from tracekit._ids import new_trace_id
+from tracekit import _ids, _log, _record, _sampling
 from tracekit._options import Options
-from tracekit._propagation import RANDOM, SAMPLED
-from tracekit._sampling import Sampler
-from tracekit._span import INTERNAL, Span, current
+from tracekit._record import start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
     from tracekit._exporter import Exporter
-    from tracekit._propagation import SpanContext
     from tracekit._targets import Target
 
-EXIT_TIMEOUT = 3.0
+__all__ = ["Client", "get_client", "set_up", "shut_down", "start", "use"]
 
-_NOBODY = (b"", 0, "")
+EXIT_TIMEOUT = 3.0
 
 
 class Client:
@@ -32,35 +29,19 @@ class Client:
     def __init__(self, options: Options) -> None:
         self.options = options
         self.targets: Sequence[Target] | None = options.targets
-        self.sampler = Sampler(options.sample_rate)
         self.exporter: Exporter | None = None
-        #: When not, nothing is recorded and this service is not seen in the traces that it serves: who it calls are
-        #: its caller's children.
+        #: When not, nothing is recorded and this service is not seen in the traces that it serves.
         self.recording = options.enabled and bool(options.headers)
         if self.recording:
             from tracekit._exporter import Exporter
             from tracekit._sender import Sender
 
             self.exporter = Exporter(Sender(options.endpoint, options.headers, resource_of(options), options.debug))
-        self._sink: Callable[[bytes], None] | None = self.exporter.add if self.exporter else None
-        self._all = self.sampler.threshold == 0
-
-    def start(self, name: str, kind: int, parent: Span | SpanContext | None) -> Span:
-        """Starts a span below `parent`, or at the top of a new trace."""
-        if parent is not None and parent.trace_id:
-            identity = (parent.trace_id, parent.flags, parent.tracestate)
-        elif not self.recording:
-            identity = _NOBODY
-        else:
-            trace_id = new_trace_id()
-            if self._all or self.sampler.samples(trace_id):
-                identity = (trace_id, SAMPLED | RANDOM, self.sampler.tracestate)
-            else:
-                identity = (trace_id, RANDOM, "")
-        span = Span(name, kind, parent, identity, self._sink if identity[1] & SAMPLED else None)
-        if not self.recording:
-            span.span_id = parent.span_id if parent is not None else b""
-        return span
+        threshold = _sampling.threshold_of(options.sample_rate)
+        queue = self.exporter.queue if self.exporter else None
+        self.tracer = _record.Tracer(queue, threshold, _sampling.tracestate_of(threshold))
+        #: Starts a span below a parent, or at the top of a new trace: name, kind, parent.
+        self.start = self.tracer.start
 
 
 def resource_of(options: Options) -> bytes:
@@ -86,6 +67,7 @@ def resource_of(options: Options) -> bytes:
 
 
 _client: Client | None = None
+_retired: list[Exporter] = []  # of earlier set-ups, with spans that have not left yet
 
 
 def get_client() -> Client:
@@ -93,14 +75,20 @@ def get_client() -> Client:
     return _client or set_up({})
 
 
-def set_up(code: Mapping[str, Any]) -> Client:
+def use(client: Client | None) -> None:
     global _client
+    _client = client
+    _record.use(None if client is None else client.tracer)
+
+
+def set_up(code: Mapping[str, Any]) -> Client:
     before = _client
     options = Options(os.environ, **code)
     _log.debugging = options.debug
-    _client = client = Client(options)
+    client = Client(options)
+    use(client)
     if before is not None and before.exporter is not None:
-        before.exporter.flush(0)
+        _retired[:] = [exporter for exporter in (*_retired, before.exporter) if exporter.retire()]
     if options.enabled and not client.recording:
         _log.say("TRACEKIT_API_KEY is not set: spans are not sent")
     _log.debug(
@@ -121,24 +109,26 @@ def _location(endpoint: str) -> str:
     return url.location if url else endpoint
 
 
-def start(name: str, kind: int = INTERNAL) -> Span:
-    """Starts a child of the current span, or a new trace."""
-    return (_client or set_up({})).start(name, kind, current.get())
+_record.bind(set_up=set_up)
 
 
 def shut_down(timeout: float) -> bool:
     """Of whatever set-up there is; none is made for it."""
-    return _client is None or _client.exporter is None or _client.exporter.shutdown(timeout)
+    deadline = monotonic() + timeout
+    done = _client is None or _client.exporter is None or _client.exporter.shutdown(timeout)
+    for exporter in _retired:
+        done = exporter.flush(deadline - monotonic()) and done
+    return done
 
 
 def after_fork() -> None:
     """In the child: ids of its own, a queue and a thread of its own, an instance of its own."""
-    global _client
-    _ids.reseed()
+    _record.reseed()
     if _client is not None:
         if _client.exporter is not None:
             _client.exporter.abandon()
-        _client = Client(_client.options)
+        use(Client(_client.options))
+    _retired.clear()
 
 
 if hasattr(os, "register_at_fork"):

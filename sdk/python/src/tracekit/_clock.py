@@ -14,6 +14,12 @@ _offset = 0
 _next_sync = 0
 
 
+def sync() -> None:
+    """The next span measures it anew."""
+    global _next_sync
+    _next_sync = 0
+
+
 def unix_offset(now: int) -> int:
     """Unix time less monotonic, in nanoseconds."""
     global _offset, _next_sync

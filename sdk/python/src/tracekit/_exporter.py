@@ -1,19 +1,20 @@
 """Keeps ended spans until the server has them.
 
-Invariants: at most QUEUE_MAX spans and BYTES_MAX bytes wait; a span that finds no room, or whose batch is given up, is
-counted as dropped. One batch is under way at a time, and never again once the server took it, in whole or in part.
+Invariants: a span that finds no room in the queue, or whose batch is given up, is counted as dropped. One batch is under
+way at a time, and never again once the server took it, in whole or in part.
 
-A thread of its own sends; it starts with the first span, and never keeps a program from ending. `add` is called in the
-program's own threads, signal handlers and finalizers, so it takes no lock that these could find taken by themselves.
+A thread of its own sends; it starts with the first span, and never keeps a program from ending.
 """
 
 from __future__ import annotations
 
-from _thread import RLock, allocate_lock
+from _thread import allocate_lock
 from collections import deque
 from time import monotonic
 
 from tracekit import _log
+from tracekit._limits import BATCH_MAX
+from tracekit._record import Queue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
     from tracekit._sender import Sender
 
-QUEUE_MAX = 2048
-BYTES_MAX = 16 << 20
-BATCH_MAX = 512
 INTERVAL = 5.0
 
 
@@ -49,14 +47,10 @@ class Signal:
 class Exporter:
     def __init__(self, sender: Sender) -> None:
         self._sender = sender
-        self._queue: deque[bytes] = deque()
-        self._lock = RLock()
-        self._bytes = 0
-        self._sent = 0
-        self._dropped = 0
-        self._under_way = 0
+        self.queue = Queue(self._pushed, _say_full)
         self._started = False
         self._closed = False
+        self._retiring = False  # the thread ends when nothing waits any more
         self._hurry = False  # no waits, no more tries than one
         self._wake = Signal()  # the thread from its sleep
         self._retry = Signal()  # the thread from the wait before another try
@@ -64,26 +58,14 @@ class Exporter:
         self._waiting: deque[Signal] = deque()
 
     def stats(self) -> dict[str, int]:
-        with self._lock:
-            return {"sent": self._sent, "dropped": self._dropped, "queued": len(self._queue) + self._under_way}
+        queue = self.queue
+        return {"sent": queue.sent, "dropped": queue.dropped, "queued": queue.waiting + queue.under_way}
 
-    def add(self, span: bytes) -> None:
-        """Takes an ended span."""
-        with self._lock:
-            waiting = len(self._queue)
-            if self._closed or waiting + self._under_way >= QUEUE_MAX or self._bytes >= BYTES_MAX:
-                self._dropped += 1
-                first_drop = self._dropped == 1 and not self._closed
-            else:
-                self._queue.append(span)
-                self._bytes += len(span)
-                first_drop = False
-        if (waiting + 1) % BATCH_MAX == 0:
+    def _pushed(self, waiting: int) -> None:
+        if waiting % BATCH_MAX == 0:
             self._wake.set()
         if not self._started:
             self._start()
-        if first_drop:
-            _log.once("full", "the queue is full: spans are being dropped (tracekit.stats() counts them)")
 
     def _start(self) -> None:
         self._started = True
@@ -96,7 +78,8 @@ class Exporter:
 
     def _run(self) -> None:
         while not self._closed:
-            self._wake.wait(INTERVAL)
+            if not self._retiring:
+                self._wake.wait(INTERVAL)
             waiting = len(self._waiting)
             try:
                 with self._exporting:
@@ -105,28 +88,28 @@ class Exporter:
                 _log.once("export", f"spans could not be sent: {error!r}")
             for _ in range(waiting):
                 self._waiting.popleft().set()
+            if self._retiring and not self.queue.waiting and not self._waiting:
+                self._end()
+                return
 
-    def _take(self) -> list[bytes]:
-        with self._lock:
-            count = min(len(self._queue), BATCH_MAX)
-            batch = [self._queue.popleft() for _ in range(count)]
-            self._under_way = count
-            return batch
+    def _end(self) -> None:
+        """Of a set-up that another one has followed: its thread, and the connection. A span of it that ends after this
+        starts another thread."""
+        self._sender.close()
+        self._started = False
+        if self.queue.waiting or self._waiting:  # came in between
+            self._start()
 
     def _export(self) -> None:
         """Sends what is there now. One thread at a time."""
-        batches = -(-len(self._queue) // BATCH_MAX)
-        for _ in range(batches):
-            batch = self._take()
-            lost = len(batch)
+        queue = self.queue
+        for _ in range(-(-queue.waiting // BATCH_MAX)):
+            spans, lost = queue.take()
+            count = lost
             try:
-                lost = self._sender.send(batch, self._wait)
+                lost = self._sender.send(spans, count, self._wait)
             finally:
-                with self._lock:
-                    self._under_way = 0
-                    self._bytes -= sum(map(len, batch))
-                    self._sent += len(batch) - lost
-                    self._dropped += lost
+                queue.done(lost)
 
     def _wait(self, seconds: float) -> bool:
         if self._hurry:
@@ -136,7 +119,7 @@ class Exporter:
 
     def flush(self, timeout: float) -> bool:
         """Sends what is queued; True when all of it was delivered or given up within the time."""
-        if not self._queue and not self._under_way:
+        if not self.queue.waiting and not self.queue.under_way:
             return True
         if not self._started:
             self._start()
@@ -164,18 +147,27 @@ class Exporter:
         deadline = monotonic() + timeout
         self._hurry = True
         done = self.flush(timeout)
-        with self._lock:
-            self._closed = True
-            self._dropped += len(self._queue)
-            self._queue.clear()
+        self._closed = True
+        self.queue.close()
         self._wake.set()
         if self._exporting.acquire(timeout=max(min(deadline - monotonic(), 0.1), 0.0)):
             self._sender.close()
             self._exporting.release()
         return done
 
+    def retire(self) -> bool:
+        """Another set-up follows: what is queued is sent, by a thread that then ends. Whether there is something."""
+        self._retiring = True
+        if self._started:
+            self._wake.set()
+        return bool(self.queue.waiting or self.queue.under_way)
+
     def abandon(self) -> None:
         """In a forked child: the queue is the parent's, and so is the connection. Spans of before end nowhere."""
         self._closed = True
-        self._lock = RLock()
+        self.queue.abandon()
         self._sender.forget()
+
+
+def _say_full() -> None:
+    _log.once("full", "the queue is full: spans are being dropped (tracekit.stats() counts them)")

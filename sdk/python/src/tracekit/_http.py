@@ -32,7 +32,7 @@ def set_method(span: Span, method: str) -> None:
 
 def fail_status(span: Span, status: int) -> None:
     """Marks the span as failed by its response, unless an exception has told more already."""
-    if span.is_recording and span._status != _span.ERROR:
+    if span.is_recording and not span.failed:
         span.set_tag("error.type", str(status))
         span.set_error()
 

@@ -33,6 +33,11 @@ def new_span_id() -> bytes:
     return (_bits(64) or 1).to_bytes(8, "big")
 
 
+def random() -> float:
+    """From 0 to 1."""
+    return _bits(32) / (1 << 32)
+
+
 def new_uuid() -> str:
     """A random UUID (version 4)."""
     data = bytearray(urandom(16))

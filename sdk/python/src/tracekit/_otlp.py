@@ -10,20 +10,12 @@ from __future__ import annotations
 
 from struct import Struct
 
+from tracekit._limits import ARRAY_ITEMS_MAX, SPAN_BYTES_MAX, STRING_BYTES_MAX, VALUE_DEPTH_MAX
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
-
-    from tracekit._span import Span
-
-# Of one span, all its attributes and events together; what would make it bigger is dropped and counted.
-SPAN_BYTES_MAX = 256 << 10
-# Of a text or bytes, keys included; cut in front of the character that does not fit.
-STRING_BYTES_MAX = 32_768
-ARRAY_ITEMS_MAX = 128
-# A value may contain itself: depth and bytes both stop that.
-VALUE_DEPTH_MAX = 8
 
 HAS_IS_REMOTE = 0x100
 IS_REMOTE = 0x200
@@ -39,8 +31,6 @@ _SMALL_INT = tuple(b"\x12\x02\x18" + one for one in _ONE_BYTE)
 
 _DOUBLE = Struct("<d").pack
 _FIXED64 = Struct("<Q").pack
-_KIND_AND_TIMES = Struct("<BBBQBQ").pack
-_FLAGS = Struct("<BBI").pack
 
 # Keys repeat: the field `key` of an attribute, by key. Cleared when somebody makes keys up. Long texts are not kept, here
 # and below: a request's sender could fill the memory with them.
@@ -173,28 +163,6 @@ def frozen(value: object) -> object:
     return Encoded(any_value(value))
 
 
-class Field(bytes):
-    """An attribute's whole field, key and all, of a value that many spans have: see `field`."""
-
-    __slots__ = ()
-
-
-_FIELDS_MAX = 4096
-_fields_made: dict[tuple[str, str | int], Field] = {}
-
-
-def field(key: str, value: str | int) -> Field:
-    """The field Span.attributes, written once for all spans that have it."""
-    made = _fields_made.get((key, value))
-    if made is None:
-        made = Field(message(b"J", key_value(key, value)))
-        if isinstance(value, int) or len(value) <= _CACHED_TEXT_MAX:
-            if len(_fields_made) >= _FIELDS_MAX:
-                _fields_made.clear()
-            _fields_made[key, value] = made
-    return made
-
-
 def _value(value: Any) -> bytes:
     """The field KeyValue.value."""
     kind = type(value)
@@ -209,16 +177,12 @@ def _value(value: Any) -> bytes:
     return message(b"\x12", value)  # Encoded
 
 
-def _append_attributes(out: list[bytes], attributes: dict[str, Any]) -> int:
+def append_attributes(out: list[bytes], attributes: dict[str, Any]) -> int:
     """Appends the fields Span.attributes; gives how many found no room. Short ones always find some."""
     dropped = 0
     keys = _keys
-    append = out.append
     for key, value in attributes.items():
         kind = type(value)
-        if kind is Field:
-            append(value)
-            continue
         head = keys.get(key) or _key(key)
         if kind is str and len(value) < 128:
             try:
@@ -272,39 +236,7 @@ def link(trace_id: bytes, span_id: bytes, tracestate: str, flags: int, attribute
     return bytes(out) + b"\x35" + flags.to_bytes(4, "little")
 
 
-def encode_span(span: Span) -> bytes:
-    """A field of ScopeSpans, its own tag and length included, of a span that has ended."""
-    out = [b"\x0a\x10", span.trace_id, b"\x12\x08", span.span_id]
-    if span.tracestate:
-        state = span.tracestate.encode()
-        out += (b"\x1a", varint(len(state)), state)
-    if span.parent_id:
-        out += (b"\x22\x08", span.parent_id)
-    name = span.name.encode() if span.name.isascii() else utf8(span.name)
-    n = len(name)
-    offset = span._offset
-    out += (
-        b"*",
-        _ONE_BYTE[n] if n < 128 else varint(n),
-        name,
-        _KIND_AND_TIMES(0x30, span.kind, 0x39, span._start + offset, 0x41, span._end + offset),
-    )
-    dropped = span._dropped_attributes + _append_attributes(out, span._attributes)
-    if dropped:
-        out.append(b"\x50" + varint(dropped))
-    if span._events or span._dropped_events:
-        _append_list(out, b"\x5a", b"\x60", span._events, span._dropped_events)
-    if span._links or span._dropped_links:
-        _append_list(out, b"\x6a", b"\x70", span._links, span._dropped_links)
-    if span._status:
-        status = message(b"\x12", utf8(span._status_message)) if span._status_message else b""
-        out.append(message(b"\x7a", status + b"\x18" + _ONE_BYTE[span._status]))
-    out.append(_FLAGS(0x85, 0x01, span.flags | (HAS_IS_REMOTE | IS_REMOTE if span._remote_parent else HAS_IS_REMOTE)))
-    body = b"".join(out)
-    return b"\x12" + varint(len(body)) + body
-
-
-def _append_list(out: list[bytes], tag: bytes, dropped_tag: bytes, messages: Iterable[bytes], dropped: int) -> None:
+def append_list(out: list[bytes], tag: bytes, dropped_tag: bytes, messages: Iterable[bytes], dropped: int) -> None:
     for one in messages:
         if not append_field(out, tag, one):
             dropped += 1
@@ -322,10 +254,11 @@ def scope(name: str, version: str) -> bytes:
     return message(b"\x0a", utf8(name)) + message(b"\x12", utf8(version))
 
 
-def request(resource: bytes, scope: bytes, spans: Iterable[bytes]) -> bytes:
-    """The message ExportTraceServiceRequest, of spans as `encode_span` gives them."""
-    scope_spans = message(b"\x0a", scope) + b"".join(spans)
-    return message(b"\x0a", message(b"\x0a", resource) + message(b"\x12", scope_spans))
+def request(resource: bytes, scope: bytes, spans: bytes) -> bytes:
+    """The message ExportTraceServiceRequest, of spans as a queue gives them."""
+    begin = message(b"\x0a", scope)
+    begin = message(b"\x0a", resource) + b"\x12" + varint(len(begin) + len(spans)) + begin
+    return b"".join((b"\x0a", varint(len(begin) + len(spans)), begin, spans))
 
 
 def partial_success(answer: bytes) -> tuple[int, str]:

@@ -9,14 +9,15 @@ from __future__ import annotations
 _ALL = 1 << 56
 
 
-class Sampler:
-    __slots__ = ("threshold", "tracestate")
+def threshold_of(rate: float) -> int:
+    """The rate is from 0 to 1."""
+    return _ALL - int(rate * _ALL)
 
-    def __init__(self, rate: float) -> None:
-        """The rate is from 0 to 1."""
-        self.threshold = _ALL - int(rate * _ALL)
-        #: Of a sampled root.
-        self.tracestate = f"ot=th:{f'{self.threshold:014x}'.rstrip('0') or '0'}"
 
-    def samples(self, trace_id: bytes) -> bool:
-        return int.from_bytes(trace_id[9:], "big") >= self.threshold
+def tracestate_of(threshold: int) -> str:
+    """Of a sampled root."""
+    return f"ot=th:{f'{threshold:014x}'.rstrip('0') or '0'}"
+
+
+def samples(threshold: int, trace_id: bytes) -> bool:
+    return threshold == 0 or int.from_bytes(trace_id[9:], "big") >= threshold

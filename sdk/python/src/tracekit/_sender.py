@@ -8,16 +8,15 @@ from __future__ import annotations
 import zlib
 from time import monotonic, time
 
-from tracekit import _log, _otlp
+from tracekit import _ids, _log, _otlp
 from tracekit._fork import importing
-from tracekit._ids import _bits
 from tracekit._url import parse_url
 from tracekit._version import VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import http.client
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
 ATTEMPTS_MAX = 5
 DELAY_INITIAL = 1.0
@@ -54,7 +53,7 @@ def retry_delay(attempt: int, retry_after: str | None, now: float) -> float:
         except (TypeError, ValueError, IndexError, OverflowError):
             pass
     step = min(DELAY_INITIAL * (1 << (attempt - 1)), DELAY_MAX)
-    return step / 2 + step / 2 * _bits(32) / (1 << 32)
+    return step / 2 + step / 2 * _ids.random()
 
 
 class Answer:
@@ -91,8 +90,8 @@ class Sender:
         self._answered = False
         self._partial = False
 
-    def send(self, spans: Sequence[bytes], wait: Callable[[float], bool]) -> int:
-        """Delivers a batch; gives how many of its spans did not arrive.
+    def send(self, spans: bytes, count: int, wait: Callable[[float], bool]) -> int:
+        """Delivers a batch of so many spans; gives how many of them did not arrive.
 
         `wait` waits before another try, and says no when there is to be none.
         """
@@ -103,10 +102,10 @@ class Sender:
             outcome = outcome_of(answer.status)
             self._report(answer, outcome)
             if outcome == DELIVERED:
-                return self._rejected(answer, len(spans))
+                return self._rejected(answer, count)
             if outcome == DROP or attempt == ATTEMPTS_MAX or not wait(retry_delay(attempt, answer.retry_after, time())):
                 break
-        return len(spans)
+        return count
 
     def close(self) -> None:
         connection, self._connection = self._connection, None

@@ -7,10 +7,9 @@ after the path, that would be a name per user.
 from __future__ import annotations
 
 from tracekit import _client, _http, _span
-from tracekit._otlp import field
 from tracekit._propagation import extract
+from tracekit._record import current
 from tracekit._redact import redact_query
-from tracekit._span import current
 from tracekit._url import split_host
 
 TYPE_CHECKING = False
@@ -45,13 +44,12 @@ def from_environ(environ: Mapping[str, Any], path: str | None = None) -> Span | 
         agent, peer, query = get("HTTP_USER_AGENT"), get("REMOTE_ADDR"), get("QUERY_STRING")
         protocol = get("SERVER_PROTOCOL") or ""
         authority = get("HTTP_HOST") or get("SERVER_NAME") or ""
-        attributes = _head(method, get("wsgi.url_scheme") or "http", authority, agent or "", protocol[5:])
-        attributes["url.path"] = _text(get("SCRIPT_NAME", "") + get("PATH_INFO", "")) if path is None else path
+        span.set_tags(_head(method, get("wsgi.url_scheme") or "http", authority, agent or "", protocol[5:]))
+        span.set_tag("url.path", _text(get("SCRIPT_NAME", "") + get("PATH_INFO", "")) if path is None else path)
         if query:
-            attributes["url.query"] = redact_query(query)
+            span.set_tag("url.query", redact_query(query))
         if peer:
-            attributes["client.address"] = peer
-        span._attributes = attributes
+            span.set_tag("client.address", peer)
     return span
 
 
@@ -95,23 +93,23 @@ def from_scope(scope: Mapping[str, Any]) -> Span | None:
     span = client.start(_http.method_name(method), _span.SERVER, parent)
     if span.is_recording:
         scheme, query, peer = scope.get("scheme") or "http", scope.get("query_string"), scope.get("client")
-        attributes = _head(method, scheme, host.decode("latin-1"), agent.decode("latin-1"), scope.get("http_version") or "")
-        attributes["url.path"] = scope["path"]
+        protocol = scope.get("http_version") or ""
+        span.set_tags(_head(method, scheme, host.decode("latin-1"), agent.decode("latin-1"), protocol))
+        span.set_tag("url.path", scope["path"])
         if query:
-            attributes["url.query"] = redact_query(query.decode("latin-1"))
+            span.set_tag("url.query", redact_query(query.decode("latin-1")))
         if peer:
-            attributes["client.address"] = peer[0]
-        span._attributes = attributes
+            span.set_tag("client.address", peer[0])
     return span
 
 
-# What the requests of one client have in common, ready to be sent. Cleared when there are many; long ones are not kept.
+# What the requests of one client have in common. Cleared when there are many; long ones are not kept.
 _HEADS_MAX = 1024
 _HEAD_TEXT_MAX = 1024
-_heads: dict[tuple[str, str, str, str, str], dict[str, Any]] = {}
+_heads: dict[tuple[str, str, str, str, str], dict[str, str | int]] = {}
 
 
-def _head(method: str, scheme: str, authority: str, agent: str, protocol: str) -> dict[str, Any]:
+def _head(method: str, scheme: str, authority: str, agent: str, protocol: str) -> dict[str, str | int]:
     key = (method, scheme, authority, agent, protocol)
     head = _heads.get(key)
     if head is None:
@@ -126,12 +124,12 @@ def _head(method: str, scheme: str, authority: str, agent: str, protocol: str) -
             "user_agent.original": agent,
             "network.protocol.version": protocol,
         }
-        head = {name: field(name, value) for name, value in values.items() if value != ""}
+        head = {name: value for name, value in values.items() if value != ""}
         if sum(map(len, key)) <= _HEAD_TEXT_MAX:
             if len(_heads) >= _HEADS_MAX:
                 _heads.clear()
             _heads[key] = head
-    return head.copy()
+    return head
 
 
 class Within:
@@ -165,8 +163,8 @@ class Within:
 
 def set_route(span: Span, method: str, route: str) -> None:
     if route and span.is_recording:
-        span.name = f"{method if method in _http.METHODS else 'HTTP'} {route}"
-        span._attributes["http.route"] = field("http.route", route)
+        span.set_name(f"{method if method in _http.METHODS else 'HTTP'} {route}")
+        span.set_tag("http.route", route)
 
 
 def finish(span: Span, status: int, error: BaseException | None = None) -> None:
@@ -175,7 +173,7 @@ def finish(span: Span, status: int, error: BaseException | None = None) -> None:
         span.capture_exception(error)
         status = status or 500  # as every server answers
     if status and span.is_recording:
-        span._attributes["http.response.status_code"] = field("http.response.status_code", status)
+        span.set_tag("http.response.status_code", status)
         if status >= 500:
             _http.fail_status(span, status)
     span.end()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from tracekit import _client, _span
-from tracekit._otlp import STRING_BYTES_MAX
+from tracekit._limits import STRING_BYTES_MAX
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

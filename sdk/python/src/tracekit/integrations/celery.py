@@ -15,6 +15,7 @@ from celery import signals
 
 from tracekit import _client, _exit, _span
 from tracekit._propagation import extract, inject
+from tracekit._record import current
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def _run(task_id: str, task: Any, **_: Any) -> None:
         [value] if isinstance(value, str) else [] for value in map(request.get, ("traceparent", "tracestate", "baggage"))
     ]
     client = _client.get_client()
-    parent = extract(*values) or _span.current.get()  # a task that is run where it is asked for
+    parent = extract(*values) or current.get()  # a task that is run where it is asked for
     span = client.start(f"process {task.name}", _span.CONSUMER, parent)
     _describe(span, "process", task_id, task.name)
     span.__enter__()

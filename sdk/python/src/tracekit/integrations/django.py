@@ -11,7 +11,7 @@ from __future__ import annotations
 from inspect import iscoroutinefunction
 
 from tracekit import _log, _server
-from tracekit._span import current
+from tracekit._record import current
 
 try:
     from asgiref.sync import markcoroutinefunction

@@ -11,7 +11,8 @@ from __future__ import annotations
 import flask
 from flask.signals import got_request_exception
 
-from tracekit._span import SERVER, current
+from tracekit._record import current
+from tracekit._span import SERVER
 from tracekit.integrations.wsgi import TracekitMiddleware
 
 TYPE_CHECKING = False

@@ -64,9 +64,8 @@ class Adopted(Span):
     def __init__(self, theirs: Any) -> None:
         context = theirs.get_span_context()
         tracestate = context.trace_state.to_header() if context.trace_state else ""
-        identity = (context.trace_id.to_bytes(16, "big"), int(context.trace_flags) & 3, tracestate)
-        super().__init__("", _span.SERVER, None, identity, None)
-        self.span_id = context.span_id.to_bytes(8, "big")
+        trace_id, span_id = context.trace_id.to_bytes(16, "big"), context.span_id.to_bytes(8, "big")
+        super().__init__("", _span.SERVER, None, trace_id, span_id, int(context.trace_flags) & 3, tracestate, None)
         self._theirs = theirs
 
     def set_tag(self, key: str, value: object) -> Span:

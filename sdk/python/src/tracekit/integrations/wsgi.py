@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tracekit import _log, _server
-from tracekit._span import current
+from tracekit._record import current
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
