@@ -2,13 +2,15 @@
  * range_counts - see range_counts.h.
  *
  * A group is decoded column by column, and only if some of it lies within the range.  Most lie
- * within one step as a whole: of those nobody asks when a row starts.  Which older source counts a
- * span is asked only where one's times overlap the group's.
+ * within one step as a whole: of those nobody asks when a row starts, and of blocks of them what
+ * was counted is remembered (block_counts.h).  Which older source counts a span is asked only where
+ * one's times overlap the group's.
  */
 #include "store/embedded/range_counts.h"
 
 #include "base/assert.h"
 #include "store/count.h"
+#include "store/embedded/block_counts.h"
 #include "store/segment/group.h"
 #include "store/segment/number_map.h"
 #include "store/segment/varint.h"
@@ -39,6 +41,12 @@ struct counter {
                               struct tk_error *err);
     enum tk_err (*tell)(struct counter *counter); /* what was counted */
     enum tk_err told;                             /* what that returned */
+    uint32_t flushes;                             /* how often something was told */
+    /* What blocks are remembered as; what code stands for, and the code for it. */
+    uint32_t what;
+    struct tk_block_count (*name_code)(const struct counter *counter, uint32_t code);
+    enum tk_err (*find_code)(struct counter *counter, const struct tk_block_count *of,
+                             uint32_t *ret_code, struct tk_error *err);
 };
 
 static enum tk_err
@@ -178,6 +186,7 @@ flush(struct counter *counter)
     if (!counter->any)
         return TK_OK;
     counter->any = false;
+    counter->flushes++;
     counter->told = counter->tell(counter);
     tk_counts_clear(&counter->counts, counter->code_count);
     return counter->told;
@@ -277,20 +286,126 @@ add_group(struct counter *counter, uint32_t number, struct tk_error *err)
     return code;
 }
 
+/* ---- blocks ---- */
+
+/* Is all of the block within one step, and none of it counted elsewhere?  `around`: the times. */
+static bool
+is_whole_block(const struct counter *counter, uint32_t first, uint32_t end,
+               struct tk_group_entry *around)
+{
+    const struct tk_group_entry *groups = counter->of->segment->groups;
+    *around = groups[first];
+    for (uint32_t g = first + 1; g < end; g++) {
+        uint64_t least = groups[g].start_min, greatest = groups[g].start_max;
+        around->start_min = least < around->start_min ? least : around->start_min;
+        around->start_max = greatest > around->start_max ? greatest : around->start_max;
+    }
+    return is_whole(counter, around);
+}
+
+/* What was counted since the last flush is all of the block. */
+static void
+remember_block(const struct counter *counter, uint32_t block)
+{
+    const struct tk_counts *counts = &counter->counts;
+    uint32_t count = 0;
+    for (uint32_t code = 0; code < counter->code_count; code++)
+        count += counts->span_count[code] > 0;
+    if (count > TK_BLOCK_CODES_MAX)
+        return;
+    struct tk_block_counts *made = malloc(sizeof *made + count * sizeof *made->entry);
+    if (made == NULL)
+        return; /* then it is counted again */
+    made->count = 0;
+    for (uint32_t code = 0; code < counter->code_count; code++) {
+        if (counts->span_count[code] == 0)
+            continue;
+        struct tk_block_count *entry = &made->entry[made->count++];
+        *entry = counter->name_code(counter, code);
+        entry->span_count = (uint32_t)counts->span_count[code];
+        entry->error_count = (uint32_t)counts->error_count[code];
+    }
+    tk_block_counts_put(counter->of->segment, counter->what, block, made);
+}
+
 static enum tk_err
-each_group(struct counter *counter, struct tk_error *err)
+recall_block(struct counter *counter, const struct tk_block_counts *block, uint32_t step,
+             struct tk_error *err)
+{
+    enum tk_err code = step != counter->step ? flush(counter) : TK_OK;
+    for (uint32_t i = 0; i < block->count && code == TK_OK; i++) {
+        uint32_t at;
+        code = counter->find_code(counter, &block->entry[i], &at, err);
+        if (code != TK_OK)
+            break;
+        counter->step = step;
+        counter->any = true;
+        counter->counts.span_count[at] += block->entry[i].span_count;
+        counter->counts.error_count[at] += block->entry[i].error_count;
+    }
+    return code;
+}
+
+static enum tk_err add_groups(struct counter *counter, uint32_t first, uint32_t end,
+                              bool *ret_damaged, struct tk_error *err);
+
+static enum tk_err
+add_block(struct counter *counter, uint32_t block, uint32_t first, uint32_t end,
+          struct tk_error *err)
+{
+    struct tk_group_entry around;
+    bool damaged = false;
+    bool small = !wants(counter, TK_COUNT_LAST) && !wants(counter, TK_COUNT_DURATIONS) &&
+                 counter->code_count <= TK_BLOCK_CODES_MAX;
+    if (!small || !is_whole_block(counter, first, end, &around))
+        return add_groups(counter, first, end, &damaged, err);
+    struct tk_cache_item *item = tk_block_counts_get(counter->of->segment, counter->what, block);
+    if (item != NULL) {
+        enum tk_err code = recall_block(counter, item->value,
+                                        tk_count_step(counter->of->range, around.start_min), err);
+        tk_cache_release(item);
+        return code == TK_ERR_CORRUPT && counter->told == TK_OK ? TK_OK : code;
+    }
+    enum tk_err code = flush(counter);
+    uint32_t flushes = counter->flushes;
+    if (code == TK_OK)
+        code = add_groups(counter, first, end, &damaged, err);
+    if (code == TK_OK && !damaged && counter->flushes == flushes)
+        remember_block(counter, block);
+    return code;
+}
+
+static enum tk_err
+add_groups(struct counter *counter, uint32_t first, uint32_t end, bool *ret_damaged,
+           struct tk_error *err)
 {
     const struct tk_range_counts *of = counter->of;
-    enum tk_err code = find_error_code(of, &counter->error_code, err);
-    for (uint32_t g = 0; g < of->segment->group_count && code == TK_OK; g++) {
+    enum tk_err code = TK_OK;
+    for (uint32_t g = first; g < end && code == TK_OK; g++) {
         const struct tk_group_entry *group = &of->segment->groups[g];
         if (tk_count_misses(of->range, group->start_min, group->start_max))
             continue;
         code = tk_count_go_on(of->range, err);
         if (code == TK_OK)
             code = add_group(counter, g, err);
-        if (code == TK_ERR_CORRUPT && counter->told == TK_OK) /* was reported; the rest counts */
+        if (code == TK_ERR_CORRUPT && counter->told == TK_OK) { /* was reported; the rest counts */
             code = TK_OK;
+            *ret_damaged = true;
+        }
+    }
+    return code;
+}
+
+static enum tk_err
+each_group(struct counter *counter, struct tk_error *err)
+{
+    uint32_t group_count = counter->of->segment->group_count;
+    enum tk_err code = find_error_code(counter->of, &counter->error_code, err);
+    for (uint32_t first = 0, block = 0; first < group_count && code == TK_OK; block++) {
+        uint32_t end =
+            group_count - first > TK_BLOCK_GROUPS ? first + TK_BLOCK_GROUPS : group_count;
+        code = add_block(counter, block, first, end, err);
+        first = end;
     }
     return code == TK_OK ? flush(counter) : code;
 }
@@ -360,6 +475,23 @@ find_codes(struct counter *counter, struct tk_group *group, struct tk_error *err
     return code;
 }
 
+static struct tk_block_count
+name_column_code(const struct counter *counter, uint32_t code)
+{
+    (void)counter;
+    return (struct tk_block_count){.code = code};
+}
+
+static enum tk_err
+find_column_code(struct counter *counter, const struct tk_block_count *of, uint32_t *ret_code,
+                 struct tk_error *err)
+{
+    (void)err;
+    TK_ASSERT(of->code < counter->code_count);
+    *ret_code = of->code;
+    return TK_OK;
+}
+
 static enum tk_err
 tell_codes(struct counter *counter)
 {
@@ -380,6 +512,9 @@ tk_range_codes(const struct tk_range_counts *of, uint32_t column,
     counter->of = of;
     counter->find_codes = find_codes;
     counter->tell = tell_codes;
+    counter->what = TK_BLOCK_COLUMNS + column;
+    counter->name_code = name_column_code;
+    counter->find_code = find_column_code;
     counter->code_count = of->schema->columns[column].distinct;
     enum tk_err code = tk_counts_init_with(&counter->counts, counter->code_count,
                                            wants(counter, TK_COUNT_DURATIONS));
@@ -406,6 +541,7 @@ struct by_operation {
     struct tk_arena arena;                     /* of texts of services */
     struct tk_intern services;
     uint32_t *service_of;   /* [resources]; service + 1; 0: not known yet */
+    uint32_t *resource_of;  /* [services]; one that has it */
     uint32_t *operation_of; /* [resources]; without by_name: operation + 1; 0: not known yet */
     uint32_t resource_count;
     struct operation {
@@ -437,6 +573,7 @@ find_service(struct by_operation *by, uint32_t resource, uint32_t *ret_service,
         if (code != TK_OK)
             return code == TK_ERR_CORRUPT ? code : no_memory(err);
         *known = service + 1;
+        by->resource_of[service] = resource;
     }
     *ret_service = *known - 1;
     return TK_OK;
@@ -514,6 +651,27 @@ find_operations(struct counter *counter, struct tk_group *group, struct tk_error
     return code;
 }
 
+static struct tk_block_count
+name_operation(const struct counter *counter, uint32_t code)
+{
+    const struct by_operation *by = (const struct by_operation *)counter;
+    const struct operation *operation = &by->operation[code];
+    return (struct tk_block_count){.code = by->resource_of[operation->service],
+                                   .name = operation->name,
+                                   .kind = operation->kind};
+}
+
+static enum tk_err
+recall_operation(struct counter *counter, const struct tk_block_count *of, uint32_t *ret_number,
+                 struct tk_error *err)
+{
+    struct by_operation *by = (struct by_operation *)counter;
+    enum tk_err code = TK_OK;
+    if (counter->code_count == OPERATIONS_AT_ONCE)
+        code = forget_operations(by);
+    return code == TK_OK ? find_operation(by, of->code, of->name, of->kind, ret_number, err) : code;
+}
+
 static enum tk_err
 tell_operations(struct counter *counter)
 {
@@ -547,9 +705,11 @@ count_operations(struct by_operation *by, struct tk_error *err)
     by->resource_count = resources;
     tk_arena_init(&by->arena, ARENA_CHUNK, SIZE_MAX / 2);
     tk_intern_init(&by->services, SERVICES_MAX);
-    by->service_of = calloc((size_t)resources * 2 + 1, sizeof *by->service_of);
-    if (by->service_of != NULL)
+    by->service_of = calloc((size_t)resources * 3 + 1, sizeof *by->service_of);
+    if (by->service_of != NULL) {
         by->operation_of = by->service_of + resources;
+        by->resource_of = by->operation_of + resources;
+    }
     enum tk_err code = tk_counts_init_with(&counter->counts, OPERATIONS_AT_ONCE,
                                            wants(counter, TK_COUNT_DURATIONS));
     code = code == TK_OK && by->service_of != NULL ? each_group(counter, err) : no_memory(err);
@@ -589,6 +749,9 @@ tk_range_operations(const struct tk_range_counts *of, each_operation *each, void
         by->each = each;
         by->arg = arg;
         by->by_name = wants(&by->counter, TK_COUNT_NAMES);
+        by->counter.what = by->by_name ? TK_BLOCK_OPERATIONS : TK_BLOCK_SERVICES;
+        by->counter.name_code = name_operation;
+        by->counter.find_code = recall_operation;
     }
     if (code == TK_OK && by->by_name) {
         code = hold_names(of, &names, &kinds, err);

@@ -171,6 +171,7 @@ enum tk_segment_part_type {
     TK_SEGMENT_GROUP,
     TK_SEGMENT_COUNTS,
     TK_SEGMENT_OPERATIONS,
+    TK_SEGMENT_BLOCK_COUNTS, /* block_counts.h */
 };
 #define TK_SEGMENT_KEY(what, which) ((uint64_t)(what) << 60 | (uint64_t)(which))
 

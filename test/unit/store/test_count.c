@@ -250,14 +250,20 @@ struct home {
 };
 
 static struct home
-make_home(void)
+make_home_with(size_t memory)
 {
     struct home home = {.dir = fx_dir()};
     struct tk_error err = {0};
-    struct tk_store_options options = {.dir = home.dir, .memory = 32 << 20};
+    struct tk_store_options options = {.dir = home.dir, .memory = memory};
     if (tk_embedded_open(&options, &home.store, &err) != TK_OK)
         fail_msg("open: %s", err.message);
     return home;
+}
+
+static struct home
+make_home(void)
+{
+    return make_home_with(32 << 20);
 }
 
 static void
@@ -428,6 +434,51 @@ steps_that_cut_through_groups_count_what_their_rows_say(void **state)
                                                             .prefix = "",
                                                             .range = range});
         }
+    free(spans);
+    end_home(&home);
+}
+
+/* A segment of several blocks of groups, asked again and again. */
+static void
+what_blocks_of_groups_counted_is_remembered_and_still_true(void **state)
+{
+    enum { REQUEST = 1000, REQUESTS = 10 };
+    static const char *const names[] = {"a", "b", "c"};
+    static const unsigned details[] = {0, TK_COUNT_NAMES};
+    struct tk_store_stats first, again;
+    struct home home = make_home_with(512 << 20); /* all in one segment */
+    struct fx_span *spans = calloc(REQUEST, sizeof *spans);
+    (void)state;
+    for (uint64_t request = 0; request < REQUESTS; request++) {
+        for (uint64_t i = 0; i < REQUEST; i++) {
+            uint64_t id = request * REQUEST + i;
+            spans[i] = (struct fx_span){.trace = 1 + id / 10,
+                                        .span = 1 + id,
+                                        .start = 1000 + id,
+                                        .name = names[id / 1000 % 3]};
+        }
+        assert_int_equal(fx_send(home.store, 1, spans, REQUEST), TK_OK);
+    }
+    seal(&home);
+    tk_store_get_stats(home.store, &first);
+    assert_int_equal(first.segments, 1);
+    for (int i = 0; i < 4; i++) { /* steps differ, blocks do not */
+        struct tk_store_range range = {
+            .begin_nano = 1000, .end_nano = 60000, .step_nano = 9300 + 100 * (uint64_t)i};
+        tk_store_get_stats(home.store, &first);
+        for (size_t k = 0; k < 2; k++) {
+            range.details = details[k];
+            assert_agreement(home.store, &(struct question){.what = OPERATIONS, .range = range});
+        }
+        assert_agreement(home.store, &(struct question){.what = VALUES,
+                                                        .owners = TK_OWNER_SPAN,
+                                                        .key = "yes",
+                                                        .prefix = "",
+                                                        .range = range});
+        tk_store_get_stats(home.store, &again);
+        assert_true(i == 0 ? again.cache_misses > first.cache_misses
+                           : again.cache_hits > first.cache_hits);
+    }
     free(spans);
     end_home(&home);
 }
@@ -603,6 +654,7 @@ main(void)
         cmocka_unit_test(a_span_counts_by_its_own_start),
         cmocka_unit_test(ranges_that_cut_through_segments_count_what_their_rows_say),
         cmocka_unit_test(steps_that_cut_through_groups_count_what_their_rows_say),
+        cmocka_unit_test(what_blocks_of_groups_counted_is_remembered_and_still_true),
         cmocka_unit_test(a_span_that_came_twice_counts_once),
         cmocka_unit_test(values_are_counted_of_each_type_and_owner),
         cmocka_unit_test(texts_are_chosen_by_their_beginning),
