@@ -5,9 +5,11 @@
  *   are ready, the batch's queue included; what would post them answers at once.
  * - request http|express|fastify bare|traced: CPU nanoseconds a request, without sockets.
  * - start nothing|ours|theirs: imports, sets up, and says its peak memory.
+ * - bundle: the size of OpenTelemetry's in a page, gzipped.
  */
 
 import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
 import { Server, IncomingMessage, ServerResponse } from 'node:http';
 import { source } from '../../sdk/js/test/support/sources.mjs';
 
@@ -154,6 +156,27 @@ function start(whose) {
   return { millis: (user + system) / 1000, kibibytes: process.resourceUsage().maxRSS };
 }
 
+/** What a page loads of OpenTelemetry for the same: spans of fetch, XMLHttpRequest and the load, sent as OTLP. */
+async function bundle() {
+  const { build } = await import('esbuild');
+  const { gzipSync } = await import('node:zlib');
+  const contents = `
+    import { WebTracerProvider, BatchSpanProcessor } from '@opentelemetry/sdk-trace-web';
+    import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+    import { registerInstrumentations } from '@opentelemetry/instrumentation';
+    import { FetchInstrumentation } from '@opentelemetry/instrumentation-fetch';
+    import { XMLHttpRequestInstrumentation } from '@opentelemetry/instrumentation-xml-http-request';
+    import { DocumentLoadInstrumentation } from '@opentelemetry/instrumentation-document-load';
+    new WebTracerProvider({ spanProcessors: [new BatchSpanProcessor(new OTLPTraceExporter())] }).register();
+    const instrumentations = [new FetchInstrumentation(), new XMLHttpRequestInstrumentation(), new DocumentLoadInstrumentation()];
+    registerInstrumentations({ instrumentations });`;
+  const resolveDir = fileURLToPath(new URL('../../sdk/node', import.meta.url));
+  const stdin = { contents, resolveDir };
+  const options = { bundle: true, minify: true, format: 'esm', target: 'es2022', write: false };
+  const { outputFiles } = await build({ stdin, ...options });
+  return { bytes: gzipSync(outputFiles[0].contents, { level: 9 }).length };
+}
+
 const [what, ...rest] = process.argv.slice(2);
-console.log(JSON.stringify(await { spans, request, start }[what](...rest)));
+console.log(JSON.stringify(await { spans, request, start, bundle }[what](...rest)));
 process.exit(0);

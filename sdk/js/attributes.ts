@@ -67,7 +67,7 @@ export class Attributes {
 
   set(key: string, value: TagValue | null | undefined): void {
     const { keys, values } = this;
-    if (typeof key !== 'string') key = nameOf(key);
+    key = nameOf(key);
     // Most keys are interned, which this loop can tell apart without reading them.
     let index = keys.length - 1;
     while (index >= 0 && keys[index] !== key) index--;

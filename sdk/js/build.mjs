@@ -7,12 +7,13 @@
  */
 
 import { execFileSync } from 'node:child_process';
-import { cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { minify } from 'terser';
 
 const sdk = dirname(dirname(fileURLToPath(import.meta.url)));
 const tsc = createRequire(import.meta.url).resolve('typescript/bin/tsc');
@@ -23,26 +24,32 @@ const BROWSERS = ['chrome94', 'firefox93', 'safari15'];
 /** Members that nobody outside of a bundle sees: private ones, and those of our own options. */
 const INTERNAL = new RegExp(
   '^_|^(startMicros|endMicros|eventsDropped|parentIsRemote|statusMessage|recording|micros|setAll|' +
-    'inherit|startChild|ended|draw|globalTags|rejected|hasHeader|opaque|scope|opened|closed|' +
-    'touch|transport|exporter|tracer|fits|leave|loud)$',
+    'inherit|ended|draw|globalTags|rejected|hasHeader|opaque|scope|opened|closed|' +
+    'touch|transport|exporter|tracer|fits|leave|loud|' +
+    'attributes|events|trace|entry|encode|current|targets|parent|at|traced|done|api)$',
 );
 
-const forBrowser = (external = []) => [
-  { outfile: 'index.js', format: 'esm', external },
-  { outfile: 'index.cjs', format: 'cjs', external },
+const FOR_PAGES = { target: BROWSERS, minify: true, mangleProps: INTERNAL, sourcemap: true };
+
+const bothFormats = (name, more) => [
+  { outfile: `${name}.js`, format: 'esm', ...more },
+  { outfile: `${name}.cjs`, format: 'cjs', ...more },
 ];
+const script = (name, outfile) => ({ entry: name, outfile, format: 'iife', globalName: 'TraceKit' });
 
 const packages = {
   browser: {
-    settings: { target: BROWSERS, minify: true, mangleProps: INTERNAL, sourcemap: true },
+    settings: FOR_PAGES,
     outputs: [
-      ...forBrowser(),
-      { outfile: 'tracekit.iife.js', format: 'iife', globalName: 'TraceKit' },
+      ...bothFormats('index'),
+      ...bothFormats('propagation', { entry: 'propagation' }),
+      script('index', 'tracekit.iife.js'),
+      script('propagation', 'propagation.iife.js'),
     ],
   },
   react: {
-    settings: { target: BROWSERS, minify: true, mangleProps: INTERNAL, sourcemap: true },
-    outputs: forBrowser(['react']),
+    settings: FOR_PAGES,
+    outputs: bothFormats('index', { external: ['react'] }),
   },
   node: {
     settings: { target: 'node18', platform: 'node' },
@@ -62,6 +69,20 @@ async function wrapCommonJs(dist) {
   );
 }
 
+/** What goes over the wire to every user of a page is worth a second minifier: 4 % less. */
+async function minifyAgain(file, format) {
+  const options = {
+    module: format === 'esm',
+    toplevel: format !== 'iife',
+    ecma: 2020,
+    compress: { passes: 3 },
+    sourceMap: { content: readFileSync(`${file}.map`, 'utf8'), url: `${basename(file)}.map` },
+  };
+  const { code, map } = await minify(readFileSync(file, 'utf8'), options);
+  writeFileSync(file, code);
+  writeFileSync(`${file}.map`, map);
+}
+
 function emitTypes(folder) {
   execFileSync(process.execPath, [tsc, '-p', folder], { stdio: 'inherit' });
   const types = join(folder, 'dist/types');
@@ -76,10 +97,11 @@ async function buildPackage(name) {
   const dist = join(folder, 'dist');
   const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8'));
   rmSync(dist, { recursive: true, force: true });
-  for (const { outfile, ...output } of outputs) {
+  for (const { entry = 'index', outfile, ...output } of outputs) {
+    const file = join(dist, outfile);
     await build({
-      entryPoints: [join(folder, 'src/index.ts')],
-      outfile: join(dist, outfile),
+      entryPoints: [join(folder, `src/${entry}.ts`)],
+      outfile: file,
       bundle: true,
       define: { TRACEKIT_VERSION: JSON.stringify(version) },
       tsconfigRaw: { compilerOptions: { useDefineForClassFields: false } },
@@ -87,12 +109,15 @@ async function buildPackage(name) {
       ...settings,
       ...output,
     });
+    if (settings === FOR_PAGES) await minifyAgain(file, output.format);
   }
   if (name === 'node') await wrapCommonJs(dist);
   emitTypes(folder);
-  const main = readFileSync(join(dist, 'index.cjs'));
-  const kilobytes = (gzipSync(main, { level: 9 }).length / 1000).toFixed(2);
-  console.log(`@tracekit/${name}: ${main.length} bytes, ${kilobytes} kB gzip`);
+  for (const file of readdirSync(dist).filter((one) => /\.c?js$/.test(one))) {
+    const text = readFileSync(join(dist, file));
+    const kilobytes = (gzipSync(text, { level: 9 }).length / 1000).toFixed(2);
+    console.log(`@tracekit/${name} ${file}: ${text.length} bytes, ${kilobytes} kB gzip`);
+  }
 }
 
 const wanted = process.argv.slice(2);

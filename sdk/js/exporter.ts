@@ -89,7 +89,7 @@ export class Exporter<
     try {
       item = this._options.encode(span);
     } catch {
-      this._drop(1, 'one cannot be written');
+      this._drop(1, 'unwritable');
       return;
     }
     this._bytes += item.length;
@@ -129,7 +129,7 @@ export class Exporter<
   async shutdown(timeoutMs: number): Promise<boolean> {
     this._hurried = true;
     const done = await this.flush(timeoutMs);
-    this._drop(this._queue.length, 'the service is stopping');
+    this._drop(this._queue.length, 'stopping');
     for (const item of this._queue) this._bytes -= item.length;
     this._queue = [];
     clearTimeout(this._timer);
@@ -138,11 +138,15 @@ export class Exporter<
   }
 
   private _drop(count: number, why: string): void {
-    if (!count) return;
     this._dropped += count;
+    if (count) this._say('dropped', `spans are being dropped: ${why}`);
+  }
+
+  /** One line however long a failure lasts. */
+  private _say(key: string, message: string): void {
     const { log } = this._options;
-    if (this._failing) log.debug(`dropped ${count} spans: ${why}`);
-    else log.loud('dropped', `spans are being dropped: ${why}`);
+    if (this._failing) log.debug(message);
+    else log.loud(key, message);
   }
 
   /** Sends until the queue is empty; one run at a time. */
@@ -163,24 +167,21 @@ export class Exporter<
   }
 
   private async _deliver(batch: readonly Item[], body: Body, leaving: boolean): Promise<void> {
-    this._underWay += batch.length;
-    await this._attempt(batch.length, body, leaving);
-    this._underWay -= batch.length;
-    for (const item of batch) this._bytes -= item.length;
-  }
-
-  private async _attempt(count: number, body: Body, leaving: boolean): Promise<void> {
+    const count = batch.length;
+    this._underWay += count;
     for (let attempt = 1; ; attempt++) {
       const reply = await this._options.send(body, leaving);
       const outcome = outcomeOf(reply.status);
       this._report(reply, outcome, count);
-      if (outcome === 'delivered') return;
+      if (outcome === 'delivered') break;
       if (outcome === 'drop' || attempt >= ATTEMPTS_MAX || this._hurried) {
-        this._drop(count, 'the server does not take them');
-        return;
+        this._drop(count, 'not taken');
+        break;
       }
       await this._wait(retryDelay(attempt, reply.retryAfter));
     }
+    this._underWay -= count;
+    for (const item of batch) this._bytes -= item.length;
   }
 
   /** Waits, or until somebody flushes. */
@@ -195,35 +196,23 @@ export class Exporter<
   }
 
   private _report(reply: Answer, outcome: Outcome, count: number): void {
-    if (outcome === 'delivered') this._reportDelivery(reply, count);
-    else this._reportFailure(reply);
-    this._failing = outcome !== 'delivered';
-  }
-
-  private _reportDelivery(reply: Answer, count: number): void {
-    const { log, url } = this._options;
-    const [rejected, message] = this._options.rejected(reply);
-    this._sent += count - rejected;
-    this._dropped += rejected;
-    log.debug(`exported ${count - rejected} spans to ${url}: ${reply.status}`);
-    if (rejected || message) {
-      log.loud('partial', `${url} rejected ${rejected} of ${count} spans: ${message}`);
-    }
-  }
-
-  /** One line however long a failure lasts; that the key is wrong is worth another. */
-  private _reportFailure({ status, text }: Reply): void {
-    const { log, url } = this._options;
-    const said = text.slice(0, 200);
-    if (status === 401 || status === 403) {
+    const { log, url, rejected } = this._options;
+    const { status } = reply;
+    const said = reply.text.slice(0, 200);
+    if (outcome === 'delivered') {
+      const [lost, why] = rejected(reply);
+      this._sent += count - lost;
+      this._dropped += lost;
+      log.debug(`exported ${count - lost} spans to ${url}: ${status}`);
+      if (lost || why) log.loud('rejected', `${url} rejected ${lost} of ${count} spans: ${why}`);
+    } else if (status === 401 || status === 403) {
+      // Worth a line of its own after another failure.
       log.loud('refused', `${url} refuses the API key (${status} ${said})`);
-      return;
+    } else if (status === null) {
+      this._say('status', `no answer from ${url} (${said}); is the server running?`);
+    } else {
+      this._say(`status ${status}`, `${url} answered ${status} ${said}`);
     }
-    const message =
-      status === null
-        ? `no answer from ${url} (${said}); is the server running?`
-        : `${url} answered ${status} ${said}`;
-    if (this._failing) log.debug(message);
-    else log.loud(`status ${status}`, message);
+    this._failing = outcome !== 'delivered';
   }
 }

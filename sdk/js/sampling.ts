@@ -4,10 +4,9 @@
  */
 
 import type { Id } from './ids.js';
-import { formatTracestate, setMember } from './tracestate.js';
 
 const DIGITS = 14;
-const ALWAYS = '0'.repeat(DIGITS);
+const ALWAYS = '00000000000000';
 
 /** T as 14 hexadecimal digits, so that comparing strings compares numbers; never = undefined. */
 export function threshold(rate: number): string | undefined {
@@ -22,6 +21,5 @@ export function isSampled(traceId: Id, limit: string | undefined): boolean {
 
 /** The tracestate of a sampled root. */
 export function rootTracestate(limit: string): string {
-  const digits = limit.replace(/0+$/, '') || '0';
-  return formatTracestate(setMember([], 'ot', `th:${digits}`));
+  return `ot=th:${limit.replace(/0+$/, '') || 0}`;
 }

@@ -19,7 +19,7 @@ export interface SpanEvent {
 
 /** Who makes spans; see the tracer. */
 export interface SpanOwner {
-  startChild(parent: Span, name: string, tags?: Tags): Span;
+  start(name: string, options: { parent: Span; tags: Tags | undefined }): Span;
   /** Takes an ended span. */
   ended(span: Span): void;
 }
@@ -28,11 +28,11 @@ export interface SpanOwner {
 export const NONE: never[] = [];
 
 /** What is known of a thrown value, which may be anything. */
-function errorFacts(error: unknown): { type: string; message: string; stack?: string } {
+function errorFacts(error: unknown): { type: string; message: string; stack?: string | undefined } {
   try {
     if (!(error instanceof Error)) return { type: typeof error, message: String(error) };
     const { name, message, stack } = error;
-    return { type: String(name), message: String(message), ...(stack && { stack }) };
+    return { type: String(name), message: String(message), stack };
   } catch {
     return { type: typeof error, message: '' };
   }
@@ -114,8 +114,8 @@ export class Span implements SpanContext {
     return this;
   }
 
-  /** Notes that something happened now. */
-  addEvent(name: string, tags?: Tags): this {
+  /** Notes that something happened: now, or at `at` of the monotonic clock (ms). */
+  addEvent(name: string, tags?: Tags, at = performance.now()): this {
     if (!this.recording) return this;
     if (this.events.length >= COUNT_MAX) {
       this.eventsDropped++;
@@ -123,7 +123,7 @@ export class Span implements SpanContext {
     }
     const attributes = new Attributes();
     attributes.setAll(tags);
-    const micros = microsAt(this._clockOrigin, performance.now());
+    const micros = microsAt(this._clockOrigin, at);
     if (!this.events.length) this.events = [];
     this.events.push({ name: nameOf(name), micros, attributes });
     return this;
@@ -144,7 +144,7 @@ export class Span implements SpanContext {
 
   /** Starts a child. It does not become the current span. */
   startSpan(name: string, tags?: Tags): Span {
-    return this._owner.startChild(this, name, tags);
+    return this._owner.start(name, { parent: this, tags });
   }
 
   /** Ends the span, now or at `at` of the monotonic clock (ms). The second time does nothing. */

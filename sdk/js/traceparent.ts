@@ -19,8 +19,7 @@ export interface SpanContext {
 const SAMPLED = 1;
 const RANDOM = 2;
 const GRAMMAR = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-[^]*)?$/;
-const NO_TRACE = '0'.repeat(32);
-const NO_SPAN = '0'.repeat(16);
+const ZERO = /^0+$/;
 
 /** Strips what RFC 9110 allows around a field value: spaces and tabs, nothing else. */
 export function trimField(value: string): string {
@@ -39,7 +38,7 @@ export function parseTraceparent(
   if (!match) return undefined;
   const [, version, traceId, spanId, digits, tail] = match as unknown as string[];
   if (version === 'ff' || (version === '00' && tail !== undefined)) return undefined;
-  if (traceId === NO_TRACE || spanId === NO_SPAN) return undefined;
+  if (ZERO.test(traceId!) || ZERO.test(spanId!)) return undefined;
   const flags = parseInt(digits!, 16);
   return {
     traceId: traceId!,

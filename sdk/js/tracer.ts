@@ -46,10 +46,6 @@ export class Tracer<S extends Span = Span> implements SpanOwner {
     return span;
   }
 
-  startChild(parent: Span, name: string, tags?: Tags): S {
-    return this.start(name, { parent, tags });
-  }
-
   ended(span: S): void {
     span.attributes.inherit(this._options.globalTags);
     this._options.export(span);

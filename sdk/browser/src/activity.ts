@@ -51,6 +51,11 @@ export function currentScope(): Scope | undefined {
   return entered ?? live[live.length - 1];
 }
 
+/** The scope that is exactly known to be the one of what runs now. */
+export function enteredScope(): Scope | undefined {
+  return entered;
+}
+
 /** Makes `scope` the current one until the microtasks are done. */
 export function enter(scope: Scope | undefined): void {
   const entry = ++entries;

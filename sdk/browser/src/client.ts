@@ -16,6 +16,7 @@ import { Span } from '../../js/span.js';
 import type { Target } from '../../js/targets.js';
 import { Tracer } from '../../js/tracer.js';
 import { currentScope } from './activity.js';
+import { inBrowser, randomHex } from './environment.js';
 import { makeTransport, type Transport } from './transport.js';
 
 declare const TRACEKIT_VERSION: string;
@@ -32,9 +33,14 @@ export interface Client {
 
 export const globalTags = new Attributes();
 
-function randomHex(bytes: number): string {
-  const random = crypto.getRandomValues(new Uint8Array(bytes));
-  return Array.from(random, (byte) => byte.toString(16).padStart(2, '0')).join('');
+/** Of the tab: it stays the same from page to page, and is gone with the tab. */
+function sessionId(): string {
+  const id = randomHex(16);
+  try {
+    return (sessionStorage.tracekit ??= id) as string;
+  } catch {
+    return id; // a worker, or storage is forbidden
+  }
 }
 
 /** On a server, where pages are rendered only, nothing is ever enabled. */
@@ -43,7 +49,7 @@ export function makeClient(options: Options): Client {
   const url = checkedUrl(options.endpoint, log);
   const sampleRate = checkedRate(options.sampleRate, log);
   const serviceName = options.serviceName || 'unknown_service:browser';
-  const on = options.enabled !== false && typeof document === 'object';
+  const on = options.enabled !== false && inBrowser;
   const enabled = on && Boolean(options.apiKey);
   const resource = {
     'service.name': serviceName,
@@ -52,6 +58,7 @@ export function makeClient(options: Options): Client {
     'telemetry.sdk.name': 'tracekit',
     'telemetry.sdk.language': 'webjs',
     'telemetry.sdk.version': TRACEKIT_VERSION,
+    'session.id': on ? sessionId() : undefined,
     'user_agent.original': globalThis.navigator?.userAgent,
   };
   const transport = makeTransport(url, options.apiKey ?? '');

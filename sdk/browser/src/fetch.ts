@@ -1,8 +1,7 @@
-/** Traces `window.fetch`. */
+/** Traces `fetch`. */
 
 import { bindPromise, type Scope } from './activity.js';
-import type { Client } from './client.js';
-import { traceRequest } from './request.js';
+import type { TraceRequest } from './request.js';
 
 const BODY_READERS = ['arrayBuffer', 'blob', 'formData', 'json', 'text'] as const;
 
@@ -28,14 +27,14 @@ function bindBodyReaders(): void {
 }
 
 function tracedFetch(
-  client: Client,
+  trace: TraceRequest,
   original: typeof fetch,
   input: RequestInfo | URL,
   init: RequestInit | undefined,
 ): Promise<Response> | undefined {
   const request = input instanceof Request ? input : undefined;
   const headers = new Headers(init?.headers ?? request?.headers);
-  const traced = traceRequest(client, {
+  const traced = trace({
     api: 'fetch',
     method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
     url: request?.url ?? String(input),
@@ -45,7 +44,7 @@ function tracedFetch(
   if (!traced) return undefined;
   for (const [name, value] of traced.headers) headers.set(name, value);
   const changed = traced.headers.length ? { ...init, headers } : init;
-  const answered = original.call(window, input, changed).then(
+  const answered = original.call(globalThis, input, changed).then(
     (response) => {
       if (traced.scope) scopes.set(response, traced.scope);
       traced.done(response.status);
@@ -59,17 +58,17 @@ function tracedFetch(
   return traced.scope ? bindPromise(answered, traced.scope) : answered;
 }
 
-/** `client` is asked at each call, so that a new set-up is heeded. */
-export function instrumentFetch(client: () => Client): void {
-  const original = window.fetch;
+/** `trace` is told of each request before it goes out. */
+export function instrumentFetch(trace: TraceRequest): void {
+  const original = globalThis.fetch;
   bindBodyReaders();
-  window.fetch = function fetch(input, init) {
+  globalThis.fetch = function fetch(input, init) {
     let answer;
     try {
-      answer = tracedFetch(client(), original, input, init);
+      answer = tracedFetch(trace, original, input, init);
     } catch {
       // Arguments that cannot be read are for the browser to refuse.
     }
-    return answer ?? original.call(window, input, init);
+    return answer ?? original.call(globalThis, input, init);
   };
 }

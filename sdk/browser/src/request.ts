@@ -2,13 +2,12 @@
 
 import { inject } from '../../js/propagation.js';
 import { redactUrl } from '../../js/redact.js';
-import type { Span } from '../../js/span.js';
 import { propagationTo, resolveUrl } from '../../js/targets.js';
 import { currentScope, type Scope } from './activity.js';
 import type { Client } from './client.js';
+import { pageBase } from './environment.js';
 
 export interface TracedRequest {
-  span: Span;
   /** Whose request it is; its continuations run in there. */
   scope: Scope | undefined;
   /** To be set on the request; empty when it goes to others. */
@@ -27,6 +26,9 @@ export interface RequestFacts {
   hasHeader: boolean;
 }
 
+/** Nothing for requests that are none of ours. */
+export type TraceRequest = (facts: RequestFacts) => TracedRequest | undefined;
+
 function warnUntracedOrigin(client: Client, url: URL | undefined): void {
   if (client.targets && url?.origin === location.origin) {
     client.log.debug(
@@ -37,7 +39,7 @@ function warnUntracedOrigin(client: Client, url: URL | undefined): void {
 
 /** Nothing for the SDK's own posts. */
 export function traceRequest(client: Client, facts: RequestFacts): TracedRequest | undefined {
-  const url = resolveUrl(facts.url, document.baseURI);
+  const url = resolveUrl(facts.url, pageBase());
   if (url?.href.startsWith(client.url)) return undefined;
   const scope = currentScope();
   const span = client.tracer.start(`${facts.api} ${url ? url.pathname : facts.url}`, {
@@ -61,13 +63,12 @@ export function traceRequest(client: Client, facts: RequestFacts): TracedRequest
   }
   scope?.opened();
   return {
-    span,
     scope,
     headers,
     done(status, error) {
       if (status) span.setTag('http.response.status_code', status);
       if (error) span.captureException(error);
-      else if (status >= 400) span.setStatus('ERROR').setTag('error.type', String(status));
+      else if (status >= 400) span.setStatus('ERROR').setTag('error.type', `${status}`);
       span.end();
       scope?.closed();
     },

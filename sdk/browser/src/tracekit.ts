@@ -7,7 +7,9 @@ import { runSpan, type Span } from '../../js/span.js';
 import { Activity, bindPromise, currentScope, within, type Scope } from './activity.js';
 import { globalTags, makeClient, type Client } from './client.js';
 import { instrumentFetch } from './fetch.js';
-import { observeClicks, observeLeaving, observeLoad } from './interactions.js';
+import { inPage } from './environment.js';
+import { observeClicks, observeLeaving, observeLoad, observeNavigation } from './interactions.js';
+import { traceRequest, type TraceRequest } from './request.js';
 import { instrumentXhr } from './xhr.js';
 
 const FLUSH_MS = 5_000;
@@ -46,13 +48,6 @@ export interface TraceKitApi {
   stats(): Stats;
 }
 
-function observeErrors(capture: (error: unknown) => void): void {
-  addEventListener('error', (event) => {
-    if (event.error) capture(event.error);
-  });
-  addEventListener('unhandledrejection', (event) => capture(event.reason));
-}
-
 /** The scope of a span's own work, which keeps the one around it from settling. */
 function workScope(span: Span, outer: Scope | undefined): Scope {
   if (!outer) {
@@ -77,12 +72,19 @@ export function makeTraceKit(): TraceKitApi {
 
   const observe = (): void => {
     observing = true;
-    instrumentFetch(getClient);
-    instrumentXhr(getClient);
+    const trace: TraceRequest = (facts) => traceRequest(getClient(), facts);
+    instrumentFetch(trace);
+    if (globalThis.XMLHttpRequest) instrumentXhr(trace);
+    addEventListener('error', ({ error }) => error && api.captureException(error));
+    addEventListener('unhandledrejection', ({ reason }) => api.captureException(reason));
+    if (!inPage) return;
     observeClicks(getClient);
-    observeLoad(getClient);
-    observeErrors(api.captureException);
-    observeLeaving(() => getClient().exporter.leave(getClient().transport.fits));
+    observeNavigation(getClient);
+    const report = observeLoad(getClient);
+    observeLeaving(() => {
+      report();
+      getClient().exporter.leave(getClient().transport.fits);
+    });
   };
 
   /** Hands the current span to `note`, or one that is made for it alone. */

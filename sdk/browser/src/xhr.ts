@@ -1,8 +1,7 @@
 /** Traces XMLHttpRequest. */
 
 import { enter } from './activity.js';
-import type { Client } from './client.js';
-import { traceRequest, type TracedRequest } from './request.js';
+import type { TracedRequest, TraceRequest } from './request.js';
 
 interface Facts {
   method: string;
@@ -11,7 +10,7 @@ interface Facts {
   traced?: TracedRequest | undefined;
 }
 
-export function instrumentXhr(client: () => Client): void {
+export function instrumentXhr(trace: TraceRequest): void {
   const prototype = XMLHttpRequest.prototype;
   const { open, send, setRequestHeader } = prototype;
   const opened = new WeakMap<XMLHttpRequest, Facts>();
@@ -41,7 +40,7 @@ export function instrumentXhr(client: () => Client): void {
   prototype.send = function (body) {
     const facts = opened.get(this);
     if (facts) {
-      facts.traced = traceRequest(client(), { api: 'xhr', opaque: false, ...facts });
+      facts.traced = trace({ api: 'xhr', opaque: false, ...facts });
       for (const [name, value] of facts.traced?.headers ?? []) {
         setRequestHeader.call(this, name, value);
       }

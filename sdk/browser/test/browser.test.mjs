@@ -359,6 +359,190 @@ describe('transactions, tags and errors', TIMEOUT, () => {
   });
 });
 
+describe('what a page tells of itself', TIMEOUT, () => {
+  const early = (path) => `addEventListener('DOMContentLoaded', () => {
+    TraceKit.init({ apiKey: 'k', serviceName: 'site', endpoint: '${sink.url}' });
+    ${path ? `fetch('${path}');` : ''}
+  })`;
+
+  test("a load has Navigation Timing's marks, in their order", async () => {
+    await page.addInitScript(early('/first'));
+    await page.goto(site.url);
+    await spans(2);
+    await until(() => sink.spans.some(({ name }) => name === 'pageload /'), 'the load');
+    const { events, tags } = named(sink.spans, 'pageload /');
+    const marks = ['responseStart', 'domInteractive', 'domContentLoadedEventEnd', 'loadEventEnd'];
+    assert.deepEqual(events.map(({ name }) => name), marks);
+    const times = events.map(({ timeUnixNano }) => BigInt(timeUnixNano));
+    assert.deepEqual(times, [...times].sort((a, b) => (a < b ? -1 : 1)));
+    assert.equal(tags['url.full'], `${site.url}/`);
+  });
+
+  test('web vitals come when the page is left, once, below its load', async () => {
+    await page.addInitScript(early());
+    await page.goto(site.url);
+    await page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => setTimeout(resolve))));
+    await until(() => page.evaluate(() => performance.getEntriesByName('first-contentful-paint').length), 'a paint');
+    await page.goto('about:blank');
+    await until(() => sink.spans.some(({ name }) => name === 'web vitals'), 'the vitals');
+    const vitals = named(sink.spans, 'web vitals');
+    const load = named(sink.spans, 'pageload /');
+    assert.equal(vitals.parentSpanId, load.spanId);
+    assert.ok(vitals.tags['web_vital.fcp'] > 0);
+    assert.ok(vitals.tags['web_vital.ttfb'] > 0);
+  });
+
+  test('a change of the path is a span that holds what the new view requests', async () => {
+    await open();
+    await page.evaluate(async () => {
+      history.pushState({}, '', '/orders?page=2');
+      history.replaceState({}, '', '/orders?page=3');
+      await fetch(API + '/orders');
+    });
+    const all = await spans(2);
+    const navigation = named(all, 'navigation /orders');
+    assert.equal(navigation.parentSpanId, '');
+    assert.equal(navigation.tags['url.full'], `${site.url}/orders?page=2`);
+    assert.equal(named(all, 'fetch /orders').parentSpanId, navigation.spanId);
+  });
+
+  test('a click that navigates is the root of it; the way back is one of its own', async () => {
+    await open();
+    await onClick('load', `history.pushState({}, '', '/there'); await fetch(API + '/there');`);
+    await page.click('#load');
+    const all = await spans(3);
+    const there = named(all, 'navigation /there');
+    assert.equal(there.parentSpanId, named(all, 'click Load Users').spanId);
+    assert.equal(named(all, 'fetch /there').parentSpanId, there.spanId);
+    await page.evaluate(() => history.back());
+    await spans(4);
+    assert.equal(named(sink.spans, 'navigation /').parentSpanId, '');
+  });
+
+  test('a session lasts as long as its tab', async () => {
+    await open();
+    await page.evaluate(() => TraceKit.startSpan('one').end());
+    await spans(1);
+    await page.reload();
+    await page.evaluate(() => TraceKit.init(OPTIONS()).startSpan('two').end());
+    const [one, two] = (await spans(2)).map(({ resource }) => resource['session.id']);
+    assert.match(one, /^[0-9a-f]{32}$/);
+    assert.equal(two, one);
+  });
+});
+
+describe('where it runs', TIMEOUT, () => {
+  test('under a strict content security policy', async () => {
+    const policy = `default-src 'none'; script-src 'self'; connect-src 'self' ${sink.url}; require-trusted-types-for 'script'`;
+    const strict = await startSite({
+      '/': `<!doctype html><meta http-equiv=Content-Security-Policy content="${policy}">
+        <script src=/iife.js></script><script src=/main.js></script>`,
+      '/iife.js': dist('tracekit.iife.js'),
+      '/main.js': `TraceKit.init({ apiKey: 'k', serviceName: 'strict', endpoint: '${sink.url}' }); fetch('/own');`,
+    });
+    try {
+      await page.goto(strict.url);
+      await spans(1);
+      assert.ok(strict.headersOf('/own').traceparent);
+      assert.deepEqual(said, []);
+    } finally {
+      await strict.close();
+    }
+  });
+
+  test('in a worker', async () => {
+    const apart = await startSite({
+      '/': '<!doctype html>',
+      '/iife.js': dist('tracekit.iife.js'),
+      '/worker.js': `importScripts('/iife.js');
+        onmessage = async () => {
+          TraceKit.init({ apiKey: 'k', serviceName: 'worker', endpoint: '${sink.url}' });
+          await TraceKit.startSpan('job', () => fetch('own'));
+          postMessage(await TraceKit.flush());
+        };`,
+    });
+    try {
+      await page.goto(apart.url);
+      const sent = await page.evaluate(
+        () => new Promise((resolve, reject) => {
+          const worker = new Worker('/worker.js');
+          worker.onmessage = ({ data }) => resolve(data);
+          worker.onerror = ({ message }) => reject(new Error(message));
+          worker.postMessage('go');
+        }),
+      );
+      assert.equal(sent, true);
+      const span = named(sink.spans, 'fetch /own');
+      assert.equal(span.parentSpanId, named(sink.spans, 'job').spanId);
+      assert.equal(apart.headersOf('/own').traceparent, `00-${span.traceId}-${span.spanId}-03`);
+    } finally {
+      await apart.close();
+    }
+  });
+});
+
+describe('propagation alone', TIMEOUT, () => {
+  async function openBare(options) {
+    const bare = await startSite({
+      '/': HTML('<script src=/propagation.js></script>'),
+      '/propagation.js': dist('propagation.iife.js'),
+    });
+    await page.goto(bare.url);
+    await page.evaluate(([api_, more]) => {
+      window.API = api_;
+      TraceKit.init({ apiKey: 'ignored', tracePropagationTargets: [api_], ...more });
+    }, [api.url, options]);
+    return bare;
+  }
+
+  test('headers on the requests to targets, one trace from click to click, and no spans', async () => {
+    const bare = await openBare();
+    try {
+      await page.evaluate(async () => {
+        await fetch(API + '/p1');
+        await new Promise((resolve) => {
+          const xhr = new XMLHttpRequest();
+          xhr.open('GET', API + '/p2');
+          xhr.onloadend = resolve;
+          xhr.send();
+        });
+        await fetch('/p3');
+        document.getElementById('load').click();
+        await fetch(API + '/p4', { headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' } });
+        await fetch(API + '/p5');
+      });
+      const [p1, p2, p4, p5] = ['/p1', '/p2', '/p4', '/p5'].map((path) => api.headersOf(path).traceparent);
+      for (const one of [p1, p2, p5]) assert.match(one, /^00-[0-9a-f]{32}-[0-9a-f]{16}-03$/);
+      assert.equal(p1.slice(3, 35), p2.slice(3, 35));
+      assert.notEqual(p1.slice(36), p2.slice(36));
+      assert.notEqual(p5.slice(3, 35), p1.slice(3, 35));
+      assert.equal(p4, '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01');
+      assert.equal(api.headersOf('/p1').tracestate, 'ot=th:0');
+      assert.equal(bare.headersOf('/p3').traceparent, undefined);
+      assert.equal(await page.evaluate(() => TraceKit.currentTraceId()), p5.slice(3, 35));
+      assert.equal(sink.requests.length, 0);
+    } finally {
+      await bare.close();
+    }
+  });
+
+  test('what is not sampled says so, and enabled: false sends nothing', async () => {
+    const bare = await openBare({ sampleRate: 0 });
+    try {
+      await page.evaluate(() => fetch(API + '/never'));
+      assert.match(api.headersOf('/never').traceparent, /-02$/);
+      assert.equal(api.headersOf('/never').tracestate, undefined);
+      await page.evaluate(async () => {
+        TraceKit.init({ enabled: false });
+        await fetch(API + '/off');
+      });
+      assert.equal(api.headersOf('/off').traceparent, undefined);
+    } finally {
+      await bare.close();
+    }
+  });
+});
+
 describe('delivery', TIMEOUT, () => {
   test('the key goes in its header, and our own posts are not traced', async () => {
     await open();
@@ -443,10 +627,13 @@ describe('sampling', TIMEOUT, () => {
 });
 
 describe('packages', TIMEOUT, () => {
-  test('the whole bundle is at most 8 kB, minified and gzipped', () => {
-    const bytes = gzipSync(dist('index.js'), { level: 9 }).length;
-    assert.ok(bytes <= 8_000, `${bytes} bytes`);
-  });
+  const sizes = { 'index.js': 8_000, 'tracekit.iife.js': 8_250, 'propagation.js': 2_500, 'propagation.iife.js': 2_500 };
+  for (const [name, most] of Object.entries(sizes)) {
+    test(`${name} is at most ${most} bytes, minified and gzipped`, () => {
+      const bytes = gzipSync(dist(name), { level: 9 }).length;
+      assert.ok(bytes <= most, `${bytes} bytes`);
+    });
+  }
 
   test('default, named and namespace import are one instance, shared with a second copy', async () => {
     await page.goto(site.url);

@@ -10,6 +10,8 @@ const TIMEOUT = { timeout: 60_000 };
 test('on a server the API is there, silent, and lets the process end', TIMEOUT, () => {
   const script = `
     import { TraceKit } from '@tracekit/browser';
+    import { TraceKit as headers } from '@tracekit/browser/propagation';
+    headers.init({ tracePropagationTargets: ['x'] });
     TraceKit.init({ apiKey: 'key', serviceName: 'page' });
     TraceKit.setTag('a', 1);
     const transaction = TraceKit.startTransaction({ name: 't' });

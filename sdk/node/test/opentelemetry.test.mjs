@@ -75,12 +75,12 @@ describe('OpenTelemetry', TIMEOUT, () => {
     sink.spans.length = 0;
     await (await fetch(`${hopUrl}/?next=${encodeURIComponent(url + '/start')}`)).text();
     await TraceKit.flush();
+    await until(() => sink.spans.length === 7, 'seven spans');
     const end = await find('ours', 'GET /end', 2);
     const ids = new Set(sink.spans.map(({ traceId }) => traceId));
     const spanIds = new Set(sink.spans.map(({ spanId }) => spanId));
     assert.equal(ids.size, 1);
     assert.ok(ids.has(end.traceId));
-    await until(() => sink.spans.length === 7, 'seven spans');
     const roots = sink.spans.filter(({ parentSpanId }) => !spanIds.has(parentSpanId));
     assert.deepEqual(roots.map(({ resource }) => resource['service.name']), ['hop']);
   });

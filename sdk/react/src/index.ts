@@ -4,7 +4,7 @@
  */
 
 import { Component, type ErrorInfo, type ReactNode } from 'react';
-import { TraceKit, type Options, type TraceKitApi } from '../../browser/src/index.js';
+import { TraceKit, type Options, type Span, type TraceKitApi } from '../../browser/src/index.js';
 
 export * from '../../browser/src/index.js';
 export { default } from '../../browser/src/index.js';
@@ -70,6 +70,65 @@ export class TraceKitProvider extends Component<TraceKitProviderProps> {
 /** `const { startSpan } = useTraceKitSpan()`: for work a component starts. */
 export function useTraceKitSpan(): Pick<TraceKitApi, 'startSpan' | 'currentSpan'> {
   return TraceKit;
+}
+
+export interface TraceKitProfilerProps {
+  /** What its spans are called: `render <name>`. */
+  name: string;
+  children?: ReactNode;
+}
+
+/** A span for each time it renders, from there until what is below it is on the page. */
+export class TraceKitProfiler extends Component<TraceKitProfilerProps> {
+  private _span: Span | undefined;
+  private _phase = 'mount';
+
+  private _done(): void {
+    this._span?.setTag('react.phase', this._phase).end();
+    this._span = undefined;
+    this._phase = 'update';
+  }
+
+  override componentDidMount(): void {
+    this._done();
+  }
+
+  override componentDidUpdate(): void {
+    this._done();
+  }
+
+  override render(): ReactNode {
+    this._span ??= TraceKit.startSpan(`render ${this.props.name}`);
+    return this.props.children;
+  }
+}
+
+interface RouterState {
+  matches: readonly { route: { path?: string | undefined } }[];
+}
+
+/** The part of React Router's data routers that is needed: the SDK depends on no router. */
+export interface TracedRouter {
+  readonly state: RouterState;
+  subscribe(listener: (state: RouterState) => void): () => void;
+}
+
+function nameByRoute({ matches }: RouterState): void {
+  const parts = matches.flatMap(({ route }) => route.path?.split('/') ?? []);
+  const span = TraceKit.currentSpan();
+  const kind = span && /^(pageload|navigation) /.exec(span.name);
+  const route = `/${parts.filter(Boolean).join('/')}`;
+  if (kind) span.setName(kind[0] + route).setTag('http.route', route);
+}
+
+/**
+ * `traceRouter(createBrowserRouter(routes))`: page loads and navigations are called after their
+ * routes, `/users/:id`, and not after their paths. Gives the router back.
+ */
+export function traceRouter<R extends TracedRouter>(router: R): R {
+  nameByRoute(router.state);
+  router.subscribe(nameByRoute);
+  return router;
 }
 
 /** React 19: `createRoot(element, traceKitCreateRootOptions())` records errors at the root. */

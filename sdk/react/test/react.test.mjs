@@ -5,7 +5,7 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 import { launch, startSite } from '../../js/test/support/chromium.mjs';
-import { startSink } from '../../js/test/support/sink.mjs';
+import { startSink, until } from '../../js/test/support/sink.mjs';
 
 const TIMEOUT = { timeout: 300_000 };
 const resolveDir = fileURLToPath(new URL('.', import.meta.url));
@@ -111,6 +111,65 @@ describe('@tracekit/react', TIMEOUT, () => {
     await site.close();
   });
 
+  test("React Router's routes name loads and navigations, below the click that led there", async () => {
+    const site = await open(`
+      import { createRoot } from 'react-dom/client';
+      import { createBrowserRouter, Link } from 'react-router';
+      import { RouterProvider } from 'react-router/dom';
+      import { TraceKit, traceRouter } from '@tracekit/react';
+      window.TraceKit = TraceKit;
+      TraceKit.init(CONFIG);
+      const load = async ({ params }) => (await fetch('/api/' + params.id)).json();
+      const router = traceRouter(createBrowserRouter([
+        { path: '/', element: <Link id="go" to="/users/42">Ada</Link> },
+        { path: '/users', children: [{ path: ':id', loader: load, element: <p id="there">there</p> }] },
+      ]));
+      createRoot(document.getElementById('root')).render(<RouterProvider router={router} />);
+    `);
+    try {
+      await page.click('#go');
+      await page.waitForSelector('#there');
+      const named = (name) => sink.spans.find((span) => span.name === name);
+      await until(async () => {
+        await page.evaluate(() => TraceKit.flush());
+        return named('click Ada') && named('navigation /users/:id') && named('pageload /');
+      }, 'the spans');
+      assert.equal(named('navigation /users/:id').parentSpanId, named('click Ada').spanId);
+      assert.equal(named('navigation /users/:id').tags['http.route'], '/users/:id');
+    } finally {
+      await site.close();
+    }
+  });
+
+  test('a profiled component is a span each time it renders, and only then', async () => {
+    const site = await open(`
+      import { createRoot } from 'react-dom/client';
+      import { useState } from 'react';
+      import { TraceKit, TraceKitProfiler } from '@tracekit/react';
+      window.TraceKit = TraceKit;
+      TraceKit.init(CONFIG);
+      function App() {
+        const [n, setN] = useState(0);
+        const list = <TraceKitProfiler name="Users"><ul><li>{n}</li></ul></TraceKitProfiler>;
+        return <><button onClick={() => setN(n + 1)}>More</button>{list}</>;
+      }
+      createRoot(document.getElementById('root')).render(<App />);
+    `);
+    try {
+      await page.click('button');
+      const renders = () => sink.spans.filter(({ name }) => name === 'render Users');
+      await until(async () => {
+        await page.evaluate(() => TraceKit.flush());
+        return renders().length >= 2 && sink.spans.some(({ name }) => name === 'click More');
+      }, 'the renders');
+      assert.deepEqual(renders().map(({ tags }) => tags['react.phase']), ['mount', 'update']);
+      const click = sink.spans.find(({ name }) => name === 'click More');
+      assert.equal(renders()[1].parentSpanId, click.spanId);
+    } finally {
+      await site.close();
+    }
+  });
+
   test('beside @tracekit/browser there is one instance, and React 19 roots report errors', async () => {
     const site = await open(`
       import { createRoot } from 'react-dom/client';
@@ -126,7 +185,8 @@ describe('@tracekit/react', TIMEOUT, () => {
     await page.waitForTimeout(200);
     await page.evaluate(() => TraceKit.flush());
     const recorded = await sink.span('pageload /').catch(() => sink.span('exception'));
-    assert.equal(recorded.events[0].tags['exception.message'], 'at the root');
+    const { tags } = recorded.events.find(({ name }) => name === 'exception');
+    assert.equal(tags['exception.message'], 'at the root');
     await site.close();
   });
 });
