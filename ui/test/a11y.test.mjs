@@ -18,6 +18,7 @@ const views = [
   ['a bad query', '/traces?q=@', '[data-testid="query-error"]', {}],
   ['the waterfall', `/traces/${goldenId}`, '[data-testid="row"]', {}],
   ['an open span', `/traces/${failedId}?span=c000000000000001`, '[data-testid="panel"]', {}],
+  ['an open finding', `/traces/${failedId}`, '[data-testid="findings"] summary', {}, true],
   ['services', '/services', '[data-testid="service"]', {}],
   ['a service', '/services/payments', '[data-testid="operation"]', {}],
   ['what is special', '/traces?q=slow&rest=q%3D', '[data-testid="difference"]', {}],
@@ -36,11 +37,12 @@ const views = [
   ['sign-in', '/traces', '[data-testid="sign-in"]', { key: 'k' }],
 ];
 
-for (const [name, path, ready, fixture] of views) {
+for (const [name, path, ready, fixture, isOpened] of views) {
   const context = { reducedMotion: 'reduce' };
   pageTest(`${name} passes axe`, { fixture, context }, async ({ page, url }) => {
     await page.goto(url + path);
     await page.waitForSelector(ready);
+    if (isOpened) await page.click(ready);
     // From the debugger, as the page's own policy forbids injected scripts.
     await page.evaluate(axe);
     for (const colorScheme of ['light', 'dark']) {

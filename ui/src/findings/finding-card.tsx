@@ -25,17 +25,19 @@ export function Words({ text }: { text: string }) {
 
 interface Props {
   finding: Finding;
+  /** Of its title, below what stands over it. */
+  Heading: 'h2' | 'h3';
   /** Where its evidence is, in words and as links. */
   children: ComponentChildren;
 }
 
-export function FindingCard({ finding, children }: Props) {
+export function FindingCard({ finding, Heading, children }: Props) {
   const { rule, severity, confidence, message, cause, fix, snippet, language, docs } = finding;
   return (
     <article class={`finding finding-${tones[severity]}`} data-testid="finding" data-rule={rule}>
-      <h3>
+      <Heading class="finding-title">
         <span class={`badge badge-${tones[severity]}`}>{severity}</span> <Words text={message} />
-      </h3>
+      </Heading>
       <dl class="finding-facts">
         <dt>Cause</dt>
         <dd>

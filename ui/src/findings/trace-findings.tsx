@@ -44,7 +44,7 @@ export function TraceFindings({ traceId, spanCount, onEvidence }: Props) {
       </summary>
       <div class="findings">
         {findings.map((finding, i) => (
-          <FindingCard key={i} finding={finding}>
+          <FindingCard key={i} finding={finding} Heading="h2">
             <button
               type="button"
               class="link"

@@ -97,7 +97,7 @@ function ServiceFindings({ service, findings }: { service: string; findings: Fin
         <span class="muted num">{findings.length}</span>
       </h2>
       {findings.map((finding, i) => (
-        <FindingCard key={i} finding={finding}>
+        <FindingCard key={i} finding={finding} Heading="h3">
           <TracesWithIt finding={finding} />
           <OtherTrace finding={finding} />
         </FindingCard>
