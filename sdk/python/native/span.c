@@ -97,7 +97,7 @@ struct text {
 /* The UTF-8 of a str, which lives as long as that and `held` do. Python keeps that of a text with
  * other than ASCII beside it: not of giants. Lone surrogates are mended in Python. */
 static bool
-utf8_of(PyObject *string, struct text *ret_text)
+utf8_of_other(PyObject *string, struct text *ret_text)
 {
     Py_ssize_t size = 0;
     char *start = NULL;
@@ -117,6 +117,18 @@ utf8_of(PyObject *string, struct text *ret_text)
         ret_text->start = start;
     }
     ret_text->size = (size_t)size;
+    return true;
+}
+
+/* Nearly all texts are ASCII: Python holds their bytes as they are. */
+static inline bool
+utf8_of(PyObject *string, struct text *ret_text)
+{
+    if (!PyUnicode_IS_COMPACT_ASCII(string))
+        return utf8_of_other(string, ret_text);
+    ret_text->start = PyUnicode_DATA(string);
+    ret_text->size = (size_t)PyUnicode_GET_LENGTH(string);
+    ret_text->held = NULL;
     return true;
 }
 
@@ -269,7 +281,7 @@ set_other(Span *self, const struct text *key, PyObject *value)
     Py_XDECREF(encoded);
 }
 
-static void
+static inline void
 set_text(Span *self, const struct text *key, PyObject *value)
 {
     struct text text;
@@ -291,7 +303,7 @@ set_integer(Span *self, const struct text *key, PyObject *value)
         tracekit_record_int(&self->record, key->start, key->size, integer);
 }
 
-static void
+static inline void
 set_value(Span *self, const struct text *key, PyObject *value)
 {
     if (PyUnicode_CheckExact(value))
@@ -312,6 +324,11 @@ static void
 set(Span *self, PyObject *key, PyObject *value)
 {
     struct text text;
+    if (self->queue != NULL && PyUnicode_CheckExact(key) && PyUnicode_IS_COMPACT_ASCII(key)) {
+        utf8_of(key, &text);
+        set_value(self, &text, value);
+        return;
+    }
     PyObject *name = self->queue != NULL ? core_text_of(key) : NULL;
     if (name != NULL && utf8_of(name, &text)) {
         if (self->queue != NULL)

@@ -4,6 +4,7 @@ import http.client
 import json
 import sys
 import threading
+import wsgiref.util
 
 import apps
 import pytest
@@ -479,3 +480,38 @@ def test_the_rest_of_the_libraries_is_there_too():
 
     assert issubclass(Session, requests.Session)
     assert get is tracekit.requests.get
+
+
+class Sealed:
+    """A file wrapper that takes no attributes, as those in C do not."""
+
+    __slots__ = ("file",)
+
+    def __init__(self, file, size=0):
+        self.file = file
+
+    def __iter__(self):
+        return iter(self.file.read, b"")
+
+
+@pytest.mark.parametrize("wrapper", [wsgiref.util.FileWrapper, Sealed])
+def test_a_file_is_left_to_the_server_as_it_is(recorded, tmp_path, wrapper):
+    from tracekit.integrations.wsgi import TracekitMiddleware
+
+    (tmp_path / "file").write_bytes(b"contents")
+    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/file", "wsgi.file_wrapper": wrapper}
+    file = open(tmp_path / "file", "rb")  # noqa: SIM115
+
+    def application(environ, start_response):
+        start_response("200 OK", [])
+        return environ["wsgi.file_wrapper"](file)
+
+    body = TracekitMiddleware(application)(environ, lambda status, headers, *_: None)
+    assert type(body) is wrapper
+    assert len(recorded.spans) == (wrapper is Sealed)
+    assert b"".join(body) == b"contents"
+    if wrapper is not Sealed:
+        body.close()
+        assert file.closed
+    file.close()
+    assert recorded.only.attributes["http.response.status_code"] == 200

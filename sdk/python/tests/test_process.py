@@ -2,10 +2,11 @@
 
 import os
 import signal
+import subprocess
 import sys
 
 import pytest
-from support import Served, read, run, said, until
+from support import DEADLINE, Served, environment, read, run, said, until
 
 KEY = {"TRACEKIT_API_KEY": "from-environment"}
 ONE_SPAN = "import tracekit; tracekit.start_span('one').end()"
@@ -163,6 +164,16 @@ print(tracekit.stats())
     lines = said(done.stderr)
     assert sum("cannot send spans to http://127.0.0.1:1/v1/traces: Connect" in line for line in lines) == 1
     assert len(lines) <= 2  # the other says that the queue is full
+
+
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="no disk that is always full here")
+def test_what_cannot_be_said_for_want_of_disk_harms_nothing(sink):
+    script = "import sys, tracekit; tracekit.init(debug=True); " + ONE_SPAN + "; tracekit.flush(); sys.exit(7)"
+    with open("/dev/full", "w") as full:
+        env = environment(**KEY, TRACEKIT_ENDPOINT=sink.url)
+        done = subprocess.run([sys.executable, "-c", script], env=env, stderr=full, timeout=DEADLINE)
+    assert done.returncode == 7
+    assert len(sink.spans) == 1
 
 
 def test_a_refused_key_is_one_line(sink):

@@ -49,6 +49,10 @@ class TracekitMiddleware:
         if type(body) in (list, tuple):  # all there
             request.finish()
             return body
+        wrapper = environ.get("wsgi.file_wrapper")
+        if isinstance(wrapper, type) and isinstance(body, wrapper):
+            _end_with(body, request)
+            return body
         return _Body(body, request)
 
 
@@ -73,6 +77,23 @@ class _Request:
         if self.span.is_recording:
             self.name()
             _server.finish(self.span, self.status, error)
+
+
+def _end_with(body: Any, request: _Request) -> None:
+    """A file is sent by the server itself (sendfile), if it gets it as it is; it closes it, whatever happened."""
+    close = getattr(body, "close", None)
+
+    def closed() -> None:
+        try:
+            if close is not None:
+                close()
+        finally:
+            request.finish()
+
+    try:
+        body.close = closed
+    except (AttributeError, TypeError):  # a server's own, in C
+        request.finish()
 
 
 class _Body(_server.Within):
