@@ -593,6 +593,60 @@ long_tracestates_lose_whole_members_long_ones_first(void **state)
     assert_non_null(strstr(context.tracestate, "long5"));
 }
 
+static bool
+let_it_grow(tracekit_record *record, uint32_t capacity)
+{
+    uint8_t *bytes = realloc(record->bytes, capacity);
+    if (bytes == NULL)
+        return false;
+    record->bytes = bytes;
+    record->capacity = capacity;
+    return true;
+}
+
+static void
+a_binding_hands_over_what_it_has_encoded(void **state)
+{
+    (void)state;
+    static const uint8_t seven[] = {0x18, 7}; /* AnyValue.int_value */
+    static char text[30001];
+    tracekit_record record = {.grow = let_it_grow};
+    memset(text, 'x', sizeof text - 1);
+    assert_true(tracekit_record_begin(&record, malloc(64), 64, "", 0, "n", 1));
+    tracekit_record_encoded(&record, "a", 1, seven, sizeof seven);
+    tracekit_record_encoded(&record, "b", 1, seven, sizeof seven);
+    tracekit_record_encoded(&record, "a", 1, seven, sizeof seven); /* anew: there is one */
+    tracekit_record_encoded(&record, "", 0, seven, sizeof seven);
+    tracekit_record_remove(&record, "b", 1);
+    tracekit_record_remove(&record, "c", 1);
+    assert_int_equal(count_fields(record.bytes, record.size, 9), 1);
+    assert_int_equal(record.attributes, 1);
+    struct field pair = field_of(record.bytes, record.size, 9, 0);
+    struct field value = field_of(pair.text, pair.value, 2, 0);
+    assert_int_equal(field_of(value.text, value.value, 3, 0).value, 7);
+    for (int i = 0; i < 129; i++) {
+        tracekit_record_encoded_event(&record,
+                                      "\x12\x01"
+                                      "e",
+                                      3);
+        tracekit_record_encoded_link(&record,
+                                     "\x1a\x01"
+                                     "s",
+                                     3);
+    }
+    assert_int_equal(count_fields(record.bytes, record.size, 11), 128);
+    assert_int_equal(count_fields(record.bytes, record.size, 13), 128);
+    assert_int_equal(record.dropped_events, 1);
+    assert_int_equal(record.dropped_links, 1);
+    for (int i = 0; i < 9; i++) { /* eight of them fit 256 KiB: what is ASCII does not grow */
+        char key[2] = {(char)('k' + i), '\0'};
+        tracekit_record_string(&record, key, 1, text, sizeof text - 1);
+    }
+    assert_int_equal(record.attributes, 9);
+    assert_int_equal(record.dropped_attributes, 1);
+    free(record.bytes);
+}
+
 int
 main(void)
 {
@@ -621,6 +675,7 @@ main(void)
         test(traces_are_sampled_by_rate_and_unsampled_ones_only_travel),
         test(baggage_goes_along_and_is_not_recorded),
         test(long_tracestates_lose_whole_members_long_ones_first),
+        cmocka_unit_test(a_binding_hands_over_what_it_has_encoded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
