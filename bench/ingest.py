@@ -12,6 +12,7 @@ from server import BUILD, SERVER_CORE, Directory, Server, disk_bytes, load, outp
 QUIET_RATE, QUIET_BATCH = 10000, 200
 LOG_BYTES, CRASH_SECONDS = 1 << 30, 60
 SECTION_MIN = 0.05  # bytes of a span
+SECTIONS_SPANS_MAX = 20000000  # what sections take is told by reading all of a store: minutes, of a larger one
 
 
 def size_name(spans):
@@ -53,8 +54,8 @@ def bytes_per_span(directory, name, spans):
 
 
 def bytes_by_section(directory, name, spans):
-    """Those that matter, the largest first; the rest in one."""
-    told = sections(directory)
+    """Those that matter, the largest first; the rest in one. Not of the largest stores."""
+    told = sections(directory) if spans <= SECTIONS_SPANS_MAX else {}
     large = {section: size for section, size in told.items() if size / spans >= SECTION_MIN}
     figures = {f"{name}: bytes/span, section {section}": size / spans for section, size in large.items()}
     if told:
