@@ -18,8 +18,7 @@ def attribute(key, value):
     return {"key": key, "value": {"stringValue": value}}
 
 
-def otlp_span(trace_id, span_id, parent_id, name, kind, **attributes):
-    now = time.time_ns()
+def otlp_span(now, trace_id, span_id, parent_id, name, kind, **attributes):
     return {"traceId": trace_id, "spanId": span_id, "parentSpanId": parent_id, "name": name, "kind": kind,
             "startTimeUnixNano": str(now), "endTimeUnixNano": str(now + 5_000_000),
             "attributes": [attribute(key.replace("_", "."), value) for key, value in attributes.items()]}
@@ -63,16 +62,17 @@ class App(http.server.BaseHTTPRequestHandler):
         _, trace_id, parent_id, _ = self.headers["traceparent"].split("-")
         if "shop reads no traceparent" in self.faults:
             trace_id, parent_id = secrets.token_hex(16), ""
+        now = time.time_ns()  # of all: sending takes a while, and clocks that differ are a finding
         served, call = secrets.token_hex(8), secrets.token_hex(8)
         propagation = "not_target" if "stock is no target" in self.faults else "sent"
-        self.send_spans("stock", otlp_span(*((secrets.token_hex(16), secrets.token_hex(8), "")
-                                             if self.faults & {"stock reads no traceparent", "stock is no target"}
-                                             else (trace_id, secrets.token_hex(8), call)), "GET /stock", 2))
+        self.send_spans("stock", otlp_span(now, *((secrets.token_hex(16), secrets.token_hex(8), "")
+                                                  if self.faults & {"stock reads no traceparent", "stock is no target"}
+                                                  else (trace_id, secrets.token_hex(8), call)), "GET /stock", 2))
         if "the call is lost" in self.faults:
-            self.send_spans("shop", otlp_span(trace_id, served, parent_id, "GET /orders", 2, url_path="/orders"))
+            self.send_spans("shop", otlp_span(now, trace_id, served, parent_id, "GET /orders", 2, url_path="/orders"))
             return
-        self.send_spans("shop", otlp_span(trace_id, served, parent_id, "GET /orders", 2, url_path="/orders"),
-                        otlp_span(trace_id, call, served, "GET", 3, url_full="http://stock:8080/stock",
+        self.send_spans("shop", otlp_span(now, trace_id, served, parent_id, "GET /orders", 2, url_path="/orders"),
+                        otlp_span(now, trace_id, call, served, "GET", 3, url_full="http://stock:8080/stock",
                                   tracekit_propagation=propagation))
 
     def log_message(self, *words):
