@@ -154,14 +154,14 @@ await_trace(struct tk_verify *verify, uint64_t timeout_nano, struct tk_json_node
         *ret_trace = NULL;
         over = now - begin >= timeout_nano;
         enum tk_exit status = count_spans(verify, &count);
-        if (status == TK_EXIT_GOOD && count > 0)
+        if (count != before)
+            changed = now;
+        over = over || (!asked && count > 0 && now - changed >= QUIET_SECONDS * second_nano);
+        if (status == TK_EXIT_GOOD && count > 0 && (count != before || over)) /* may be long */
             status = get_trace(verify, ret_trace);
         if (status != TK_EXIT_GOOD)
             return status;
-        if (count != before)
-            changed = now;
-        over = over || (asked ? *ret_trace != NULL && tk_verify_complete(verify, *ret_trace)
-                              : count > 0 && now - changed >= QUIET_SECONDS * second_nano);
+        over = over || (asked && *ret_trace != NULL && tk_verify_complete(verify, *ret_trace));
         before = count;
         tell_waiting(count);
         if (!over)
