@@ -1,7 +1,6 @@
 package tracekit
 
 import (
-	"net/http"
 	"strings"
 	"unicode/utf8"
 )
@@ -19,18 +18,10 @@ type baggageMember struct{ key, value, properties string }
 
 // Baggage gives the value that the request's baggage has for key, or "".
 func (sc SpanContext) Baggage(key string) string {
-	for _, m := range parseBaggage([]string{sc.baggage}) {
+	for _, m := range parseBaggage([]string{sc.BaggageHeader()}) {
 		if m.key == key {
 			return m.value
 		}
-	}
-	return ""
-}
-
-// extractBaggage gives the header that is to go out again.
-func extractBaggage(header http.Header) string {
-	if values := header[baggageHeader]; len(values) > 0 {
-		return formatBaggage(parseBaggage(values))
 	}
 	return ""
 }

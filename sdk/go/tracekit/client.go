@@ -62,7 +62,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if sdk == nil || sdk.config.Disabled {
 		return base.RoundTrip(r)
 	}
-	span := sdk.newSpan(r.Context(), spanMethod(r.Method), kindClient, parent, SpanContext{})
+	span := sdk.newSpan(r.Context(), spanMethod(r.Method), Client, parent, SpanContext{})
 	if span.recording != nil {
 		setMethod(span, r.Method)
 		span.setString("url.full", redactURL(r.URL))
@@ -72,7 +72,20 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	if sdk.config.targets.match(r.URL) {
 		inject(span.sc, r.Header)
 	}
+	returned := false
+	defer func() {
+		if returned {
+			return
+		}
+		panicked := recover() // the program's own: it is recorded and goes on
+		if panicked != nil {  // nil: the goroutine exits
+			span.captureException(panicked, stack(2))
+			defer panic(panicked)
+		}
+		span.End()
+	}()
 	response, err := base.RoundTrip(r)
+	returned = true
 	if err != nil {
 		span.captureException(err, stack(1))
 		span.End()

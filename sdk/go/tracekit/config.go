@@ -2,7 +2,6 @@ package tracekit
 
 import (
 	"fmt"
-	"log"
 	"net"
 	"net/url"
 	"os"
@@ -116,7 +115,7 @@ func configuredEndpoint(fromCode string) string {
 		os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"), os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT"))
 	endpoint, err := tracesURL(value)
 	if err != nil {
-		log.Printf("tracekit: %v; using %s", err, defaultEndpoint)
+		say("%v; using %s", err, defaultEndpoint)
 		return defaultEndpoint
 	}
 	return endpoint
@@ -173,7 +172,7 @@ func configuredRate(fromCode float64) float64 {
 		}
 	}
 	if !validRate(rate) {
-		log.Printf("tracekit: the sample rate is not a number from 0 to 1; recording every trace")
+		say("the sample rate is not a number from 0 to 1; recording every trace")
 		return 1
 	}
 	return rate
@@ -215,7 +214,7 @@ func parsePairs(text string) (pairs []resourceAttribute) {
 func resourceMessage(c config) (b []byte) {
 	set := func(key, value string) {
 		if value != "" {
-			b = appendStringAttribute(b, tagResourceAttribute, key, value)
+			b = appendStringAttribute(b, tagResourceAttribute, cleanKey(key), value)
 		}
 	}
 	host, _ := os.Hostname() // left out when the system has none

@@ -16,8 +16,7 @@ func (s *SDK) EchoMiddleware() echo.MiddlewareFunc {
 			return next
 		}
 		return func(c echo.Context) (err error) {
-			request := s.startRequest(c.Request(), "")
-			request.setRoute(c.Request().Method, c.Path())
+			request := s.startRequest(c.Request(), "", c.Path())
 			c.SetRequest(c.Request().WithContext(request.ctx))
 			defer func() {
 				panicked := recover()

@@ -34,19 +34,22 @@ type queue struct {
 	spans   int
 	bytes   int
 	dropped uint64
+	overrun bool // spans found the queue full
 	closed  bool
 }
 
-// add copies an ended span into the open batch. The caller holds the span's lock.
-func (q *queue) add(s *Span, r *recording) {
+// add copies an ended span's message into the open batch: that is all that happens under the
+// lock which all goroutines share.
+func (q *queue) add(span []byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || q.spans >= maxQueueSpans || q.bytes+len(r.bytes) > maxQueueBytes {
+	if q.closed || q.spans >= maxQueueSpans || q.bytes+len(span) > maxQueueBytes {
+		q.overrun = true
 		q.dropped++
 		return
 	}
 	before := len(q.open.bytes)
-	q.open.bytes = appendSpan(q.open.bytes, s, r)
+	q.open.bytes = appendBytesField(q.open.bytes, tagScopeSpansSpan, span)
 	q.bytes += len(q.open.bytes) - before
 	q.open.spans++
 	if q.spans++; q.open.spans == batchSpans {
@@ -56,24 +59,6 @@ func (q *queue) add(s *Span, r *recording) {
 		default:
 		}
 	}
-}
-
-// appendSpan writes the whole message. Events may stand between attributes: order within a
-// message is free, and what is set comes in the order it was set.
-func appendSpan(b []byte, s *Span, r *recording) []byte {
-	b, mark := openMessage(b, tagScopeSpansSpan)
-	b = appendSpanHead(b, s)
-	b = append(b, r.bytes...)
-	if r.droppedAttributes > 0 {
-		b = appendVarintField(b, tagSpanDroppedAttributes, uint64(r.droppedAttributes))
-	}
-	if r.droppedEvents > 0 {
-		b = appendVarintField(b, tagSpanDroppedEvents, uint64(r.droppedEvents))
-	}
-	if r.droppedLinks > 0 {
-		b = appendVarintField(b, tagSpanDroppedLinks, uint64(r.droppedLinks))
-	}
-	return closeMessage(appendSpanTail(b, s, r.statusMessage), mark)
 }
 
 // cut closes the open batch. The caller holds the lock.
@@ -126,6 +111,13 @@ func (q *queue) droppedSpans() uint64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	return q.dropped
+}
+
+// wasOverrun says whether spans were dropped because more ended than could be sent.
+func (q *queue) wasOverrun() bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.overrun
 }
 
 // exporter sends what is queued, from one goroutine of its own: exports never overlap.
@@ -181,13 +173,29 @@ func (e *exporter) export(all bool) (err error) {
 		if b.spans == 0 {
 			break
 		}
-		dropped, sendErr := e.sender.send(e.ctx, b)
+		dropped, sendErr := e.send(b)
 		e.queue.done(b, dropped)
 		if sendErr != nil {
 			err = sendErr
 		}
 	}
+	if !e.sender.told && e.queue.wasOverrun() {
+		e.sender.told = true
+		say("spans end faster than %s takes them; what finds the queue full is dropped "+
+			"(SDK.DroppedSpans counts)", e.sender.name)
+	}
 	return err
+}
+
+// send lets no mistake of ours, or in what the environment makes of HTTP, end the program.
+func (e *exporter) send(b batch) (dropped int, err error) {
+	defer func() {
+		if panicked := recover(); panicked != nil {
+			dropped, err = b.spans, fmt.Errorf("tracekit: %v", panicked)
+			e.sender.report(result{outcome: drop, err: err})
+		}
+	}()
+	return e.sender.send(e.ctx, b)
 }
 
 // flush waits until all that was queued is sent or given up, or ctx ends.

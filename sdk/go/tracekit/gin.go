@@ -25,8 +25,7 @@ func (s *SDK) GinMiddleware() gin.HandlerFunc {
 		return func(*gin.Context) {}
 	}
 	return func(c *gin.Context) {
-		request := s.startRequest(c.Request, "")
-		request.setRoute(c.Request.Method, c.FullPath())
+		request := s.startRequest(c.Request, "", c.FullPath())
 		c.Request = c.Request.WithContext(request.ctx)
 		defer func() {
 			panicked := recover()

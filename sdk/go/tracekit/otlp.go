@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 )
 
 // OTLP's protobuf messages, written by hand: a span is bytes from its first attribute on, and
@@ -104,7 +105,12 @@ func appendBytesField(b []byte, tag uint64, value []byte) []byte {
 // appendStringField mends what is no UTF-8, since a receiver may refuse a whole request for it,
 // and cuts what is too long, before the character that does not fit.
 func appendStringField(b []byte, tag uint64, value string) []byte {
-	if !utf8.ValidString(value) {
+	value = cleanString(value)
+	return append(binary.AppendUvarint(appendTag(b, tag), uint64(len(value))), value...)
+}
+
+func cleanString(value string) string {
+	if !ascii(value) && !utf8.ValidString(value) {
 		value = strings.ToValidUTF8(value, "\uFFFD")
 	}
 	if len(value) > maxStringBytes {
@@ -114,7 +120,35 @@ func appendStringField(b []byte, tag uint64, value string) []byte {
 		}
 		value = value[:end]
 	}
-	return append(binary.AppendUvarint(appendTag(b, tag), uint64(len(value))), value...)
+	return value
+}
+
+// cleanKey is cleanString for keys, of which nearly all are short and plain.
+func cleanKey(key string) string {
+	if len(key) <= maxShort && ascii(key) {
+		return key
+	}
+	return cleanString(key)
+}
+
+// ascii looks at eight bytes at once, the last eight once more: texts are short, and each is
+// looked at. (utf8.ValidString takes three times as long for what remains of eight.)
+func ascii(text string) bool {
+	const high = 0x8080808080808080
+	n := len(text)
+	if n < 8 {
+		var all byte
+		for i := 0; i < n; i++ {
+			all |= text[i]
+		}
+		return all < 0x80
+	}
+	b := unsafe.Slice(unsafe.StringData(text), n)
+	all := binary.LittleEndian.Uint64(b[n-8:])
+	for ; len(b) >= 8; b = b[8:] {
+		all |= binary.LittleEndian.Uint64(b)
+	}
+	return all&high == 0
 }
 
 // openMessage begins a length-delimited field whose length is not known yet; closeMessage,
@@ -138,67 +172,74 @@ func closeMessage(b []byte, mark int) []byte {
 	return b
 }
 
-// appendAttribute writes a KeyValue into the field tag.
-func appendAttribute(b []byte, tag uint64, key string, value any) []byte {
-	switch v := value.(type) { // the commonest, without a look at what is in them
-	case string:
-		return appendStringAttribute(b, tag, key, v)
-	case int:
-		if v >= 0 && v < 1<<14 {
-			return appendShortAttribute(b, tag, key, tagValueInt, uint64(v))
+// appendAttribute writes a KeyValue into the field tag, whatever the value's methods do.
+func appendAttribute(b []byte, tag uint64, key string, value any) (appended []byte) {
+	start := len(b)
+	defer func() {
+		if recover() != nil {
+			appended = appendStringAttribute(b[:start], tag, key, fmt.Sprintf("%%!v(PANIC=%T)", value))
 		}
-	case bool:
-		if v {
-			return appendShortAttribute(b, tag, key, tagValueBool, 1)
-		}
-		return appendShortAttribute(b, tag, key, tagValueBool, 0)
-	}
+	}()
 	b, mark := openMessage(b, tag)
 	b = appendStringField(b, tagKeyValueKey, key)
 	b = appendValue(b, tagKeyValueValue, value, 0)
 	return closeMessage(b, mark)
 }
 
-// appendShortAttribute is appendAttribute for a varint of at most two bytes.
-func appendShortAttribute(b []byte, tag uint64, key string, tagValue byte, value uint64) []byte {
-	if len(key) >= 0x70 || !utf8.ValidString(key) || tag >= 0x80 {
+// maxShort is how long a key, or a key and its string, may be so that all lengths in the
+// message are one byte.
+const maxShort = 0x7f - 16
+
+// appendScalarAttribute is appendAttribute for a bool, an int or a double.
+func appendScalarAttribute(b []byte, tag uint64, key string, valueTag byte, bits uint64) []byte {
+	var value [1 + binary.MaxVarintLen64]byte
+	value[0] = valueTag
+	size := 9
+	if valueTag == tagValueDouble {
+		binary.LittleEndian.PutUint64(value[1:], bits)
+	} else {
+		size = 1 + binary.PutUvarint(value[1:], bits)
+	}
+	if len(key) > maxShort {
 		b, mark := openMessage(b, tag)
 		b = appendStringField(b, tagKeyValueKey, key)
-		b, valueMark := openMessage(b, tagKeyValueValue)
-		return closeMessage(closeMessage(appendVarintField(b, uint64(tagValue), value), valueMark), mark)
+		return closeMessage(appendBytesField(b, tagKeyValueValue, value[:size]), mark)
 	}
-	size := 2
-	if value >= 0x80 {
-		size = 3
-	}
-	b = append(b, byte(tag), byte(len(key)+4+size), tagKeyValueKey, byte(len(key)))
-	b = append(b, key...)
-	b = append(b, tagKeyValueValue, byte(size), tagValue)
-	return binary.AppendUvarint(b, value)
+	b, p := extend(b, len(key)+6+size)
+	p[0], p[1], p[2], p[3] = byte(tag), byte(len(key)+4+size), tagKeyValueKey, byte(len(key))
+	p = p[4+copy(p[4:], key):]
+	p[0], p[1] = tagKeyValueValue, byte(size)
+	copy(p[2:], value[:size])
+	return b
 }
 
-// appendStringAttribute is appendAttribute for the commonest kind, which need not become an
-// interface first: that would be an allocation.
+// appendStringAttribute is appendAttribute for the commonest kind, with a clean key.
 func appendStringAttribute(b []byte, tag uint64, key, value string) []byte {
-	// Nearly all are short, and every length in them is one byte. The tags and lengths are ASCII:
-	// all is valid UTF-8 only if both texts are.
-	const overhead = 6 // tags and lengths of key, value and the string in it
-	if n := len(key) + len(value); n+overhead < 0x80 && tag < 0x80 {
-		start := len(b)
-		b = append(b, byte(tag), byte(n+overhead), tagKeyValueKey, byte(len(key)))
-		b = append(b, key...)
-		b = append(b, tagKeyValueValue, byte(len(value)+2), tagValueString, byte(len(value)))
-		b = append(b, value...)
-		if utf8.Valid(b[start:]) {
-			return b
-		}
-		b = b[:start]
+	// Nearly all are short and plain, and every length in them is one byte.
+	if n := len(key) + len(value); n <= maxShort && ascii(value) {
+		b, p := extend(b, n+8)
+		p[0], p[1], p[2], p[3] = byte(tag), byte(n+6), tagKeyValueKey, byte(len(key))
+		p = p[4+copy(p[4:], key):]
+		p[0], p[1] = tagKeyValueValue, byte(len(value)+2)
+		p[2], p[3] = tagValueString, byte(len(value))
+		copy(p[4:], value)
+		return b
 	}
 	b, mark := openMessage(b, tag)
 	b = appendStringField(b, tagKeyValueKey, key)
 	b, valueMark := openMessage(b, tagKeyValueValue)
 	b = appendStringField(b, tagValueString, value)
 	return closeMessage(closeMessage(b, valueMark), mark)
+}
+
+// extend makes b longer by n bytes, and gives these, too.
+func extend(b []byte, n int) (extended, added []byte) {
+	start := len(b)
+	if cap(b)-start < n {
+		b = append(b, make([]byte, n)...)
+	}
+	b = b[:start+n]
+	return b, b[start:]
 }
 
 // The limits of what a value may be made of. A value may contain itself; both ends stop that.
@@ -244,7 +285,7 @@ func appendValue(b []byte, tag uint64, value any, depth int) []byte {
 	case time.Time:
 		b = appendStringField(b, tagValueString, v.Format(time.RFC3339Nano))
 	case error, fmt.Stringer:
-		b = appendStringField(b, tagValueString, fmt.Sprint(v)) // survives a nil receiver
+		b = appendStringField(b, tagValueString, printed(v))
 	default:
 		b = appendReflected(b, reflect.ValueOf(value), depth)
 	}
@@ -252,10 +293,14 @@ func appendValue(b []byte, tag uint64, value any, depth int) []byte {
 }
 
 func appendBoolValue(b []byte, value bool) []byte {
+	return appendVarintField(b, tagValueBool, boolBits(value))
+}
+
+func boolBits(value bool) uint64 {
 	if value {
-		return appendVarintField(b, tagValueBool, 1)
+		return 1
 	}
-	return appendVarintField(b, tagValueBool, 0)
+	return 0
 }
 
 func appendReflected(b []byte, v reflect.Value, depth int) []byte {
@@ -285,7 +330,7 @@ func appendReflected(b []byte, v reflect.Value, depth int) []byte {
 	case reflect.Slice, reflect.Array, reflect.Map:
 		return appendCollection(b, v, depth)
 	}
-	return appendStringField(b, tagValueString, fmt.Sprint(v.Interface()))
+	return appendStringField(b, tagValueString, printed(v.Interface()))
 }
 
 // appendCollection writes an ArrayValue or a KeyValueList.
@@ -298,7 +343,7 @@ func appendCollection(b []byte, v reflect.Value, depth int) []byte {
 		for entries := v.MapRange(); len(b) <= maxSpanBytes && entries.Next(); {
 			var entryMark int
 			b, entryMark = openMessage(b, tagListValue)
-			b = appendStringField(b, tagKeyValueKey, fmt.Sprint(entries.Key().Interface()))
+			b = appendStringField(b, tagKeyValueKey, printed(entries.Key().Interface()))
 			b = appendValue(b, tagKeyValueValue, entries.Value().Interface(), depth+1)
 			b = closeMessage(b, entryMark)
 		}
@@ -311,44 +356,33 @@ func appendCollection(b []byte, v reflect.Value, depth int) []byte {
 	return closeMessage(b, mark)
 }
 
-// appendSpanHead writes a span's fields in front of its attributes, in the order of their
-// numbers; appendSpanTail those behind its events.
-func appendSpanHead(b []byte, s *Span) []byte {
-	var ids [28]byte
-	ids[0], ids[1] = tagSpanTraceID, byte(len(s.sc.TraceID))
-	copy(ids[2:], s.sc.TraceID[:])
-	ids[18], ids[19] = tagSpanID, byte(len(s.sc.SpanID))
-	copy(ids[20:], s.sc.SpanID[:])
-	b = append(b, ids[:]...)
-	if s.sc.TraceState != "" {
-		b = appendStringField(b, tagSpanTraceState, s.sc.TraceState)
-	}
-	if s.parent != (SpanID{}) {
-		b = appendBytesField(b, tagSpanParentID, s.parent[:])
-	}
-	b = appendStringField(b, tagSpanName, s.name)
-	var rest [20]byte
-	rest[0], rest[1], rest[2], rest[11] = tagSpanKind, byte(s.kind), tagSpanStart, tagSpanEnd
-	binary.LittleEndian.PutUint64(rest[3:], s.unixNano(s.start))
-	binary.LittleEndian.PutUint64(rest[12:], s.unixNano(s.end))
-	return append(b, rest[:]...)
-}
+// spanTimesSize is what the kind and the two times take, which end a span's head.
+const spanTimesSize = 2 + 9 + 9
 
-func appendSpanTail(b []byte, s *Span, message string) []byte {
-	if s.status != statusUnset {
-		var mark int
-		b, mark = openMessage(b, tagSpanStatus)
-		if message != "" {
-			b = appendStringField(b, tagStatusMessage, message)
-		}
-		b = appendVarintField(b, tagStatusCode, uint64(s.status))
-		b = closeMessage(b, mark)
+// appendSpanHead writes a span's fields in front of its attributes, in the order of their
+// numbers, and says where the name is. The end's time is the last, and not known yet.
+func appendSpanHead(
+	b []byte, sc *SpanContext, parent SpanID, name string, kind Kind, start uint64,
+) (head []byte, nameStart int) {
+	b, p := extend(b, 28)
+	p[0], p[1], p[18], p[19] = tagSpanTraceID, byte(len(sc.TraceID)), tagSpanID, byte(len(sc.SpanID))
+	copy(p[2:18], sc.TraceID[:])
+	copy(p[20:28], sc.SpanID[:])
+	if state := sc.TraceState(); state != "" {
+		b = appendStringField(b, tagSpanTraceState, state)
 	}
-	flags := uint32(s.sc.flags) | flagsHasIsRemote
-	if s.remoteParent {
-		flags |= flagsIsRemote
+	if parent != (SpanID{}) {
+		b, p = extend(b, 10)
+		p[0], p[1] = tagSpanParentID, byte(len(parent))
+		copy(p[2:], parent[:])
 	}
-	return binary.LittleEndian.AppendUint32(appendTag(b, tagSpanFlags), flags)
+	nameStart = len(b)
+	b = appendStringField(b, tagSpanName, name)
+	b, p = extend(b, spanTimesSize)
+	p[0], p[1], p[2], p[11] = tagSpanKind, byte(kind), tagSpanStart, tagSpanEnd
+	binary.LittleEndian.PutUint64(p[3:], start)
+	binary.LittleEndian.PutUint64(p[12:], 0)
+	return b, nameStart
 }
 
 // appendRequestHead writes all of a request in front of its spans: n bytes of them, each a

@@ -19,32 +19,42 @@ const (
 	maxStateValue   = 256
 )
 
-// extract reads the caller's span context from a request's headers. It looks at every value
-// of a header: Header.Get would see the first alone, and take a request with two traceparents
-// (which must start a new trace) for a good one.
-func extract(header http.Header) (SpanContext, bool) {
-	var sc SpanContext
-	ok := false
-	if values := header[traceparentHeader]; len(values) == 1 {
-		if sc, ok = parseTraceparent(values[0]); ok {
-			sc.TraceState = parseTracestate(header[tracestateHeader])
+// extract reads the caller's span context from a request's headers.
+func extract(header http.Header) SpanContext {
+	return ParseSpanContext(header[traceparentHeader], header[tracestateHeader], header[baggageHeader])
+}
+
+// ParseSpanContext reads what a caller sent, as a request's headers or with a message: every
+// value of each header. The first alone would not do: two traceparents start a new trace.
+// Without a trace to be part of, the result IsValid not, and may carry baggage.
+func ParseSpanContext(traceparent, tracestate, baggage []string) (sc SpanContext) {
+	var c carried
+	if len(traceparent) == 1 {
+		var ok bool
+		if sc, ok = parseTraceparent(traceparent[0]); ok && len(tracestate) > 0 {
+			c.traceState = parseTracestate(tracestate)
 		}
 	}
-	sc.baggage = extractBaggage(header) // it needs no trace
-	return sc, ok
+	if len(baggage) > 0 {
+		c.baggage = formatBaggage(parseBaggage(baggage)) // it needs no trace
+	}
+	if c != (carried{}) {
+		sc.carried = &carried{c.traceState, c.baggage}
+	}
+	return sc
 }
 
 // inject writes the headers for a span's own requests, over whatever was there: a proxy that
 // copies its caller's headers must not send them on.
 func inject(sc SpanContext, header http.Header) {
-	header[traceparentHeader] = []string{formatTraceparent(sc)}
-	if sc.TraceState == "" {
+	header[traceparentHeader] = []string{sc.Traceparent()}
+	if state := sc.TraceState(); state == "" {
 		delete(header, tracestateHeader)
 	} else {
-		header[tracestateHeader] = []string{sc.TraceState}
+		header[tracestateHeader] = []string{state}
 	}
-	if sc.baggage != "" {
-		header[baggageHeader] = []string{sc.baggage}
+	if baggage := sc.BaggageHeader(); baggage != "" {
+		header[baggageHeader] = []string{baggage}
 	}
 }
 
@@ -69,7 +79,8 @@ func parseTraceparent(value string) (sc SpanContext, ok bool) {
 	return sc, true
 }
 
-func formatTraceparent(sc SpanContext) string {
+// Traceparent gives the traceparent header to send.
+func (sc SpanContext) Traceparent() string {
 	var text [traceparentLen]byte
 	copy(text[:], "00-")
 	hex.Encode(text[3:], sc.TraceID[:])

@@ -12,8 +12,8 @@ import (
 // id reach the threshold, and says the threshold in its tracestate, so that whoever counts
 // spans knows how many each one stands for.
 type sampler struct {
-	threshold uint64 // 0: all, 1<<56: none
-	state     string // tracestate of a sampled root
+	threshold uint64   // 0: all, 1<<56: none
+	carried   *carried // by a sampled root: its tracestate
 }
 
 // newSampler takes a rate from 0 to 1.
@@ -23,19 +23,23 @@ func newSampler(rate float64) sampler {
 	if th == "" {
 		th = "0"
 	}
-	return sampler{threshold: threshold, state: "ot=th:" + th}
+	return sampler{threshold: threshold, carried: &carried{traceState: "ot=th:" + th}}
 }
 
 // root begins a new trace: the context of its first span, but for the span's id.
-func (s sampler) root(g *generator) SpanContext {
-	sc := SpanContext{TraceID: g.traceID(), flags: flagRandom}
+// Baggage needs no trace to be passed on.
+func (s *sampler) root(sc *SpanContext, g *generator) {
+	baggage := sc.BaggageHeader()
+	sc.TraceID, sc.flags, sc.carried = g.traceID(), flagRandom, nil
 	if s.samples(sc.TraceID) {
 		sc.flags |= flagSampled
-		sc.TraceState = s.state
+		sc.carried = s.carried
 	}
-	return sc
+	if baggage != "" {
+		sc.carried = &carried{sc.TraceState(), baggage}
+	}
 }
 
-func (s sampler) samples(id TraceID) bool {
+func (s *sampler) samples(id TraceID) bool {
 	return binary.BigEndian.Uint64(id[8:])&(1<<56-1) >= s.threshold
 }

@@ -2,7 +2,6 @@ package tracekit
 
 import (
 	"context"
-	"log"
 	"sync/atomic"
 	"time"
 )
@@ -32,12 +31,12 @@ func NewSDK(c Config) (*SDK, error) {
 	switch {
 	case s.config.Disabled:
 	case !s.config.canSend():
-		log.Print("tracekit: TRACEKIT_API_KEY is not set: spans are not sent")
+		say("TRACEKIT_API_KEY is not set: spans are not sent")
 	default:
 		s.exporter = newExporter(newSender(s.config))
 	}
 	if s.config.debug {
-		log.Printf("tracekit: service %q, endpoint %s, sample rate %g, sending %t",
+		say("service %q, endpoint %s, sample rate %g, sending %t",
 			s.config.ServiceName, redacted(s.config.endpoint), s.config.sampleRate, s.exporter != nil)
 	}
 	latest.Store(s)
@@ -50,35 +49,35 @@ func (s *SDK) StartSpan(ctx context.Context, name string) (context.Context, *Spa
 	if s.config.Disabled {
 		return ctx, nil
 	}
-	span := s.newSpan(ctx, name, kindInternal, spanFrom(ctx), SpanContext{})
+	span := s.newSpan(ctx, name, Internal, spanFrom(ctx), SpanContext{})
 	return span.context(), span
 }
 
 // newSpan makes a span below parent or, when that is nil, below the caller's remote context
 // or, when there is none, at the top of a new trace.
 func (s *SDK) newSpan(
-	ctx context.Context, name string, kind kind, parent *Span, remote SpanContext,
+	ctx context.Context, name string, kind Kind, parent *Span, remote SpanContext,
 ) *Span {
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	span := &Span{sdk: s, below: ctx, name: name, kind: kind, wallOffset: wallOffset.Load()}
+	span := &Span{sdk: s, below: ctx, kind: kind}
 	if parent != nil {
-		remote = parent.sc
+		span.sc = parent.sc
+	} else {
+		span.sc = remote
 	}
 	r := recordings.Get().(*recording)
-	if remote.IsValid() {
-		span.sc = remote
-		span.parent = remote.SpanID
-		span.remoteParent = parent == nil
+	var parentID SpanID
+	if span.sc.IsValid() {
+		parentID = span.sc.SpanID
 	} else {
-		span.sc = s.sampler.root(&r.generator)
-		span.sc.baggage = remote.baggage
+		s.sampler.root(&span.sc, &r.generator)
 	}
 	span.sc.SpanID = r.generator.spanID()
 	if s.exporter != nil && span.sc.Sampled() {
+		r.begin(&span.sc, parentID, parent == nil && parentID != SpanID{}, name, kind)
 		span.recording = r
-		span.start = monotonic()
 	} else {
 		recordings.Put(r)
 	}
@@ -107,7 +106,7 @@ func (s *SDK) capture(ctx context.Context, err error, stack string) {
 	}
 	span := spanFrom(ctx)
 	if span == nil || span.ended() {
-		span = s.newSpan(ctx, "exception", kindInternal, span, SpanContext{})
+		span = s.newSpan(ctx, "exception", Internal, span, SpanContext{})
 		defer span.End()
 	}
 	span.captureException(err, stack)

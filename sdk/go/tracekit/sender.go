@@ -6,7 +6,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"log"
 	"math/rand"
 	"net/http"
 	"net/url"
@@ -38,8 +37,12 @@ type sender struct {
 	body     bytes.Buffer
 	gzip     *gzip.Writer
 	failing  bool // said already, until a batch goes through
+	told     bool // that spans may be dropped
 	answered bool
 	partial  bool // said already
+
+	now   func() time.Time // a test may have a clock of its own
+	sleep func(ctx context.Context, d time.Duration)
 }
 
 func newSender(c config) *sender {
@@ -53,7 +56,7 @@ func newSender(c config) *sender {
 	zip, _ := gzip.NewWriterLevel(io.Discard, gzip.BestSpeed) // the level is a valid one
 	return &sender{
 		url: c.endpoint, name: redacted(c.endpoint), headers: headers, debug: c.debug, gzip: zip,
-		resource: resourceMessage(c), scope: scopeMessage(),
+		resource: resourceMessage(c), scope: scopeMessage(), now: time.Now, sleep: sleep,
 		client: &http.Client{
 			// Its own: http.DefaultTransport may be traced, or be anything.
 			Transport: &http.Transport{
@@ -86,12 +89,19 @@ func (s *sender) send(ctx context.Context, b batch) (dropped int, err error) {
 		if result.outcome == drop || attempt == maxAttempts {
 			return b.spans, result.err
 		}
-		delay := retryDelay(attempt, result.retryAfter, time.Now())
-		select {
-		case <-time.After(delay):
-		case <-ctx.Done():
+		s.sleep(ctx, retryDelay(attempt, result.retryAfter, s.now()))
+		if ctx.Err() != nil {
 			return b.spans, ctx.Err()
 		}
+	}
+}
+
+func sleep(ctx context.Context, d time.Duration) {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -149,10 +159,8 @@ func (s *sender) post(ctx context.Context) result {
 		return result{outcome: retry, err: err}
 	}
 	defer resp.Body.Close()
-	answer, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
-	if err != nil {
-		return result{outcome: retry, err: err}
-	}
+	// The status decides: spans that were taken must not be sent again because of a bad answer.
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxAnswerBytes))
 	r := result{
 		outcome: outcomeOf(resp.StatusCode), answer: answer,
 		retryAfter: resp.Header.Get("Retry-After"),
@@ -168,14 +176,14 @@ func (s *sender) post(ctx context.Context) result {
 func (s *sender) report(r result) {
 	if r.outcome == delivered {
 		if s.debug && (s.failing || !s.answered) {
-			log.Printf("tracekit: %s takes our spans", s.name)
+			say("%s takes our spans", s.name)
 		}
 		s.failing, s.answered = false, true
 		return
 	}
 	if !s.failing {
-		s.failing = true
-		log.Printf("tracekit: cannot send spans to %s: %v (the app goes on; spans are dropped "+
+		s.failing, s.told = true, true
+		say("cannot send spans to %s: %v (the app goes on; spans are dropped "+
 			"when the queue is full)", s.name, r.err)
 	}
 }
@@ -186,7 +194,7 @@ func (s *sender) rejected(answer []byte) int {
 	n, message := partialSuccess(answer)
 	if (n > 0 || message != "") && !s.partial {
 		s.partial = true
-		log.Printf("tracekit: %s refused %d spans of a batch: %s", s.name, n, message)
+		say("%s refused %d spans of a batch: %s", s.name, n, message)
 	}
 	if n < 0 || n > batchSpans {
 		return 0

@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"strconv"
+	"strings"
 )
 
 // HTTPHandler traces the requests that handler serves. Their spans are called name or, when it
@@ -16,7 +17,7 @@ func (s *SDK) HTTPHandler(handler http.Handler, name string) http.Handler {
 		return handler
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		request := s.startRequest(r, name)
+		request := s.startRequest(r, name, "")
 		r = r.WithContext(request.ctx)
 		recorder := &responseRecorder{ResponseWriter: w}
 		defer func() {
@@ -45,30 +46,41 @@ type serverRequest struct {
 	unbind func()
 }
 
-// startRequest starts the server span. The name may still be empty: it is the method then,
-// until setRoute.
-func (s *SDK) startRequest(r *http.Request, name string) serverRequest {
-	remote, _ := extract(r.Header)
+// startRequest starts the server span. It is named by the route or, while none is known and
+// there is no name either, by the method.
+func (s *SDK) startRequest(r *http.Request, name, route string) serverRequest {
+	remote := extract(r.Header)
 	if name == "" {
-		name = spanMethod(r.Method)
+		name = routeName(r.Method, route)
 	}
 	// Below the caller's span; below another server span only where a handler is wrapped twice.
 	outer, _ := r.Context().Value(spanKey{}).(*Span)
-	if outer != nil && outer.kind != kindServer {
+	if outer != nil && outer.kind != Server {
 		outer = nil
 	}
-	span := s.newSpan(r.Context(), name, kindServer, outer, remote)
+	span := s.newSpan(r.Context(), name, Server, outer, remote)
 	if span.recording != nil {
 		setServerAttributes(span, r)
+		if route != "" {
+			span.setString("http.route", route)
+		}
 	}
 	ctx, unbind := bind(span.context(), span)
 	return serverRequest{span, ctx, unbind}
 }
 
-// setRoute names the span by the route, never by the path: that would be a name per user.
+// routeName is by the route, never by the path: that would be a name per user.
+func routeName(method, route string) string {
+	if route == "" {
+		return spanMethod(method)
+	}
+	return spanMethod(method) + " " + route
+}
+
+// setRoute says the route once it is known.
 func (r *serverRequest) setRoute(method, route string) {
 	if route != "" {
-		r.span.SetName(spanMethod(method) + " " + route)
+		r.span.SetName(routeName(method, route))
 		r.span.setString("http.route", route)
 	}
 }
@@ -92,13 +104,15 @@ func (r *serverRequest) finish(status int, panicked any) {
 	}
 }
 
-func (s *Span) setResponseStatus(status int) { s.SetTag("http.response.status_code", status) }
+func (s *Span) setResponseStatus(status int) {
+	s.setScalar("http.response.status_code", tagValueInt, uint64(status))
+}
 
 // failStatus marks the span as failed by its response's status, unless an exception has told
 // more already.
 func (s *Span) failStatus(status int) {
 	s.mu.Lock()
-	failed := s.status == statusError
+	failed := s.recording != nil && s.recording.status == statusError
 	s.mu.Unlock()
 	if !failed {
 		s.setString("error.type", strconv.Itoa(status))
@@ -119,7 +133,7 @@ func setServerAttributes(span *Span, r *http.Request) {
 		span.setString("url.query", redactQuery(r.URL.RawQuery))
 	}
 	setAddress(span, "server.address", "server.port", r.Host)
-	if host, _, err := net.SplitHostPort(r.RemoteAddr); err == nil {
+	if host, port := splitAddress(r.RemoteAddr); port != "" {
 		span.setString("client.address", host)
 	}
 	if agent := r.UserAgent(); agent != "" {
@@ -156,16 +170,27 @@ func spanMethod(method string) string {
 }
 
 func setAddress(span *Span, addressKey, portKey, hostport string) {
-	host, port, err := net.SplitHostPort(hostport)
-	if err != nil {
-		host = hostport
-	}
+	host, port := splitAddress(hostport)
 	if host != "" {
 		span.setString(addressKey, host)
 	}
-	if n, err := strconv.Atoi(port); err == nil {
-		span.SetTag(portKey, n)
+	if port == "" {
+		return
 	}
+	if n, err := strconv.Atoi(port); err == nil {
+		span.setScalar(portKey, tagValueInt, uint64(n))
+	}
+}
+
+// splitAddress gives host and port, "" when there is none: net.SplitHostPort takes that for
+// an error, which it allocates.
+func splitAddress(hostport string) (host, port string) {
+	colon := strings.LastIndexByte(hostport, ':')
+	bracket := strings.LastIndexByte(hostport, ']')
+	if colon > bracket && (bracket >= 0 || strings.IndexByte(hostport, ':') == colon) {
+		hostport, port = hostport[:colon], hostport[colon+1:]
+	}
+	return strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]"), port
 }
 
 func setProtocol(span *Span, major, minor int) {

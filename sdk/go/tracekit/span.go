@@ -3,18 +3,23 @@ package tracekit
 import (
 	"context"
 	"fmt"
+	"math"
 	"reflect"
 	"sync"
 	"time"
 )
 
-// kind is what a span stands for in its trace, with OTLP's numbers.
-type kind uint8
+// Kind is what a span stands for in its trace, with OTLP's numbers.
+type Kind uint8
 
+// The kinds of a span. Client and Server are the two ends of one call, Producer and Consumer
+// those of one message.
 const (
-	kindInternal kind = 1
-	kindServer   kind = 2
-	kindClient   kind = 3
+	Internal Kind = 1
+	Server   Kind = 2
+	Client   Kind = 3
+	Producer Kind = 4
+	Consumer Kind = 5
 )
 
 // status is a span's outcome, with OTLP's numbers.
@@ -35,18 +40,12 @@ const (
 // Span is one operation of a trace. Its methods may be called from several goroutines, on a
 // nil span, and after End, where they do nothing.
 type Span struct {
-	sdk          *SDK
-	below        context.Context // what the span was started with
-	sc           SpanContext
-	parent       SpanID
-	start        int64 // monotonic()
-	wallOffset   int64
-	kind         kind
-	remoteParent bool
+	sdk   *SDK
+	below context.Context // what the span was started with
+	sc    SpanContext
+	kind  Kind
 
-	status    status
-	mu        sync.Mutex // of status, too, and of all below
-	name      string
+	mu        sync.Mutex // of all below
 	recording *recording // nil: not sampled, or ended
 	end       int64      // monotonic(); 0: not ended
 }
@@ -70,39 +69,6 @@ func (c *spanContext) Value(key any) any {
 	return c.below.Value(key)
 }
 
-// recording holds a live span's attributes and events as OTLP bytes: the fields of the
-// message Span, in the order they were set.
-type recording struct {
-	generator         generator // of ids: a recording is one goroutine's while it is got
-	bytes             []byte
-	attributes        []attribute
-	statusMessage     string
-	events            int
-	links             int
-	droppedAttributes int
-	droppedEvents     int
-	droppedLinks      int
-}
-
-// attribute says where in recording.bytes an attribute stands, so that setting it again
-// replaces it.
-type attribute struct{ start, key, keyEnd, end int }
-
-var recordings = sync.Pool{New: func() any {
-	return &recording{
-		generator: newGenerator(), bytes: make([]byte, 0, 1024), attributes: make([]attribute, 0, 16),
-	}
-}}
-
-// release gives a recording back to be used again, unless one big span made it big.
-func (r *recording) release() {
-	if cap(r.bytes) > 16<<10 {
-		return
-	}
-	*r = recording{generator: r.generator, bytes: r.bytes[:0], attributes: r.attributes[:0]}
-	recordings.Put(r)
-}
-
 // SetTag sets an attribute; a key set before gets the new value. Strings, booleans, numbers,
 // bytes, slices and maps keep their type; any other value is recorded as fmt prints it. A span
 // has at most 128 attributes, further ones are counted and dropped.
@@ -110,79 +76,68 @@ func (s *Span) SetTag(key string, value any) {
 	if s == nil || key == "" {
 		return
 	}
-	if text, ok := value.(string); ok {
-		s.setString(key, text)
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if r := s.recording; r != nil && r.room(key) {
-		start := len(r.bytes)
-		r.bytes = appendAttribute(r.bytes, tagSpanAttribute, key, value)
-		r.added(start, key)
+	switch v := value.(type) { // the commonest, without a look at what is in them
+	case string:
+		s.setString(key, v)
+	case int:
+		s.setScalar(key, tagValueInt, uint64(v))
+	case int64:
+		s.setScalar(key, tagValueInt, uint64(v))
+	case bool:
+		s.setScalar(key, tagValueBool, boolBits(v))
+	case float64:
+		s.setScalar(key, tagValueDouble, math.Float64bits(v))
+	default:
+		s.setEncoded(key, value)
 	}
 }
 
 // setString is SetTag for a string.
 func (s *Span) setString(key, value string) {
+	key = cleanKey(key)
 	s.mu.Lock()
-	defer s.mu.Unlock()
 	if r := s.recording; r != nil && r.room(key) {
 		start := len(r.bytes)
 		r.bytes = appendStringAttribute(r.bytes, tagSpanAttribute, key, value)
-		r.added(start, key)
+		r.added(start)
 	}
+	s.mu.Unlock()
 }
 
-// room makes room for an attribute: it removes the one with the same key, and says no when
-// there are too many.
-func (r *recording) room(key string) bool {
-	for i, a := range r.attributes {
-		if a.keyEnd-a.key == len(key) && string(r.bytes[a.key:a.keyEnd]) == key {
-			r.remove(i)
-			return true
-		}
+// setScalar is SetTag for what OTLP writes as a number: valueTag says which kind.
+func (s *Span) setScalar(key string, valueTag byte, bits uint64) {
+	key = cleanKey(key)
+	s.mu.Lock()
+	if r := s.recording; r != nil && r.room(key) {
+		start := len(r.bytes)
+		r.bytes = appendScalarAttribute(r.bytes, tagSpanAttribute, key, valueTag, bits)
+		r.added(start)
 	}
-	if len(r.attributes) < maxAttributes {
-		return true
-	}
-	r.droppedAttributes++
-	return false
+	s.mu.Unlock()
 }
 
-// added notes the attribute whose bytes begin at start, or takes it away again when it made
-// the span too big.
-func (r *recording) added(start int, key string) {
-	if len(r.bytes) > maxSpanBytes {
-		r.bytes = r.bytes[:start]
-		r.droppedAttributes++
+// setEncoded is SetTag for all else. The lock is not held meanwhile: the value's own methods
+// run, and may well use this span.
+func (s *Span) setEncoded(key string, value any) {
+	if !s.isRecording() {
 		return
 	}
-	a := attribute{start: start, end: len(r.bytes)}
-	a.key = start + 1 + varintSize(r.bytes[start+1:]) + 1
-	a.key += varintSize(r.bytes[a.key:])
-	a.keyEnd = a.key + len(key)
-	r.attributes = append(r.attributes, a)
+	key = cleanKey(key)
+	encoded := appendAttribute(nil, tagSpanAttribute, key, value)
+	s.mu.Lock()
+	if r := s.recording; r != nil && r.room(key) {
+		start := len(r.bytes)
+		r.bytes = append(r.bytes, encoded...)
+		r.added(start)
+	}
+	s.mu.Unlock()
 }
 
-func varintSize(b []byte) int {
-	n := 1
-	for b[n-1] >= 0x80 {
-		n++
-	}
-	return n
-}
-
-// remove takes out the attribute at index i and closes the gap.
-func (r *recording) remove(i int) {
-	gone := r.attributes[i]
-	size := gone.end - gone.start
-	r.bytes = append(r.bytes[:gone.start], r.bytes[gone.end:]...)
-	r.attributes = append(r.attributes[:i], r.attributes[i+1:]...)
-	for j := range r.attributes[i:] {
-		a := &r.attributes[i+j]
-		a.start, a.key, a.keyEnd, a.end = a.start-size, a.key-size, a.keyEnd-size, a.end-size
-	}
+// isRecording says whether what is set on the span will be sent.
+func (s *Span) isRecording() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.recording != nil
 }
 
 // SetName gives the span another name.
@@ -191,50 +146,22 @@ func (s *Span) SetName(name string) {
 		return
 	}
 	s.mu.Lock()
-	s.name = name
+	if s.recording != nil {
+		s.recording.rename(name)
+	}
 	s.mu.Unlock()
 }
 
 // AddEvent records that something happened, now.
 func (s *Span) AddEvent(name string, attributes map[string]any) {
-	if s == nil {
+	if s == nil || !s.isRecording() {
 		return
 	}
-	s.addEvent(name, func(b []byte) []byte {
-		return appendAttributes(b, tagEventAttribute, tagEventDroppedAttributes, attributes)
-	})
+	s.addEvent(name, appendAttributes(nil, tagEventAttribute, tagEventDroppedAttributes, attributes))
 }
 
-// AddLink points at a span that this one has to do with: one of a batch, the sender of a message.
-func (s *Span) AddLink(to SpanContext, attributes map[string]any) {
-	if s == nil {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	r := s.recording
-	if r == nil {
-		return
-	}
-	start := len(r.bytes)
-	if r.links < maxLinks {
-		b, mark := openMessage(r.bytes, tagSpanLink)
-		b = appendBytesField(b, tagLinkTraceID, to.TraceID[:])
-		b = appendBytesField(b, tagLinkSpanID, to.SpanID[:])
-		if to.TraceState != "" {
-			b = appendStringField(b, tagLinkTraceState, to.TraceState)
-		}
-		b = appendAttributes(b, tagLinkAttribute, tagLinkDroppedAttributes, attributes)
-		r.bytes = closeMessage(b, mark)
-		r.links++
-	}
-	if len(r.bytes) == start || len(r.bytes) > maxSpanBytes {
-		r.bytes = r.bytes[:start]
-		r.droppedLinks++
-	}
-}
-
-func (s *Span) addEvent(name string, appendContents func([]byte) []byte) {
+// addEvent takes the event's attributes encoded: values' own methods must not run in the lock.
+func (s *Span) addEvent(name string, attributes []byte) {
 	now := monotonic()
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -245,14 +172,40 @@ func (s *Span) addEvent(name string, appendContents func([]byte) []byte) {
 	start := len(r.bytes)
 	if r.events < maxEvents {
 		b, mark := openMessage(r.bytes, tagSpanEvent)
-		b = appendFixed64Field(b, tagEventTime, s.unixNano(now))
+		b = appendFixed64Field(b, tagEventTime, r.unixNano(now))
 		b = appendStringField(b, tagEventName, name)
-		r.bytes = closeMessage(appendContents(b), mark)
+		r.bytes = closeMessage(append(b, attributes...), mark)
 		r.events++
 	}
 	if len(r.bytes) == start || len(r.bytes) > maxSpanBytes {
 		r.bytes = r.bytes[:start]
 		r.droppedEvents++
+	}
+}
+
+// AddLink points at a span that this one has to do with: one of a batch, the sender of a message.
+func (s *Span) AddLink(to SpanContext, attributes map[string]any) {
+	if s == nil || !s.isRecording() {
+		return
+	}
+	link, mark := openMessage(nil, tagSpanLink)
+	link = appendBytesField(link, tagLinkTraceID, to.TraceID[:])
+	link = appendBytesField(link, tagLinkSpanID, to.SpanID[:])
+	if state := to.TraceState(); state != "" {
+		link = appendStringField(link, tagLinkTraceState, state)
+	}
+	link = appendAttributes(link, tagLinkAttribute, tagLinkDroppedAttributes, attributes)
+	link = closeMessage(link, mark)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	r := s.recording
+	switch {
+	case r == nil:
+	case r.links == maxLinks || len(r.bytes)+len(link) > maxSpanBytes:
+		r.droppedLinks++
+	default:
+		r.bytes = append(r.bytes, link...)
+		r.links++
 	}
 }
 
@@ -262,9 +215,8 @@ func (s *Span) SetError(message string) {
 		return
 	}
 	s.mu.Lock()
-	s.status = statusError
 	if s.recording != nil {
-		s.recording.statusMessage = message
+		s.recording.status, s.recording.statusMessage = statusError, message
 	}
 	s.mu.Unlock()
 }
@@ -286,14 +238,12 @@ func (s *Span) captureException(err any, stack string) {
 
 func (s *Span) recordException(err any, stack string) {
 	typeName, message := describe(err)
-	s.addEvent("exception", func(b []byte) []byte {
-		b = appendStringAttribute(b, tagEventAttribute, "exception.type", typeName)
-		b = appendStringAttribute(b, tagEventAttribute, "exception.message", message)
-		if stack != "" {
-			b = appendStringAttribute(b, tagEventAttribute, "exception.stacktrace", stack)
-		}
-		return b
-	})
+	b := appendStringAttribute(nil, tagEventAttribute, "exception.type", typeName)
+	b = appendStringAttribute(b, tagEventAttribute, "exception.message", message)
+	if stack != "" {
+		b = appendStringAttribute(b, tagEventAttribute, "exception.stacktrace", stack)
+	}
+	s.addEvent("exception", b)
 }
 
 // fail marks the span as failed because of err.
@@ -306,7 +256,12 @@ func (s *Span) fail(err any) {
 // describe gives the type and the text of an error, or of whatever a panic was called with.
 // An error made by fmt.Errorf or joined says what it wraps: its own type tells nothing.
 func describe(value any) (typeName, message string) {
-	message = fmt.Sprint(value) // catches an Error method that panics
+	message = printed(value)
+	defer func() {
+		if recover() != nil { // in an Unwrap
+			typeName = fmt.Sprintf("%T", value)
+		}
+	}()
 	err, ok := value.(error)
 	for ok {
 		wrapper, wraps := err.(interface{ Unwrap() error })
@@ -332,14 +287,14 @@ func (s *Span) End() {
 	}
 	now := monotonic()
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.end != 0 {
-		return
+	r := s.recording
+	s.recording = nil
+	if s.end == 0 {
+		s.end = now
 	}
-	s.end = now
-	if r := s.recording; r != nil {
-		s.recording = nil
-		s.sdk.exporter.queue.add(s, r)
+	s.mu.Unlock()
+	if r != nil {
+		s.sdk.exporter.queue.add(r.finish(now))
 		r.release()
 	}
 }
@@ -348,7 +303,7 @@ func (s *Span) End() {
 func (s *Span) discard() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.end = s.start
+	s.end = monotonic()
 	if s.recording != nil {
 		s.recording.release()
 		s.recording = nil
@@ -357,9 +312,6 @@ func (s *Span) discard() {
 
 // Finish is End.
 func (s *Span) Finish() { s.End() }
-
-// unixNano is a moment of the monotonic clock in OTLP's terms.
-func (s *Span) unixNano(moment int64) uint64 { return uint64(s.wallOffset + moment) }
 
 // TraceID gives the trace's id, to write into a log or show to a user. Of a nil span: "".
 func (s *Span) TraceID() string {

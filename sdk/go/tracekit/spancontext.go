@@ -25,13 +25,32 @@ const (
 	flagRandom  byte = 1 << 1 // the last seven bytes of the trace id are random
 )
 
-// SpanContext is what travels from service to service: the two headers of W3C Trace Context.
+// SpanContext is what travels from service to service: the headers of W3C Trace Context and
+// Baggage.
 type SpanContext struct {
-	TraceID    TraceID
-	SpanID     SpanID
-	TraceState string // a valid tracestate, or empty: none is sent
-	flags      byte
-	baggage    string // a valid header, or empty
+	TraceID TraceID
+	SpanID  SpanID
+	flags   byte
+	carried *carried // nil: nothing
+}
+
+// carried is what a trace's spans pass on as it came: valid headers, or empty.
+type carried struct{ traceState, baggage string }
+
+// TraceState gives the tracestate header to send, "" for none.
+func (sc SpanContext) TraceState() string {
+	if sc.carried == nil {
+		return ""
+	}
+	return sc.carried.traceState
+}
+
+// BaggageHeader gives the baggage header to send, "" for none.
+func (sc SpanContext) BaggageHeader() string {
+	if sc.carried == nil {
+		return ""
+	}
+	return sc.carried.baggage
 }
 
 // IsValid says whether there is a trace to be part of.

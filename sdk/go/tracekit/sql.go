@@ -103,7 +103,7 @@ type dbTracer struct {
 // start begins a database span. The text of a query without arguments may hold values, which
 // are hidden; one with arguments has its values there.
 func (t *dbTracer) start(ctx context.Context, name, query string, args int) *Span {
-	span := t.sdk.newSpan(ctx, name, kindClient, spanFrom(ctx), SpanContext{})
+	span := t.sdk.newSpan(ctx, name, Client, spanFrom(ctx), SpanContext{})
 	if span.recording != nil {
 		span.setString("db.system.name", t.system)
 		if query != "" {

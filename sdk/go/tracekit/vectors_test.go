@@ -2,6 +2,7 @@ package tracekit
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"encoding/json"
 	"net/http"
@@ -50,7 +51,8 @@ func TestTraceparentVectors(t *testing.T) {
 	readVectors(t, "traceparent.json", &vectors)
 	for _, v := range vectors.Parse {
 		t.Run(v.Name, func(t *testing.T) {
-			sc, ok := extract(http.Header{"Traceparent": v.Headers})
+			sc := extract(http.Header{"Traceparent": v.Headers})
+			ok := sc.IsValid()
 			if v.Expect == nil {
 				if ok {
 					t.Fatalf("got %+v, want none", sc)
@@ -90,7 +92,7 @@ func TestTracestateVectors(t *testing.T) {
 	for _, v := range vectors.Make {
 		t.Run(v.Name, func(t *testing.T) {
 			header := http.Header{"Tracestate": {"of=the-caller"}}
-			inject(SpanContext{TraceState: v.Members.String()}, header)
+			inject(SpanContext{carried: &carried{traceState: v.Members.String()}}, header)
 			if v.Header == nil {
 				if len(header["Tracestate"]) != 0 {
 					t.Fatalf("got %q, want none", header["Tracestate"])
@@ -127,7 +129,7 @@ func TestHeaderVectors(t *testing.T) {
 	readVectors(t, "headers.json", &vectors)
 	for _, v := range vectors.Make {
 		t.Run(v.Name, func(t *testing.T) {
-			sc := SpanContext{TraceState: v.Span.Tracestate.String()}
+			sc := SpanContext{carried: &carried{traceState: v.Span.Tracestate.String()}}
 			hex.Decode(sc.TraceID[:], []byte(v.Span.TraceID))
 			hex.Decode(sc.SpanID[:], []byte(v.Span.SpanID))
 			if v.Span.Sampled {
@@ -235,14 +237,15 @@ func TestSamplingVectors(t *testing.T) {
 	readVectors(t, "sampling.json", &vectors)
 	for _, v := range vectors.Thresholds {
 		s := newSampler(v.Rate)
-		if v.Th == nil && s.threshold != 1<<56 || v.Th != nil && s.state != "ot=th:"+*v.Th {
-			t.Errorf("rate %g: threshold %x, state %q", v.Rate, s.threshold, s.state)
+		if v.Th == nil && s.threshold != 1<<56 || v.Th != nil && s.carried.traceState != "ot=th:"+*v.Th {
+			t.Errorf("rate %g: threshold %x, state %q", v.Rate, s.threshold, s.carried.traceState)
 		}
 	}
 	for _, v := range vectors.Decisions {
 		var id TraceID
 		hex.Decode(id[:], []byte(v.TraceID))
-		if got := newSampler(v.Rate).samples(id); got != v.Sampled {
+		s := newSampler(v.Rate)
+		if got := s.samples(id); got != v.Sampled {
 			t.Errorf("%s: sampled is %v", v.Name, got)
 		}
 	}
@@ -387,31 +390,31 @@ func (c otlpCase) encode() []byte {
 	scope = appendStringField(scope, tagScopeName, c.Scope.Name)
 	scope = appendStringField(scope, tagScopeVersion, c.Scope.Version)
 	for _, v := range c.Spans {
-		span, recording := v.span()
-		spans = appendSpan(spans, span, recording)
+		spans = appendBytesField(spans, tagScopeSpansSpan, v.encode())
 	}
 	return append(appendRequestHead(nil, resource, scope, len(spans)), spans...)
 }
 
-func (v vectorSpan) span() (*Span, *recording) {
-	kinds := map[string]kind{"INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
+func (v vectorSpan) encode() []byte {
+	kinds := map[string]Kind{"INTERNAL": 1, "SERVER": 2, "CLIENT": 3, "PRODUCER": 4, "CONSUMER": 5}
 	statuses := map[string]status{"": 0, "UNSET": 0, "OK": 1, "ERROR": 2}
-	span := &Span{
-		name: v.Name, kind: kinds[v.Kind], start: v.StartTimeUnixNano, end: v.EndTimeUnixNano,
-		remoteParent: v.ParentIsRemote, recording: &recording{},
-	}
-	hex.Decode(span.sc.TraceID[:], []byte(v.TraceID))
-	hex.Decode(span.sc.SpanID[:], []byte(v.SpanID))
-	hex.Decode(span.parent[:], []byte(v.ParentSpanID))
-	span.sc.TraceState, span.sc.flags = v.TraceState, flagSampled
+	var parent SpanID
+	hex.Decode(parent[:], []byte(v.ParentSpanID))
+	sc := SpanContext{carried: &carried{traceState: v.TraceState}, flags: flagSampled}
+	hex.Decode(sc.TraceID[:], []byte(v.TraceID))
+	hex.Decode(sc.SpanID[:], []byte(v.SpanID))
 	if v.Random {
-		span.sc.flags |= flagRandom
+		sc.flags |= flagRandom
 	}
+	r := &recording{}
+	r.begin(&sc, parent, v.ParentIsRemote, "before it had its name", kinds[v.Kind])
+	binary.LittleEndian.PutUint64(r.bytes[r.head-17:], uint64(v.StartTimeUnixNano))
+	r.wallOffset = 0
+	span := &Span{sc: sc, recording: r}
 	for _, pair := range v.Attributes {
 		span.SetTag(pair.key(), pair.value())
 	}
 	for _, event := range v.Events {
-		r := span.recording
 		b, mark := openMessage(r.bytes, tagSpanEvent)
 		b = appendFixed64Field(b, tagEventTime, uint64(event.TimeUnixNano))
 		b = appendStringField(b, tagEventName, event.Name)
@@ -420,10 +423,10 @@ func (v vectorSpan) span() (*Span, *recording) {
 		}
 		r.bytes = closeMessage(b, mark)
 	}
-	span.status, span.recording.statusMessage = statuses[v.Status.Code], v.Status.Message
-	span.recording.droppedAttributes = v.DroppedAttributesCount
-	span.recording.droppedEvents = v.DroppedEventsCount
-	return span, span.recording
+	span.SetName(v.Name)
+	r.status, r.statusMessage = statuses[v.Status.Code], v.Status.Message
+	r.droppedAttributes, r.droppedEvents = v.DroppedAttributesCount, v.DroppedEventsCount
+	return r.finish(v.EndTimeUnixNano)
 }
 
 func (p vectorPair) key() (key string) {

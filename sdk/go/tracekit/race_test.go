@@ -1,0 +1,5 @@
+//go:build race
+
+package tracekit
+
+const raceDetector = true
