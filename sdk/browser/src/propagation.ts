@@ -62,7 +62,7 @@ export function init(options: PropagationOptions = {}): typeof TraceKit {
   return TraceKit;
 }
 
-/** The trace that requests made now belong to, empty on a server: for an error report, or a support ticket. */
+/** The trace that requests made now belong to, for an error report; empty on a server. */
 export const currentTraceId = (): string => traceId;
 
 export const TraceKit = { init, currentTraceId };

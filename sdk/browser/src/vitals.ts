@@ -2,9 +2,14 @@
 
 import type { Span } from '../../js/span.js';
 
-const MARKS = ['responseStart', 'domInteractive', 'domContentLoadedEventEnd', 'loadEventEnd'] as const;
+const MARKS = [
+  'responseStart',
+  'domInteractive',
+  'domContentLoadedEventEnd',
+  'loadEventEnd',
+] as const;
 
-/** A shift more than a second after the last one, or five after the first, begins another window. */
+/** A shift this long after the last one, or after the first, begins another window. */
 const SHIFT_GAP_MS_MAX = 1_000;
 const SHIFT_WINDOW_MS_MAX = 5_000;
 
@@ -32,8 +37,8 @@ function observe(type: string, see: (entry: Entry) => void): void {
 }
 
 /**
- * Begins to measure. Returns what asks for the results, milliseconds but for CLS: largest contentful
- * paint, cumulative layout shift, interaction to next paint, first contentful paint, time to first
+ * Begins to measure. Returns what asks for the results, milliseconds but for CLS: largest
+ * contentful paint, cumulative layout shift, interaction to next paint, first contentful paint, time to first
  * byte.
  */
 export function observeVitals(): () => Record<string, number> {

@@ -203,7 +203,8 @@ export class Writer {
 
   /** Remembers a key that is short and plain. */
   private _learn(field: number, key: string, value: number): Key | undefined {
-    if (key.length >= SHORT || this._keys.size >= KEYS_MAX || /[^\0-\x7f]/.test(key)) return undefined;
+    if (key.length >= SHORT || this._keys.size >= KEYS_MAX) return undefined;
+    if (/[^\0-\x7f]/.test(key)) return undefined;
     const bytes = Buffer.alloc((key.length + 6) & ~3);
     bytes[0] = field;
     bytes[1] = key.length;
