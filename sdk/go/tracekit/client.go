@@ -3,6 +3,7 @@ package tracekit
 import (
 	"io"
 	"net/http"
+	"net/url"
 	"sync"
 )
 
@@ -67,6 +68,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		setMethod(span, r.Method)
 		span.setString("url.full", redactURL(r.URL))
 		setAddress(span, "server.address", "server.port", r.URL.Host)
+		if port := defaultPort(r.URL); port != 0 {
+			span.setScalar("server.port", tagValueInt, port)
+		}
 	}
 	r = r.Clone(span.context()) // a RoundTripper must not change the request it is given
 	if sdk.config.targets.match(r.URL) {
@@ -102,6 +106,17 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		response.Body = &tracedBody{ReadCloser: response.Body, span: span}
 	}
 	return response, nil
+}
+
+// defaultPort is the port that a URL without one means, 0 when it says one.
+func defaultPort(u *url.URL) uint64 {
+	switch {
+	case u.Port() != "":
+		return 0
+	case u.Scheme == "https":
+		return 443
+	}
+	return 80
 }
 
 // tracedBody ends the span of a request when its response has been read, or closed.
