@@ -342,7 +342,7 @@ def figures():
 def main():
     print(f"Python {sys.version.split()[0]}, load {os.getloadavg()[0]:.1f}")
     for name, mine, theirs, bar in figures():
-        print(f"{name:48} {mine:8.2f}  OpenTelemetry {theirs or float('nan'):8.1f}  bar {bar:.1f}", flush=True)
+        print(f"{name:48} {mine:8.2f}  OpenTelemetry {theirs or float('nan'):8.1f}  bar {bar or float('nan'):.1f}", flush=True)
 
 
 if __name__ == "__main__":

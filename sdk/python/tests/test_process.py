@@ -357,6 +357,27 @@ def test_spans_are_recorded_in_c_where_that_was_built_and_in_python_when_asked_t
     assert run(missing).stdout.split() == ["tracekit._pure", "False"]
 
 
+def test_another_interpreter_in_the_process_records_in_python(sink):
+    run(
+        """
+import tracekit, _xxsubinterpreters as interpreters
+tracekit.start_span("main").end()
+other = interpreters.create()
+interpreters.run_string(other, '''
+import tracekit
+assert not tracekit._record.is_native
+with tracekit.start_span("other") as span:
+    span.set_tag("a", 1)
+assert tracekit.shutdown(60)
+''')
+tracekit.start_span("main").end()
+""",
+        **KEY,
+        TRACEKIT_ENDPOINT=sink.url,
+    )
+    assert sorted(span.name for span in sink.spans) == ["main", "main", "other"]
+
+
 def test_an_export_is_valid_otlp(sink):
     run(ONE_SPAN, **KEY, TRACEKIT_ENDPOINT=sink.url)
     (span,) = read(sink.requests[0].body)
