@@ -148,11 +148,18 @@ read_nested(struct tk_pb *pb, const char *end, uint32_t depth, uint8_t type)
     return code == TK_ERR_END;
 }
 
+/* An empty one may have no bytes at all. */
+static const char *
+end_of(struct tk_value nested)
+{
+    return nested.len > 0 ? nested.ptr + nested.len : nested.ptr;
+}
+
 bool
 tk_value_is_whole(struct tk_value nested)
 {
     struct tk_pb pb = tk_pb_reader(tk_value_str(nested));
-    return read_nested(&pb, nested.ptr + nested.len, 0, nested.type);
+    return read_nested(&pb, end_of(nested), 0, nested.type);
 }
 
 void
@@ -161,7 +168,7 @@ tk_value_each(struct tk_value nested, bool (*each)(void *arg, tk_str key, struct
 {
     TK_ASSERT(nested.type == TK_VALUE_ARRAY || nested.type == TK_VALUE_MAP);
     struct tk_pb pb = tk_pb_reader(tk_value_str(nested));
-    const char *end = nested.ptr + nested.len;
+    const char *end = end_of(nested);
     tk_str key;
     struct tk_value value;
     /* Each level was checked when it came in, so the depth below it need not be counted again. */

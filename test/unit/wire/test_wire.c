@@ -1,6 +1,7 @@
 #include "test.h"
 #include "wire/compress.h"
 #include "wire/protobuf.h"
+#include "wire/value.h"
 
 static const char json[] =
     "{\"resourceSpans\":[{\"scopeSpans\":[{\"spans\":[{\"traceId\":"
@@ -13,6 +14,27 @@ copy(const char *text)
     char *own = strdup(text);
     assert_non_null(own);
     return own;
+}
+
+static bool
+no_element(void *arg, tk_str key, struct tk_value value)
+{
+    (void)arg;
+    (void)key;
+    (void)value;
+    fail_msg("an element of nothing");
+    return false;
+}
+
+static void
+a_nested_value_without_bytes_is_whole_and_has_no_elements(void **state)
+{
+    (void)state;
+    for (uint8_t type = TK_VALUE_ARRAY; type <= TK_VALUE_MAP; type++) {
+        struct tk_value nested = {.type = type};
+        assert_true(tk_value_is_whole(nested));
+        tk_value_each(nested, no_element, NULL);
+    }
 }
 
 static void
@@ -194,6 +216,7 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_batch_owns_what_it_looks_into),
+        cmocka_unit_test(a_nested_value_without_bytes_is_whole_and_has_no_elements),
         cmocka_unit_test(a_compressed_body_is_undone_and_given_back),
         cmocka_unit_test(a_failure_leaves_the_batch_empty_and_the_body_to_its_owner),
         cmocka_unit_test(a_body_of_next_to_nothing_costs_no_more_than_a_few_times_its_size),
