@@ -9,6 +9,7 @@
 #include "base/assert.h"
 #include "bench/round.h"
 #include "store/embedded/seal.h"
+#include "store/segment/group_head.h"
 #include "store/segment/zstd.h"
 
 #include <stdio.h>
@@ -96,11 +97,14 @@ say_columns(const struct file *file, const struct tk_footer *footer, const struc
     TK_ASSERT(sizes != NULL);
     for (uint32_t i = 0; i < footer->group_count; i++) {
         struct tk_group_entry group;
-        struct tk_chunk_entry chunk;
+        struct tk_chunk chunk, *before = NULL;
         memcpy(&group, entries + i * sizeof group, sizeof group);
-        for (uint32_t at = 0; at < group.head_size; at += sizeof chunk) {
-            memcpy(&chunk, file->bytes + group.offset + at, sizeof chunk);
+        const unsigned char *head = (const unsigned char *)file->bytes + group.offset;
+        struct tk_reader in = {head, head + group.head_size, true};
+        while (tk_reader_left(&in) > 0 &&
+               tk_group_head_next(&in, footer->version, before, &chunk)) {
             sizes[chunk.column] += chunk.size;
+            before = &chunk;
         }
         heads += group.head_size;
         groups += group.size;

@@ -17,9 +17,9 @@ SEEDS = {"otlp_protobuf": ("/v1/traces", "protobuf"), "otlp_json": ("/v1/traces"
          "zipkin_json": ("/api/v2/spans", "json"), "json_reader": ("/api/v2/spans", "json")}
 
 
-GOLDEN = ROOT / "test" / "unit" / "store" / "golden" / "v2"
-# golden files that are good seeds
-GOLDEN_SEEDS = {"segment": "*.seg", "log": "*.log"}
+GOLDEN = ROOT / "test" / "unit" / "store" / "golden"
+# golden files that are good seeds, of every version
+GOLDEN_SEEDS = {"segment": "*/*.seg", "log": "*/*.log"}
 
 
 def captured(what, folder):
@@ -42,7 +42,7 @@ def fuzz(binary, seconds, seed):
     findings.mkdir(parents=True, exist_ok=True)
     captured(what, corpus)
     for seed_file in GOLDEN.glob(GOLDEN_SEEDS[what]) if what in GOLDEN_SEEDS else ():
-        (corpus / seed_file.name).write_bytes(seed_file.read_bytes())
+        (corpus / f"{seed_file.parent.name}-{seed_file.name}").write_bytes(seed_file.read_bytes())
     seeds = ROOT / "test" / "fuzz" / "corpus" / what
     command = [str(binary), f"-max_total_time={seconds}", f"-seed={seed}", "-timeout=20", "-rss_limit_mb=2048", "-print_final_stats=1",
                f"-artifact_prefix={findings}/{what}-", str(corpus)] + ([str(seeds)] if seeds.is_dir() else [])

@@ -6,6 +6,7 @@
  */
 #include "store/embedded/internal.h"
 
+#include "store/segment/group_head.h"
 #include "store/segment/segment.h"
 #include "store/segment/value_index.h"
 
@@ -92,12 +93,14 @@ tell_groups(struct layout *layout, struct tk_error *err)
         if (code != TK_OK)
             return code;
         tell_all(layout, "heads of groups", group->head_size);
-        for (uint32_t at = 0; at + sizeof(struct tk_chunk_entry) <= group->head_size;
-             at += sizeof(struct tk_chunk_entry)) {
-            struct tk_chunk_entry chunk;
-            memcpy(&chunk, head + at, sizeof chunk);
+        struct tk_reader in = {(const unsigned char *)head,
+                               (const unsigned char *)head + group->head_size, true};
+        struct tk_chunk chunk, *before = NULL;
+        while (tk_reader_left(&in) > 0 &&
+               tk_group_head_next(&in, segment->version, before, &chunk)) {
             if (chunk.column < layout->schema->column_count)
                 tell(layout, "", chunk.column, chunk.size);
+            before = &chunk;
         }
         free(head);
     }

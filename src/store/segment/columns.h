@@ -132,12 +132,6 @@ struct tk_group_entry {
 };
 _Static_assert(sizeof(struct tk_group_entry) == 80, "docs/formats/segment.md");
 
-struct tk_chunk_entry {
-    uint32_t column, size;
-    uint64_t checksum;
-};
-_Static_assert(sizeof(struct tk_chunk_entry) == 16, "docs/formats/segment.md");
-
 /* One column as the section of columns describes it. */
 struct tk_column {
     uint8_t owner, type, kind; /* enum tk_column_owner, tk_value_type, tk_column_kind */

@@ -9,6 +9,8 @@
 #include "store/segment/group.h"
 
 #include "base/assert.h"
+#include "store/segment/group_head.h"
+#include "store/segment/told.h"
 
 #include <stdlib.h>
 
@@ -18,8 +20,8 @@ static const size_t ARENA_LIMIT = (size_t)1 << 32;
 struct chunk {
     uint32_t column;
     uint32_t size;
+    uint32_t checksum;
     uint64_t offset; /* from the begin of the group */
-    uint64_t checksum;
 };
 
 struct tk_group {
@@ -58,9 +60,10 @@ no_memory(struct tk_error *err)
     return tk_error_set(err, TK_ERR_MEMORY, "out of memory for a group");
 }
 
-/* `size` bytes at `offset` of the group; to be freed when *ret_own. */
+/* `size` bytes at `offset` of the group; to be freed when *ret_own.  `checksum`: those bits of
+   theirs that `mask` has. */
 static enum tk_err
-get_bytes(struct tk_group *group, uint64_t offset, uint64_t size, uint64_t checksum,
+get_bytes(struct tk_group *group, uint64_t offset, uint64_t size, uint64_t checksum, uint64_t mask,
           const char **ret_bytes, char **ret_own, struct tk_error *err)
 {
     *ret_own = NULL;
@@ -75,7 +78,7 @@ get_bytes(struct tk_group *group, uint64_t offset, uint64_t size, uint64_t check
             return code;
         *ret_bytes = *ret_own;
     }
-    if (tk_checksum_is(tk_hash_stable((tk_str){*ret_bytes, size}), checksum))
+    if (tk_checksum_is(tk_hash_stable((tk_str){*ret_bytes, size}) & mask, checksum))
         return TK_OK;
     free(*ret_own);
     return corrupt(group, "wrong checksum", err);
@@ -87,24 +90,28 @@ read_head(struct tk_group *group, struct tk_error *err)
     const struct tk_group_entry *entry = group->entry;
     const char *bytes;
     char *own;
-    enum tk_err code = get_bytes(group, 0, entry->head_size, entry->checksum, &bytes, &own, err);
+    enum tk_err code =
+        get_bytes(group, 0, entry->head_size, entry->checksum, UINT64_MAX, &bytes, &own, err);
     if (code != TK_OK)
         return code;
-    uint32_t count = entry->head_size / sizeof(struct tk_chunk_entry);
+    uint32_t most = entry->head_size / TK_CHUNK_HEAD_MIN, count = 0;
     uint64_t offset = entry->head_size;
-    group->chunks = tk_arena_alloc(&group->arena, count * sizeof *group->chunks + 1);
-    group->values = tk_arena_zalloc(&group->arena, (size_t)count + 1, sizeof *group->values);
+    struct tk_reader in = {(const unsigned char *)bytes,
+                           (const unsigned char *)bytes + entry->head_size, true};
+    struct tk_chunk chunk, *before = NULL;
+    group->chunks = tk_arena_alloc(&group->arena, most * sizeof *group->chunks + 1);
+    group->values = tk_arena_zalloc(&group->arena, (size_t)most + 1, sizeof *group->values);
     if (group->chunks == NULL || group->values == NULL)
         code = no_memory(err);
-    for (uint32_t i = 0; i < count && code == TK_OK; i++) {
-        struct tk_chunk_entry chunk;
-        memcpy(&chunk, bytes + i * sizeof chunk, sizeof chunk);
-        if (chunk.column >= group->schema->column_count || chunk.size > entry->size - offset ||
-            (i > 0 && chunk.column <= group->chunks[i - 1].column))
+    while (code == TK_OK && tk_reader_left(&in) > 0) {
+        if (!tk_group_head_next(&in, group->segment->version, before, &chunk) ||
+            chunk.column >= group->schema->column_count || chunk.size > entry->size - offset) {
             code = corrupt(group, "its head makes no sense", err);
-        else
-            group->chunks[i] = (struct chunk){chunk.column, chunk.size, offset, chunk.checksum};
+            break;
+        }
+        group->chunks[count++] = (struct chunk){chunk.column, chunk.size, chunk.checksum, offset};
         offset += chunk.size;
+        before = &chunk;
     }
     if (code == TK_OK && offset != entry->size)
         code = corrupt(group, "its head misses bytes", err);
@@ -317,7 +324,8 @@ count_values(struct tk_group *group, uint32_t column, uint32_t *ret_count, struc
     return code;
 }
 
-/* Values [begin, begin + part->count) of the `count` that a column has. */
+/* Values [begin, begin + part->count) of the `count` that a column has, as far as its chunk tells
+   them; by name: the names are made. */
 static enum tk_err
 decode_values(struct tk_group *group, uint32_t column, tk_str bytes, uint32_t count, uint32_t begin,
               struct tk_arena *arena, struct tk_values *part)
@@ -338,7 +346,12 @@ decode_values(struct tk_group *group, uint32_t column, tk_str bytes, uint32_t co
         uint64_t *numbers = tk_arena_alloc(arena, (size_t)values.count * sizeof *numbers + 1);
         if (numbers == NULL)
             return TK_ERR_MEMORY;
-        code = tk_numbers_decode_part(&bytes, count, begin, values.count, numbers);
+        const uint32_t *names = group->arrays[TK_GROUP_NAMES];
+        if (tk_told_of(group->segment->version, column) == TK_TOLD_BY_NAME)
+            code = tk_told_get_by_name(&bytes, names, names[count], count, begin, values.count,
+                                       numbers);
+        else
+            code = tk_numbers_decode_part(&bytes, count, begin, values.count, numbers);
         uint64_t beyond = 0; /* no way out of the loop: several at a time */
         for (uint32_t i = 0; code == TK_OK && of->distinct > 0 && i < values.count; i++)
             beyond |= (uint64_t)(numbers[i] >= of->distinct);
@@ -369,15 +382,24 @@ make_zeroes(struct tk_group *group, uint32_t count, struct tk_values *ret_values
     return TK_OK;
 }
 
+static enum tk_err get_array(struct tk_group *group, enum tk_group_array what,
+                             const void **ret_array, struct tk_error *err);
+
 /* Values [begin, begin + part->count) of the `count` in a chunk. */
 static enum tk_err
 read_chunk(struct tk_group *group, const struct chunk *chunk, uint32_t count, uint32_t begin,
            struct tk_arena *arena, struct tk_values *part, struct tk_error *err)
 {
     const char *bytes;
+    const void *names;
     char *own;
-    enum tk_err code =
-        get_bytes(group, chunk->offset, chunk->size, chunk->checksum, &bytes, &own, err);
+    if (tk_told_of(group->segment->version, chunk->column) == TK_TOLD_BY_NAME) {
+        enum tk_err told = get_array(group, TK_GROUP_NAMES, &names, err);
+        if (told != TK_OK)
+            return told;
+    }
+    enum tk_err code = get_bytes(group, chunk->offset, chunk->size, chunk->checksum, UINT32_MAX,
+                                 &bytes, &own, err);
     if (code != TK_OK)
         return code;
     code = decode_values(group, chunk->column, (tk_str){bytes, chunk->size}, count, begin, arena,
@@ -386,6 +408,57 @@ read_chunk(struct tk_group *group, const struct chunk *chunk, uint32_t count, ui
     if (code == TK_ERR_CORRUPT)
         return corrupt(group, "a column makes no sense", err);
     return code == TK_OK ? TK_OK : no_memory(err);
+}
+
+/* What tells columns beside the traces. */
+static enum tk_err
+get_traces(struct tk_group *group, uint32_t column, struct tk_told_traces *traces,
+           struct tk_error *err)
+{
+    struct tk_values rows, before, other = {0};
+    const void *row = NULL, *link = NULL;
+    bool is_link = column == TK_COLUMN_LINK_HIGH || column == TK_COLUMN_LINK_LOW;
+    uint32_t beside = column == TK_COLUMN_LINK_HIGH  ? TK_COLUMN_TRACE_HIGH
+                      : column == TK_COLUMN_LINK_LOW ? TK_COLUMN_TRACE_LOW
+                                                     : TK_COLUMN_TRACE_DURATION;
+    enum tk_err code = get_array(group, TK_GROUP_TRACE_ROW, &row, err);
+    if (code == TK_OK)
+        code = get_values(group, TK_COLUMN_TRACE_ROWS, &rows, err);
+    if (code == TK_OK)
+        code = get_values(group, TK_COLUMN_TRACE_BEFORE, &before, err);
+    if (code == TK_OK && column != TK_COLUMN_TRACE_TOTAL)
+        code = get_values(group, beside, &other, err);
+    if (code == TK_OK && is_link)
+        code = get_array(group, TK_GROUP_LINK_BEGIN, &link, err);
+    if (code == TK_OK)
+        *traces = (struct tk_told_traces){.count = group->entry->trace_count,
+                                          .row = row,
+                                          .link = link,
+                                          .rows = rows.number,
+                                          .before = before.number,
+                                          .duration = other.number,
+                                          .id = other.number};
+    return code;
+}
+
+/* Makes what traces tell part of the values [begin, begin + values->count) of a chunk, or of none
+   (zeroes). */
+static enum tk_err
+add_traces(struct tk_group *group, uint32_t column, uint32_t begin, struct tk_arena *arena,
+           struct tk_values *values, struct tk_error *err)
+{
+    struct tk_told_traces traces;
+    enum tk_err code = get_traces(group, column, &traces, err);
+    if (code != TK_OK)
+        return code;
+    size_t size = (size_t)values->count * sizeof(uint64_t);
+    uint64_t *numbers = tk_arena_alloc(arena, size + 1);
+    if (numbers == NULL)
+        return no_memory(err);
+    memcpy(numbers, values->number, size);
+    tk_told_by_trace(&traces, column, begin, values->count, numbers);
+    values->number = numbers;
+    return TK_OK;
 }
 
 static enum tk_err
@@ -414,9 +487,15 @@ get_values(struct tk_group *group, uint32_t column, struct tk_values *ret_values
     enum tk_err code = TK_OK;
     if (values->number == NULL && values->text == NULL)
         code = count_values(group, column, &count, err);
-    if (code == TK_OK && values->number == NULL && values->text == NULL)
-        code = chunk == NULL ? make_zeroes(group, count, values, err)
-                             : read_all(group, chunk, count, values, err);
+    if (code == TK_OK && values->number == NULL && values->text == NULL) {
+        struct tk_values made;
+        code = chunk == NULL ? make_zeroes(group, count, &made, err)
+                             : read_all(group, chunk, count, &made, err);
+        if (code == TK_OK && tk_told_of(group->segment->version, column) == TK_TOLD_BY_TRACE)
+            code = add_traces(group, column, 0, &group->arena, &made, err);
+        if (code == TK_OK)
+            *values = made;
+    }
     if (code == TK_OK)
         *ret_values = *values;
     return code;
@@ -443,8 +522,19 @@ sum_up(struct tk_group *group, uint32_t column, uint32_t total, uint64_t least, 
     return sum == total ? TK_OK : corrupt(group, "counts do not add up", err);
 }
 
-static enum tk_err get_array(struct tk_group *group, enum tk_group_array what,
-                             const void **ret_array, struct tk_error *err);
+static enum tk_err
+make_names(struct tk_group *group, uint32_t *names, struct tk_error *err)
+{
+    struct tk_values values;
+    const struct tk_column *column = &group->schema->columns[TK_COLUMN_NAME];
+    enum tk_err code = get_values(group, TK_COLUMN_NAME, &values, err);
+    if (code != TK_OK)
+        return code;
+    bool plain = column->kind == TK_COLUMN_PLAIN;
+    bool ok = tk_told_names(plain ? NULL : values.number, values.text, values.count,
+                            column->distinct, names, &names[values.count]);
+    return ok ? TK_OK : no_memory(err);
+}
 
 static enum tk_err
 make_starts(struct tk_group *group, uint64_t *starts, struct tk_error *err)
@@ -492,6 +582,9 @@ get_array(struct tk_group *group, enum tk_group_array what, const void **ret_arr
             break;
         case TK_GROUP_LINK_BEGIN:
             code = sum_up(group, TK_COLUMN_LINKS, entry->link_count, 0, array, err);
+            break;
+        case TK_GROUP_NAMES:
+            code = make_names(group, array, err);
             break;
         default:
             code = make_starts(group, array, err);
@@ -627,6 +720,8 @@ tk_group_part(struct tk_group *group, uint32_t column, uint32_t begin, uint32_t 
         part.count = count < total - begin ? count : total - begin;
         if (code == TK_OK)
             code = read_chunk(group, chunk, total, begin, arena, &part, err);
+        if (code == TK_OK && tk_told_of(group->segment->version, column) == TK_TOLD_BY_TRACE)
+            code = add_traces(group, column, begin, arena, &part, err);
     }
     unlock(group);
     if (code == TK_OK)
@@ -635,7 +730,7 @@ tk_group_part(struct tk_group *group, uint32_t column, uint32_t begin, uint32_t 
 }
 
 enum tk_err
-tk_group_chunk(struct tk_group *group, uint32_t column, tk_str *ret_chunk, uint64_t *ret_checksum,
+tk_group_chunk(struct tk_group *group, uint32_t column, tk_str *ret_chunk, uint32_t *ret_checksum,
                struct tk_error *err)
 {
     const struct chunk *chunk = find_chunk(group, column);
@@ -647,8 +742,8 @@ tk_group_chunk(struct tk_group *group, uint32_t column, tk_str *ret_chunk, uint6
         return TK_OK;
     if (group->bytes == NULL) /* it could not be read at once: something of it is damaged */
         return corrupt(group, "the disk cannot read it", err);
-    enum tk_err code =
-        get_bytes(group, chunk->offset, chunk->size, chunk->checksum, &bytes, &own, err);
+    enum tk_err code = get_bytes(group, chunk->offset, chunk->size, chunk->checksum, UINT32_MAX,
+                                 &bytes, &own, err);
     if (code != TK_OK)
         return code;
     *ret_chunk = (tk_str){bytes, chunk->size};

@@ -48,7 +48,7 @@ enum tk_err tk_group_part(struct tk_group *group, uint32_t column, uint32_t begi
 /* A column as it lies in the file, checked; *ret_chunk is empty when the group has none of it.  Of
    a group that was opened whole. */
 enum tk_err tk_group_chunk(struct tk_group *group, uint32_t column, tk_str *ret_chunk,
-                           uint64_t *ret_checksum, struct tk_error *err) TK_MUST_USE;
+                           uint32_t *ret_checksum, struct tk_error *err) TK_MUST_USE;
 
 /* What columns say together, worked out when first asked for. */
 enum tk_group_array {
@@ -56,6 +56,7 @@ enum tk_group_array {
     TK_GROUP_EVENT_BEGIN, /* uint32_t [rows + 1] */
     TK_GROUP_LINK_BEGIN,  /* uint32_t [rows + 1] */
     TK_GROUP_STARTS,      /* uint64_t [rows]: ns since the epoch */
+    TK_GROUP_NAMES,       /* uint32_t [rows + 1]: names as told.h numbers them, how many */
     TK_GROUP_ARRAYS,
 };
 enum tk_err tk_group_array(struct tk_group *group, enum tk_group_array what, const void **ret_array,

@@ -2,6 +2,9 @@
 #include "store/segment/group_write.h"
 
 #include "base/assert.h"
+#include "store/segment/group_head.h"
+#include "store/segment/segment.h"
+#include "store/segment/told.h"
 
 #include <stdlib.h>
 
@@ -26,14 +29,18 @@ tk_group_writer_init(struct tk_group_writer *group, const struct tk_schema *sche
 {
     *group = (struct tk_group_writer){.schema = schema};
     tk_arena_init(&group->_texts, ARENA_CHUNK, SIZE_MAX / 2);
+    tk_buf_init(&group->_chunks, SIZE_MAX / 2);
     group->columns = calloc(schema->column_count, sizeof *group->columns);
     group->end_nano = malloc(TK_GROUP_ROWS * sizeof *group->end_nano);
     group->counted = malloc(TK_GROUP_ROWS * sizeof *group->counted);
     group->_start_nano = malloc(TK_GROUP_ROWS * sizeof *group->_start_nano);
     group->_parent_id = malloc(TK_GROUP_ROWS * sizeof *group->_parent_id);
     group->_slots = malloc(2 * TK_GROUP_ROWS * sizeof *group->_slots);
-    bool ok = group->columns != NULL && group->end_nano != NULL && group->counted != NULL &&
-              group->_start_nano != NULL && group->_parent_id != NULL && group->_slots != NULL;
+    group->_first = malloc(2 * (TK_GROUP_ROWS + 1) * sizeof *group->_first);
+    group->_names = malloc((TK_GROUP_ROWS + 1) * sizeof *group->_names);
+    bool ok = group->_first != NULL && group->_names != NULL && group->columns != NULL &&
+              group->end_nano != NULL && group->counted != NULL && group->_start_nano != NULL &&
+              group->_parent_id != NULL && group->_slots != NULL;
     for (uint32_t c = TK_COLUMN_NAME; c < TK_COLUMN_OTHER && ok; c++)
         if (!is_plain(schema, c)) {
             group->columns[c].number = malloc(TK_GROUP_ROWS * sizeof(uint64_t));
@@ -58,7 +65,10 @@ tk_group_writer_release(struct tk_group_writer *group)
     free(group->_start_nano);
     free(group->_parent_id);
     free(group->_slots);
+    free(group->_first);
+    free(group->_names);
     tk_arena_release(&group->_texts);
+    tk_buf_release(&group->_chunks);
     *group = (struct tk_group_writer){0};
 }
 
@@ -272,15 +282,45 @@ tk_group_writer_copied(struct tk_group_writer *group, const struct tk_group_entr
 static bool
 is_left_out(const struct tk_schema *schema, const struct tk_group_column *from, uint32_t column)
 {
-    if (from->count == 0 && from->chunk_count == 0)
-        return true;
-    if (column >= TK_COLUMN_FIXED || from->chunk_count > 0)
-        return false;
+    if (from->chunk_count > 0)
+        return from->chunk.len == 0;
+    if (column >= TK_COLUMN_FIXED)
+        return from->count == 0;
     bool plain = is_plain(schema, column);
     for (uint32_t i = 0; i < from->count; i++)
         if (plain ? from->text[i].len > 0 : from->number[i] != 0)
             return false;
     return true;
+}
+
+/* The sums that reading makes (TK_GROUP_TRACE_ROW, TK_GROUP_LINK_BEGIN), and columns that traces
+   tell are told beside them.  Of a copied group all of them have chunks. */
+static void
+tell_by_trace(struct tk_group_writer *group)
+{
+    static const uint32_t told[] = {TK_COLUMN_TRACE_TOTAL, TK_COLUMN_DURATION, TK_COLUMN_LINK_HIGH,
+                                    TK_COLUMN_LINK_LOW};
+    struct tk_group_column *columns = group->columns;
+    uint32_t *row = group->_first, *link = row + TK_GROUP_ROWS + 1;
+    if (columns[TK_COLUMN_TRACE_ROWS].chunk_count > 0)
+        return;
+    struct tk_told_traces traces = {.count = group->entry.trace_count,
+                                    .row = row,
+                                    .link = link,
+                                    .rows = columns[TK_COLUMN_TRACE_ROWS].number,
+                                    .before = columns[TK_COLUMN_TRACE_BEFORE].number,
+                                    .duration = columns[TK_COLUMN_TRACE_DURATION].number};
+    row[0] = link[0] = 0;
+    for (uint32_t i = 0; i < traces.count; i++)
+        row[i + 1] = row[i] + (uint32_t)traces.rows[i];
+    for (uint32_t i = 0; i < group->entry.row_count; i++)
+        link[i + 1] = link[i] + (uint32_t)columns[TK_COLUMN_LINKS].number[i];
+    for (size_t i = 0; i < sizeof told / sizeof *told; i++) {
+        struct tk_group_column *column = &columns[told[i]];
+        traces.id = told[i] == TK_COLUMN_LINK_HIGH ? columns[TK_COLUMN_TRACE_HIGH].number
+                                                   : columns[TK_COLUMN_TRACE_LOW].number;
+        tk_told_by_trace(&traces, told[i], 0, column->count, column->number);
+    }
 }
 
 /* What zstd does for a column is alike from group to group: where it was of no use it is tried
@@ -298,42 +338,68 @@ encode_numbers(struct tk_group_column *column, int level, struct tk_buf *out)
         column->without_zstd = WITHOUT_ZSTD;
 }
 
+static void
+encode_column(struct tk_group_writer *group, uint32_t c, uint32_t name_count, int level,
+              struct tk_buf *out)
+{
+    struct tk_group_column *from = &group->columns[c];
+    if (from->chunk_count > 0)
+        tk_buf_append(out, from->chunk);
+    else if (is_plain(group->schema, c))
+        tk_texts_encode(from->text, from->count, level, out);
+    else if (tk_told_of(TK_SEGMENT_VERSION, c) != TK_TOLD_BY_NAME)
+        encode_numbers(from, level, out);
+    else if (!tk_told_put_by_name(group->_names, name_count, from->number, from->count, level, out))
+        out->status = TK_ERR_MEMORY;
+}
+
+/* The chunks, and what the head says of them. */
+static void
+encode_chunks(struct tk_group_writer *group, int level, struct tk_buf *head, struct tk_buf *chunks)
+{
+    const struct tk_group_column *name = &group->columns[TK_COLUMN_NAME];
+    uint32_t name_count = 0, before = 0;
+    TK_ASSERT(name->count == group->entry.row_count);
+    if (!tk_told_names(name->number, name->text, name->count,
+                       group->schema->columns[TK_COLUMN_NAME].column.distinct, group->_names,
+                       &name_count)) {
+        head->status = TK_ERR_MEMORY;
+        return;
+    }
+    tell_by_trace(group);
+    for (uint32_t c = 0; c < group->schema->column_count; c++) {
+        struct tk_group_column *from = &group->columns[c];
+        size_t at = chunks->len;
+        if (is_left_out(group->schema, from, c))
+            continue;
+        encode_column(group, c, name_count, level, chunks);
+        if (chunks->status != TK_OK)
+            return;
+        tk_str bytes = {chunks->ptr + at, chunks->len - at};
+        struct tk_chunk chunk = {c, (uint32_t)bytes.len,
+                                 from->chunk_count > 0 ? from->chunk_checksum
+                                                       : (uint32_t)tk_hash_stable(bytes)};
+        tk_group_head_put(&chunk, before, head);
+        before = c;
+    }
+}
+
 void
 tk_group_writer_encode(struct tk_group_writer *group, int level, struct tk_buf *out)
 {
-    uint32_t chunk_count = 0;
-    for (uint32_t c = 0; c < group->schema->column_count; c++)
-        chunk_count += !is_left_out(group->schema, &group->columns[c], c);
-    size_t begin = out->len, head_size = chunk_count * sizeof(struct tk_chunk_entry);
-    size_t head = begin;
-    if (tk_buf_reserve(out, head_size) == NULL)
-        return;
-    out->len += head_size;
-    for (uint32_t c = 0; c < group->schema->column_count; c++) {
-        struct tk_group_column *from = &group->columns[c];
-        size_t at = out->len;
-        if (is_left_out(group->schema, from, c))
-            continue;
-        if (from->chunk_count > 0)
-            tk_buf_append(out, from->chunk);
-        else if (is_plain(group->schema, c))
-            tk_texts_encode(from->text, from->count, level, out);
-        else
-            encode_numbers(from, level, out);
-        if (out->status != TK_OK)
-            return;
-        tk_str chunk = {out->ptr + at, out->len - at};
-        struct tk_chunk_entry entry = {c, (uint32_t)chunk.len,
-                                       from->chunk_count > 0 ? from->chunk_checksum
-                                                             : tk_hash_stable(chunk)};
-        memcpy(out->ptr + head, &entry, sizeof entry);
-        head += sizeof entry;
-    }
-    if (out->len - begin > UINT32_MAX) {
+    struct tk_buf *chunks = &group->_chunks;
+    size_t begin = out->len;
+    tk_buf_clear(chunks);
+    encode_chunks(group, level, out, chunks);
+    tk_str head = {out->ptr + begin, out->len - begin};
+    if (out->status == TK_OK)
+        out->status = chunks->status;
+    if (out->status == TK_OK && head.len + chunks->len > UINT32_MAX)
         out->status = TK_ERR_LIMIT;
+    if (out->status != TK_OK)
         return;
-    }
-    group->entry.size = (uint32_t)(out->len - begin);
-    group->entry.head_size = (uint32_t)head_size;
-    group->entry.checksum = tk_hash_stable((tk_str){out->ptr + begin, head_size});
+    group->entry.size = (uint32_t)(head.len + chunks->len);
+    group->entry.head_size = (uint32_t)head.len;
+    group->entry.checksum = tk_hash_stable(head);
+    tk_buf_append(out, tk_buf_str(chunks));
 }

@@ -16,9 +16,9 @@ struct tk_group_column {
     /* Its chunk, as another segment has it, instead of one made of the values; those that are there
        besides are only looked through. */
     tk_str chunk;
-    uint64_t chunk_checksum;
-    uint32_t chunk_count;  /* values in it */
-    uint32_t without_zstd; /* groups for which zstd is not tried, as it did not help before */
+    uint32_t chunk_checksum; /* low half */
+    uint32_t chunk_count;    /* values in it */
+    uint32_t without_zstd;   /* groups for which zstd is not tried, as it did not help before */
 };
 
 struct tk_group_writer {
@@ -31,7 +31,10 @@ struct tk_group_writer {
     uint64_t *end_nano;
     bool *counted;
     bool any_counted;
-    /* private: of the trace under construction */
+    /* private: scratch to encode; [row_count + 1] each */
+    uint32_t *_first, *_names;
+    struct tk_buf _chunks;
+    /* of the trace under construction */
     struct tk_arena _texts;
     uint64_t *_start_nano, *_parent_id; /* of rows */
     uint32_t _trace_row;                /* its first row */

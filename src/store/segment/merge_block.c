@@ -1,6 +1,7 @@
 /* merge_block - see merge_block.h. */
 #include "store/segment/merge_block.h"
 
+#include "store/segment/told.h"
 #include "store/segment/varint.h"
 
 #include <stdlib.h>
@@ -384,10 +385,11 @@ copy_chunk(struct tk_merge_block *block, uint32_t column, struct tk_segment_writ
     uint32_t to = block->map->columns[column].to;
     struct tk_values values = {0};
     tk_str chunk;
-    uint64_t checksum;
+    uint32_t checksum;
     enum tk_err code = tk_group_chunk(block->group, column, &chunk, &checksum, err);
-    if (code == TK_OK &&
-        (chunk.len == 0 || column == TK_COLUMN_PARENT_ID || tk_segment_writer_wants(writer, to)))
+    bool by_trace = tk_told_of(TK_SEGMENT_VERSION, column) == TK_TOLD_BY_TRACE;
+    if (code == TK_OK && ((chunk.len == 0 && !by_trace) || column == TK_COLUMN_PARENT_ID ||
+                          tk_segment_writer_wants(writer, to)))
         code = tk_group_values(block->group, column, &values, err);
     else if (code == TK_OK)
         values.count = count_of(block, column);
@@ -395,7 +397,7 @@ copy_chunk(struct tk_merge_block *block, uint32_t column, struct tk_segment_writ
         code = check_values(block, column, &values, err);
     if (code != TK_OK || values.count == 0)
         return code;
-    if (chunk.len > 0)
+    if (chunk.len > 0 || by_trace)
         tk_segment_writer_copy_chunk(writer, to, values.count, chunk, checksum);
     if (values.number != NULL || values.text != NULL)
         tk_segment_writer_copy_values(writer, to, values.count, values.number, values.text);

@@ -6,7 +6,7 @@
  * repeat: it is tried on the numbers packed to whole bytes, and taken when it is shorter.
  *
  * Codecs nest (a delta is numbers again), but never deeper than what an encoder makes:
- * steps, delta, split, zstd, packed.
+ * decimals, steps, delta, split, zstd, packed.
  */
 #include "store/segment/numbers.h"
 
@@ -17,15 +17,17 @@
 #include <math.h>
 #include <stdlib.h>
 
-enum codec { ZERO, CONSTANT, PACKED, SPLIT, DELTA, ZSTD, STEPS };
+enum codec { ZERO, CONSTANT, PACKED, SPLIT, DELTA, ZSTD, STEPS, DECIMALS };
 
 enum {
-    DEPTH_MAX = 5,
+    DEPTH_MAX = 6,
     NARROW = 8, /* bits; below it nothing beats packing but zstd */
     ZSTD_COUNT_MIN = 32,
     CLASSES = 65,       /* bit lengths of numbers */
     RAW_BYTES_MAX = 16, /* of a number before zstd, and */
     RAW_OVERHEAD = 64,  /* of all: more than any codec takes */
+    DECIMALS_MAX = 6,   /* digits behind the point */
+    DOUBLE_WIDTH = 40,  /* bits; doubles that differ by less are not worth looking at */
 };
 
 static unsigned
@@ -293,6 +295,63 @@ encode_steps(const uint64_t *numbers, uint32_t count, uint64_t least, uint64_t s
     free(steps);
 }
 
+static const double POWERS[DECIMALS_MAX + 1] = {1, 10, 100, 1e3, 1e4, 1e5, 1e6};
+
+/* The bits of the double that is nearest to `decimal` with so many digits behind the point. */
+static uint64_t
+double_of(int64_t decimal, unsigned digits)
+{
+    double number = (double)decimal / POWERS[digits];
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
+/* Is it such a double? */
+static bool
+decimal_of(uint64_t bits, unsigned digits, int64_t *ret_decimal)
+{
+    static const double LARGEST = 9007199254740992.0; /* integers up to it are doubles */
+    double number;
+    memcpy(&number, &bits, sizeof number);
+    number *= POWERS[digits];
+    if (!(number > -LARGEST && number < LARGEST)) /* nor not a number */
+        return false;
+    *ret_decimal = (int64_t)(number < 0 ? number - 0.5 : number + 0.5);
+    return double_of(*ret_decimal, digits) == bits;
+}
+
+/* Prices, percentages, what was rounded: doubles with few digits.  False, and nothing put: other
+   ones, or no doubles at all (for integers the first is enough to know). */
+static bool
+put_decimals(const uint64_t *numbers, uint32_t count, int level, struct tk_buf *out)
+{
+    unsigned digits = 0;
+    uint32_t i = 0;
+    int64_t decimal = 0;
+    uint64_t *decimals = NULL;
+    while (digits <= DECIMALS_MAX && !decimal_of(numbers[0], digits, &decimal))
+        digits++;
+    if (digits <= DECIMALS_MAX)
+        decimals = malloc(count * sizeof *decimals);
+    while (decimals != NULL && i < count) {
+        if (decimal_of(numbers[i], digits, &decimal))
+            decimals[i++] = tk_zigzag(decimal);
+        else if (digits++ < DECIMALS_MAX)
+            i = 0; /* again, with one more */
+        else
+            break;
+    }
+    bool all = decimals != NULL && i == count;
+    if (all) {
+        tk_buf_append_char(out, DECIMALS);
+        tk_buf_append_char(out, (char)digits);
+        encode_any(decimals, count, level, true, out);
+    }
+    free(decimals);
+    return all;
+}
+
 static void
 encode_any(const uint64_t *numbers, uint32_t count, int level, bool deltas, struct tk_buf *out)
 {
@@ -306,6 +365,8 @@ encode_any(const uint64_t *numbers, uint32_t count, int level, bool deltas, stru
         tk_put_varint(out, survey.least);
     } else {
         unsigned width = bit_length(survey.greatest - survey.least);
+        if (width > DOUBLE_WIDTH && deltas && put_decimals(numbers, count, level, out))
+            return;
         uint64_t step = width > NARROW && deltas ? step_of(numbers, count, survey.least) : 1;
         if (step > 1)
             encode_steps(numbers, count, survey.least, step, level, deltas, out);
@@ -438,6 +499,19 @@ get_split_or_delta(struct tk_reader *in, bool is_split, uint32_t count, struct p
 }
 
 static enum tk_err
+get_decimals(struct tk_reader *in, uint32_t count, struct part part, unsigned depth,
+             uint64_t *numbers)
+{
+    const unsigned char *digits = tk_get_bytes(in, 1);
+    if (digits == NULL || *digits > DECIMALS_MAX)
+        return TK_ERR_CORRUPT;
+    enum tk_err code = get_any(in, count, part, depth, numbers);
+    for (uint32_t i = 0; i < part.count && code == TK_OK; i++)
+        numbers[i] = double_of(tk_unzigzag(numbers[i]), *digits);
+    return code;
+}
+
+static enum tk_err
 get_steps(struct tk_reader *in, uint32_t count, struct part part, unsigned depth, uint64_t *numbers)
 {
     uint64_t least = tk_get_varint(in), step = tk_get_varint(in);
@@ -492,6 +566,8 @@ get_any(struct tk_reader *in, uint32_t count, struct part part, unsigned depth, 
         return get_zstd(in, count, part, depth + 1, numbers);
     case STEPS:
         return get_steps(in, count, part, depth + 1, numbers);
+    case DECIMALS:
+        return get_decimals(in, count, part, depth + 1, numbers);
     default:
         return TK_ERR_CORRUPT;
     }

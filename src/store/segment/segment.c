@@ -107,9 +107,11 @@ read_footer(struct tk_segment *segment, const char *path, struct tk_footer *foot
     if (memcmp(footer->magic, MAGIC, sizeof MAGIC) != 0 ||
         !tk_checksum_is(tk_crc32c(0, checked), footer->crc))
         return tk_error_set(err, TK_ERR_CORRUPT, "%s: its footer is damaged", path);
-    if (footer->version != TK_SEGMENT_VERSION)
-        return tk_error_set(err, TK_ERR_UNSUPPORTED, "%s: version %u is not known here", path,
-                            footer->version);
+    if (footer->version < TK_SEGMENT_VERSION_MIN || footer->version > TK_SEGMENT_VERSION)
+        return tk_error_set(err, TK_ERR_UNSUPPORTED,
+                            "%s: version %u is not known here (%d to %d are); `tracekit export` "
+                            "of the version that wrote it and `tracekit import` bring it over",
+                            path, footer->version, TK_SEGMENT_VERSION_MIN, TK_SEGMENT_VERSION);
     if (!footer_ok(footer, segment->size))
         return tk_error_set(err, TK_ERR_CORRUPT, "%s: its footer makes no sense", path);
     if (footer->project != segment->name.project || footer->first != segment->name.first ||
@@ -122,8 +124,7 @@ static bool
 entry_ok(const struct tk_segment *segment, const struct tk_group_entry *entry)
 {
     return entry->offset <= segment->size && entry->size <= segment->size - entry->offset &&
-           entry->head_size <= entry->size &&
-           entry->head_size % sizeof(struct tk_chunk_entry) == 0 && entry->row_count > 0 &&
+           entry->head_size <= entry->size && entry->row_count > 0 &&
            entry->row_count <= TK_GROUP_ROWS && entry->trace_count > 0 &&
            entry->trace_count <= entry->row_count && entry->event_count <= entry->size * 4096ull &&
            entry->link_count <= entry->size * 4096ull &&
@@ -167,6 +168,7 @@ load(struct tk_segment *segment, const char *path, struct tk_error *err)
         code = read_groups(segment, &footer, path, err);
     if (code != TK_OK)
         return code == TK_ERR_END ? TK_ERR_CORRUPT : code;
+    segment->version = footer.version;
     segment->row_count = footer.row_count;
     segment->trace_count = footer.trace_count;
     segment->start_min = footer.start_min;

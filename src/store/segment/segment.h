@@ -20,7 +20,8 @@
 #include <stdatomic.h>
 
 enum {
-    TK_SEGMENT_VERSION = 2,
+    TK_SEGMENT_VERSION = 3,
+    TK_SEGMENT_VERSION_MIN = 2,    /* that is still read */
     TK_SEGMENT_PART_MAX = 1 << 30, /* bytes of a section before compression */
 };
 
@@ -41,6 +42,7 @@ struct tk_segment {
     uint64_t row_count, trace_count;
     uint64_t start_min, start_max, end_max; /* ns, over its traces */
     uint64_t thinned;
+    uint32_t version;
     uint32_t group_count, column_count;
     struct tk_group_entry *groups; /* [group_count] */
     struct tk_part operations;

@@ -581,7 +581,8 @@ try_group(struct merge *merge, uint32_t source, bool *ret_done, struct tk_error 
     struct cursor *cursor = &merge->cursors[source];
     struct tk_merge_block *block;
     *ret_done = false;
-    if (cursor->trace != 0 || merge->what->keep != NULL)
+    if (cursor->trace != 0 || merge->what->keep != NULL ||
+        merge->what->segments[source]->version != TK_SEGMENT_VERSION)
         return TK_OK;
     enum tk_err code = get_block(merge, source, cursor->group, &block, err);
     if (code != TK_OK || !comes_whole(merge, source, block))

@@ -569,7 +569,7 @@ tk_segment_writer_copy_begin(struct tk_segment_writer *writer, struct tk_error *
 
 void
 tk_segment_writer_copy_chunk(struct tk_segment_writer *writer, uint32_t column, uint32_t count,
-                             tk_str chunk, uint64_t checksum)
+                             tk_str chunk, uint32_t checksum)
 {
     struct tk_group_column *to = &writer->group.columns[column];
     to->chunk = chunk;

@@ -69,7 +69,7 @@ bool tk_segment_writer_wants(const struct tk_segment_writer *writer, uint32_t co
 enum tk_err tk_segment_writer_copy_begin(struct tk_segment_writer *writer,
                                          struct tk_error *err) TK_MUST_USE;
 void tk_segment_writer_copy_chunk(struct tk_segment_writer *writer, uint32_t column, uint32_t count,
-                                  tk_str chunk, uint64_t checksum);
+                                  tk_str chunk, uint32_t checksum);
 void tk_segment_writer_copy_values(struct tk_segment_writer *writer, uint32_t column,
                                    uint32_t count, const uint64_t *numbers, const tk_str *texts);
 /* Traces that begin in it: `trace_count`; the latest end of one: `end_max`. */

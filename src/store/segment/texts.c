@@ -7,16 +7,19 @@
 #include "store/segment/numbers.h"
 
 #include "base/assert.h"
+#include "store/segment/texts_words.h"
 #include "store/segment/zstd.h"
 
 #include <stdlib.h>
 
-enum codec { PLAIN, ZSTD, TEMPLATE, CONSTANT };
+enum codec { PLAIN, ZSTD, TEMPLATE, CONSTANT, REPEATS, WORDS };
 
 enum {
     TEMPLATE_MAX = 256,  /* bytes of a text */
     TEMPLATE_COUNT = 8,  /* texts, at least */
     ZSTD_BYTES_MIN = 32, /* in all */
+    SAMPLE = 128,        /* texts that are asked whether they repeat */
+    WORDS_SHARE = 2,     /* below that part of the bytes zstd is not tried beside words */
 };
 
 #define ONES 0x0101010101010101u
@@ -34,16 +37,6 @@ are_equal(const tk_str *texts, uint32_t count)
         if (!tk_str_eq(texts[i], texts[0]))
             return false;
     return true;
-}
-
-/* How many are the same as the one before. */
-static uint32_t
-count_repeats(const tk_str *texts, uint32_t count)
-{
-    uint32_t repeats = 0;
-    for (uint32_t i = 1; i < count; i++)
-        repeats += tk_str_eq(texts[i], texts[i - 1]);
-    return repeats;
 }
 
 /* Bytes in words of 8, first one lowest. */
@@ -227,44 +220,95 @@ put_plain_or_zstd(const tk_str *texts, uint32_t count, int level, struct tk_buf 
     tk_buf_release(&frame);
 }
 
+static size_t
+bytes_of(const tk_str *texts, uint32_t count)
+{
+    size_t bytes = 0;
+    for (uint32_t i = 0; i < count; i++)
+        bytes += texts[i].len;
+    return bytes;
+}
+
+/* Puts `other` behind `begin`, in place of what stands there, if that is shorter or nothing. */
+static void
+take_shorter(size_t begin, struct tk_buf *other, struct tk_buf *out)
+{
+    if (other->status != TK_OK) {
+        out->status = other->status;
+    } else if (other->len > 0 && (out->len == begin || other->len < out->len - begin)) {
+        out->len = begin;
+        tk_buf_append(out, tk_buf_str(other));
+    }
+    tk_buf_release(other);
+}
+
+/* Of texts that are all different. */
+static void
+put_different(const tk_str *texts, uint32_t count, int level, struct tk_buf *out)
+{
+    size_t begin = out->len;
+    bool good = put_template(texts, count, out);
+    struct tk_buf other;
+    if (level != 0) {
+        tk_buf_init(&other, SIZE_MAX / 2);
+        tk_buf_append_char(&other, WORDS);
+        if (!tk_words_put(texts, count, &other))
+            tk_buf_clear(&other);
+        good = good || (other.len > 0 && other.len * WORDS_SHARE < bytes_of(texts, count));
+        take_shorter(begin, &other, out);
+    }
+    if (!good) {
+        tk_buf_init(&other, SIZE_MAX / 2);
+        put_plain_or_zstd(texts, count, level, &other);
+        take_shorter(begin, &other, out);
+    }
+}
+
+/* Each text once, and where it comes again.  False, and nothing put: they do not repeat. */
+static bool
+put_repeats(const tk_str *texts, uint32_t count, int level, struct tk_buf *out)
+{
+    struct tk_distinct distinct;
+    uint32_t sample = count < SAMPLE ? count : SAMPLE;
+    if (!tk_distinct_make(texts + (count - sample) / 2, sample, &distinct))
+        return false;
+    bool repeat = distinct.count < sample - sample / 8;
+    tk_distinct_release(&distinct);
+    if (!repeat || !tk_distinct_make(texts, count, &distinct))
+        return false;
+    uint64_t seen = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        bool is_new = distinct.which[i] == seen;
+        distinct.which[i] = is_new ? 0 : seen - distinct.which[i];
+        seen += is_new;
+    }
+    tk_buf_append_char(out, REPEATS);
+    tk_put_varint(out, distinct.count);
+    tk_numbers_encode(distinct.which, count, level, out);
+    put_different(distinct.texts, distinct.count, level, out);
+    tk_distinct_release(&distinct);
+    return true;
+}
+
 void
 tk_texts_encode(const tk_str *texts, uint32_t count, int level, struct tk_buf *out)
 {
-    size_t begin = out->len;
     if (count == 0 || are_equal(texts, count)) {
         tk_buf_append_char(out, CONSTANT);
         tk_put_varint(out, count > 0 ? texts[0].len : 0);
         if (count > 0)
             tk_buf_append(out, texts[0]);
-        return;
+    } else if (level == 0 || !put_repeats(texts, count, level, out)) {
+        put_different(texts, count, level, out);
     }
-    if (!put_template(texts, count, out)) {
-        put_plain_or_zstd(texts, count, level, out);
-        return;
-    }
-    if (level == 0 || count_repeats(texts, count) < count / 4 || out->status != TK_OK)
-        return;
-    struct tk_buf other; /* an id on many spans in a row: zstd may be shorter */
-    tk_buf_init(&other, SIZE_MAX / 2);
-    put_plain_or_zstd(texts, count, level, &other);
-    if (other.status == TK_OK && other.len < out->len - begin) {
-        out->len = begin;
-        tk_buf_append(out, tk_buf_str(&other));
-    }
-    tk_buf_release(&other);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------
  */
 
-/* Which of the texts are wanted. */
-struct part {
-    uint32_t begin, count;
-};
-
 static enum tk_err
-get_constant(struct tk_reader *in, struct part part, size_t bytes_max, struct tk_arena *arena,
-             tk_str *texts)
+get_constant(struct tk_reader *in, struct tk_texts_part part, size_t bytes_max,
+             struct tk_arena *arena, tk_str *texts)
 {
     uint64_t len = tk_get_varint(in);
     const void *bytes = len <= bytes_max ? tk_get_bytes(in, (size_t)len) : NULL;
@@ -279,7 +323,7 @@ get_constant(struct tk_reader *in, struct part part, size_t bytes_max, struct tk
 }
 
 static enum tk_err
-get_plain_or_zstd(struct tk_reader *in, bool is_zstd, uint32_t count, struct part part,
+get_plain_or_zstd(struct tk_reader *in, bool is_zstd, uint32_t count, struct tk_texts_part part,
                   size_t bytes_max, struct tk_arena *arena, tk_str *texts)
 {
     uint64_t *lengths = tk_arena_alloc(arena, ((size_t)count + 1) * sizeof *lengths);
@@ -321,7 +365,7 @@ get_plain_or_zstd(struct tk_reader *in, bool is_zstd, uint32_t count, struct par
 }
 
 static enum tk_err
-get_template(struct tk_reader *in, uint32_t count, struct part part, size_t bytes_max,
+get_template(struct tk_reader *in, uint32_t count, struct tk_texts_part part, size_t bytes_max,
              struct tk_arena *arena, tk_str *texts)
 {
     uint32_t places[TEMPLATE_MAX];
@@ -355,30 +399,112 @@ get_template(struct tk_reader *in, uint32_t count, struct part part, size_t byte
     return TK_OK;
 }
 
+static enum tk_err get_texts(struct tk_reader *in, uint32_t count, struct tk_texts_part part,
+                             size_t bytes_max, enum codec deepest, struct tk_arena *arena,
+                             tk_str *texts);
+
+enum tk_err
+tk_numbers_get(struct tk_reader *in, uint32_t count, uint64_t *numbers)
+{
+    tk_str left = {(const char *)in->at, tk_reader_left(in)};
+    enum tk_err code = tk_numbers_decode(&left, count, numbers);
+    if (code == TK_OK)
+        in->at = (const unsigned char *)left.ptr;
+    return code;
+}
+
+/* Turns distances into numbers of texts; false: they make no sense. */
+static bool
+number_repeats(uint64_t *which, uint32_t count, uint64_t distinct)
+{
+    uint64_t seen = 0;
+    for (uint32_t i = 0; i < count; i++) {
+        if (which[i] > seen)
+            return false;
+        which[i] = seen - which[i];
+        seen += which[i] == seen;
+    }
+    return seen == distinct;
+}
+
+static enum tk_err
+get_repeats(struct tk_reader *in, uint32_t count, struct tk_texts_part part, size_t bytes_max,
+            struct tk_arena *arena, tk_str *texts)
+{
+    uint64_t distinct = tk_get_varint(in);
+    if (!in->ok || distinct == 0 || distinct > count)
+        return TK_ERR_CORRUPT;
+    uint64_t *which = malloc(count * sizeof *which);
+    if (which == NULL)
+        return TK_ERR_MEMORY;
+    enum tk_err code = tk_numbers_get(in, count, which);
+    if (code == TK_OK && !number_repeats(which, count, distinct))
+        code = TK_ERR_CORRUPT;
+    uint64_t least = distinct, end = 0; /* of those that are wanted */
+    for (uint32_t i = part.begin; i < part.begin + part.count && code == TK_OK; i++) {
+        least = which[i] < least ? which[i] : least;
+        end = which[i] >= end ? which[i] + 1 : end;
+    }
+    struct tk_texts_part wanted = {(uint32_t)least, end > least ? (uint32_t)(end - least) : 0};
+    tk_str *once = code == TK_OK ? malloc(((size_t)wanted.count + 1) * sizeof *once) : NULL;
+    if (code == TK_OK && once == NULL)
+        code = TK_ERR_MEMORY;
+    if (code == TK_OK)
+        code = get_texts(in, (uint32_t)distinct, wanted, bytes_max, WORDS, arena, once);
+    size_t total = 0;
+    for (uint32_t i = 0; i < part.count && code == TK_OK; i++) {
+        texts[i] = once[which[part.begin + i] - least];
+        if (texts[i].len > bytes_max - total)
+            code = TK_ERR_CORRUPT;
+        total += texts[i].len;
+    }
+    free(once);
+    free(which);
+    return code;
+}
+
+/* Texts lie in texts: `deepest` is the last codec that may come here (repeats is first of all). */
+static enum tk_err
+get_texts(struct tk_reader *in, uint32_t count, struct tk_texts_part part, size_t bytes_max,
+          enum codec deepest, struct tk_arena *arena, tk_str *texts)
+{
+    const unsigned char *codec = tk_get_bytes(in, 1);
+    switch (codec != NULL ? *codec : UINT8_MAX) {
+    case PLAIN:
+    case ZSTD:
+        return get_plain_or_zstd(in, *codec == ZSTD, count, part, bytes_max, arena, texts);
+    case TEMPLATE:
+        return get_template(in, count, part, bytes_max, arena, texts);
+    case CONSTANT:
+        return get_constant(in, part, bytes_max, arena, texts);
+    case REPEATS:
+        return deepest == REPEATS ? get_repeats(in, count, part, bytes_max, arena, texts)
+                                  : TK_ERR_CORRUPT;
+    case WORDS:
+        return deepest != CONSTANT ? tk_words_get(in, count, part, bytes_max, arena, texts)
+                                   : TK_ERR_CORRUPT;
+    default:
+        return TK_ERR_CORRUPT;
+    }
+}
+
+enum tk_err
+tk_texts_get_simple(struct tk_reader *in, uint32_t count, size_t bytes_max, struct tk_arena *arena,
+                    tk_str *texts)
+{
+    return get_texts(in, count, (struct tk_texts_part){0, count}, bytes_max, CONSTANT, arena,
+                     texts);
+}
+
 enum tk_err
 tk_texts_decode_part(tk_str *in, uint32_t count, uint32_t begin, uint32_t part_count,
                      size_t bytes_max, struct tk_arena *arena, tk_str *texts)
 {
     TK_ASSERT(begin <= count && part_count <= count - begin);
-    struct part part = {begin, part_count};
     struct tk_reader reader = {(const unsigned char *)in->ptr,
                                (const unsigned char *)in->ptr + in->len, true};
-    const unsigned char *codec = tk_get_bytes(&reader, 1);
-    enum tk_err code = TK_ERR_CORRUPT;
-    switch (codec != NULL ? *codec : UINT8_MAX) {
-    case PLAIN:
-    case ZSTD:
-        code = get_plain_or_zstd(&reader, *codec == ZSTD, count, part, bytes_max, arena, texts);
-        break;
-    case TEMPLATE:
-        code = get_template(&reader, count, part, bytes_max, arena, texts);
-        break;
-    case CONSTANT:
-        code = get_constant(&reader, part, bytes_max, arena, texts);
-        break;
-    default:
-        break;
-    }
+    enum tk_err code = get_texts(&reader, count, (struct tk_texts_part){begin, part_count},
+                                 bytes_max, REPEATS, arena, texts);
     if (code == TK_OK)
         *in = (tk_str){(const char *)reader.at, tk_reader_left(&reader)};
     return code;

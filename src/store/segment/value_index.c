@@ -1,10 +1,10 @@
 /*
  * value_index - hash -> groups (value_index.h, docs/formats/segment.md).
  *
- * A lookup costs one page: top bits of the hash choose the page, the next six a bucket of about 32
- * pairs, and those that carry the hash's tag are the answer.  The key of a pair - all these bits
- * and the group in one number - is what a run is sorted by, so equal keys become neighbours and
- * one.
+ * A lookup costs one page: top bits of the hash choose the page, and pairs that carry the next
+ * ones, the tag, are the answer.  The key of a pair - all these bits and the group in one number -
+ * is what a run is sorted by, so equal keys become neighbours and one, and a page is a list of
+ * ascending numbers that are spread evenly.
  */
 #include "store/segment/value_index.h"
 
@@ -22,7 +22,11 @@ enum {
     TAG_BITS_MAX = 16,
     WIDTH_MAX = 32,
     HEAD_SIZE = 16,
+    COUNT_SIZE = 4, /* of a page: how many keys */
 };
+
+/* How the pages of a run are. */
+enum { IN_BUCKETS /* segments of version 2; only read */, KEYS };
 
 static const size_t CAPACITY_MIN = 1024, RUNS_LIMIT = (size_t)1 << 30;
 _Static_assert(GROUP_BITS_MAX + TAG_BITS_MAX <= 56, "a pair is read in one go");
@@ -134,34 +138,48 @@ get_bits(tk_str bytes, uint64_t bit, unsigned width)
     return word >> (bit & 7) & (((uint64_t)1 << width) - 1);
 }
 
-static size_t
-page_size(unsigned width, uint64_t pairs, unsigned pair_bits)
+/* How the keys of a page are cut in two, and where the parts lie. */
+struct cut {
+    uint64_t count, tops; /* tops: of how many values the upper part is one */
+    unsigned low_bits;
+    size_t high_at, size; /* size: of the page */
+};
+
+static struct cut
+cut_of(uint64_t count, unsigned key_bits)
 {
-    return 1 + (size_t)width * (BUCKETS / 8) + (size_t)((pairs * pair_bits + 7) / 8);
+    unsigned top_bits = bits_of(count);
+    top_bits = top_bits < key_bits ? top_bits : key_bits;
+    struct cut cut = {count, (uint64_t)1 << top_bits, key_bits - top_bits, 0, 0};
+    cut.high_at = COUNT_SIZE + (size_t)((count * cut.low_bits + 7) / 8);
+    cut.size = cut.high_at + (size_t)((count + cut.tops + 7) / 8);
+    return cut;
 }
 
-/* The pairs of one page.  A key is page, bucket, tag, group; a pair the last two. */
-static void
-write_page(const uint64_t *keys, size_t count, unsigned pair_bits, struct tk_buf *out)
+static uint64_t
+low_mask(unsigned bits)
 {
-    uint32_t counts[BUCKETS] = {0}, most = 0;
-    for (size_t i = 0; i < count; i++) {
-        uint32_t in_bucket = ++counts[keys[i] >> pair_bits & (BUCKETS - 1)];
-        most = in_bucket > most ? in_bucket : most;
-    }
-    unsigned width = bits_of(most);
-    size_t size = page_size(width, count, pair_bits);
-    unsigned char *page = (unsigned char *)tk_buf_reserve(out, size);
+    return ((uint64_t)1 << bits) - 1;
+}
+
+/* The keys of one page, without what all of them share: ascending and all different, so that of the
+   upper parts a bit each is enough, and another one for each step up (Elias and Fano). */
+static void
+write_page(const uint64_t *keys, size_t count, unsigned key_bits, struct tk_buf *out)
+{
+    struct cut cut = cut_of(count, key_bits);
+    unsigned char *page = (unsigned char *)tk_buf_reserve(out, cut.size);
+    uint32_t told = (uint32_t)count;
     if (page == NULL)
         return;
-    memset(page, 0, size);
-    page[0] = (unsigned char)width;
-    for (unsigned i = 0; i < BUCKETS; i++)
-        put_bits(page + 1, (uint64_t)i * width, width, counts[i]);
-    unsigned char *pairs = page + 1 + (size_t)width * (BUCKETS / 8);
-    for (size_t i = 0; i < count; i++)
-        put_bits(pairs, i * pair_bits, pair_bits, keys[i] & (((uint64_t)1 << pair_bits) - 1));
-    out->len += size;
+    memset(page, 0, cut.size);
+    memcpy(page, &told, sizeof told);
+    for (size_t i = 0; i < count; i++) {
+        uint64_t key = keys[i] & low_mask(key_bits), bit = i + (key >> cut.low_bits);
+        put_bits(page + COUNT_SIZE, i * cut.low_bits, cut.low_bits, key & low_mask(cut.low_bits));
+        page[cut.high_at + (bit >> 3)] |= (unsigned char)(1u << (bit & 7));
+    }
+    out->len += cut.size;
 }
 
 /* Appends the pages to `out` and the table of them to `table`. */
@@ -176,7 +194,7 @@ write_pages(const uint64_t *keys, size_t count, unsigned page_bits, unsigned pai
             at++;
         struct tk_page entry = {0};
         if (at > begin)
-            write_page(keys + begin, at - begin, pair_bits, out);
+            write_page(keys + begin, at - begin, BUCKET_BITS + pair_bits, out);
         if (at > begin && out->status == TK_OK) {
             tk_str bytes = {out->ptr + out_begin, out->len - out_begin};
             entry =
@@ -212,6 +230,7 @@ tk_value_index_flush(struct tk_value_index *index, uint64_t offset, struct tk_bu
     head[8] = (unsigned char)page_bits;
     head[9] = (unsigned char)group_bits;
     head[10] = (unsigned char)index->tag_bits;
+    head[11] = KEYS;
     tk_buf_append(&index->_runs, (tk_str){(const char *)head, sizeof head});
     write_pages(keys, count, page_bits, pair_bits, offset, pages, &index->_runs);
     index->count = 0;
@@ -235,10 +254,11 @@ tk_value_index_next(tk_str *rest, struct tk_value_index_run *ret_run)
     struct tk_value_index_run run = {.page_bits = head[8],
                                      .group_bits = head[9],
                                      .tag_bits = head[10],
+                                     .has_buckets = head[11] == IN_BUCKETS,
                                      .pages = rest->ptr + HEAD_SIZE};
     memcpy(&run.pair_count, head, sizeof run.pair_count);
     if (run.page_bits > PAGE_BITS_MAX || run.group_bits > GROUP_BITS_MAX || run.tag_bits < 1 ||
-        run.tag_bits > TAG_BITS_MAX ||
+        run.tag_bits > TAG_BITS_MAX || head[11] > KEYS ||
         run.page_bits + BUCKET_BITS + run.tag_bits + run.group_bits > 64)
         return TK_ERR_CORRUPT;
     size_t size = HEAD_SIZE + (sizeof(struct tk_page) << run.page_bits);
@@ -268,9 +288,91 @@ sum_counts(const char *counts, unsigned width, uint64_t from, uint64_t to)
     return sum;
 }
 
-enum tk_err
-tk_value_index_lookup(const struct tk_value_index_run *run, tk_str page, uint64_t hash,
-                      uint32_t *groups, uint32_t capacity, uint32_t *ret_count)
+/* Up to 64 bits from byte `at` on, zeroes behind the end. */
+static uint64_t
+load_bits(tk_str bytes, size_t at)
+{
+    uint64_t word = 0;
+    memcpy(&word, bytes.ptr + at, bytes.len - at < sizeof word ? bytes.len - at : sizeof word);
+    return word;
+}
+
+/* The bit behind the `steps`-th zero: where the keys begin whose upper part is that. */
+static uint64_t
+find_top(tk_str bits, uint64_t end, uint64_t steps)
+{
+    for (uint64_t at = 0; at < end && steps > 0; at += 64) {
+        uint64_t zeroes = ~load_bits(bits, (size_t)(at >> 3));
+        uint64_t count = (uint64_t)__builtin_popcountll(zeroes);
+        if (count < steps) {
+            steps -= count;
+            continue;
+        }
+        while (--steps > 0)
+            zeroes &= zeroes - 1;
+        at += (uint64_t)__builtin_ctzll(zeroes) + 1;
+        return at < end ? at : end;
+    }
+    return steps > 0 ? end : 0;
+}
+
+/* The answer as far as there is room for it. */
+struct found {
+    uint32_t *groups, capacity, count;
+};
+
+static void
+add_found(struct found *found, uint64_t group)
+{
+    if (found->count < found->capacity)
+        found->groups[found->count] = (uint32_t)group;
+    found->count++;
+}
+
+/* All keys of a page that begin with the hash's bits. */
+static enum tk_err
+look_up_key(const struct tk_value_index_run *run, tk_str page, uint64_t hash, struct found *found)
+{
+    unsigned prefix_bits = BUCKET_BITS + run->tag_bits;
+    uint32_t count = 0;
+    if (page.len < COUNT_SIZE)
+        return TK_ERR_CORRUPT;
+    memcpy(&count, page.ptr, sizeof count);
+    struct cut cut = cut_of(count, prefix_bits + run->group_bits);
+    if (page.len != cut.size)
+        return TK_ERR_CORRUPT;
+    tk_str low = {page.ptr + COUNT_SIZE, page.len - COUNT_SIZE};
+    tk_str high = {page.ptr + cut.high_at, page.len - cut.high_at};
+    uint64_t prefix = hash << run->page_bits >> (64 - prefix_bits);
+    uint64_t first = prefix << run->group_bits, last = first | low_mask(run->group_bits);
+    uint64_t top = first >> cut.low_bits, end = count + cut.tops;
+    for (uint64_t at = find_top(high, end, top), i = at - top; at < end; at++) {
+        if (((unsigned char)high.ptr[at >> 3] >> (at & 7) & 1) == 0) {
+            if (top++ == last >> cut.low_bits)
+                break;
+            continue;
+        }
+        if (i >= count)
+            return TK_ERR_CORRUPT;
+        uint64_t key = top << cut.low_bits | get_bits(low, i++ * cut.low_bits, cut.low_bits);
+        if (key > last)
+            break;
+        if (key >= first)
+            add_found(found, key & low_mask(run->group_bits));
+    }
+    return TK_OK;
+}
+
+static size_t
+page_size(unsigned width, uint64_t pairs, unsigned pair_bits)
+{
+    return 1 + (size_t)width * (BUCKETS / 8) + (size_t)((pairs * pair_bits + 7) / 8);
+}
+
+/* The same in a page of version 2. */
+static enum tk_err
+look_up_bucket(const struct tk_value_index_run *run, tk_str page, uint64_t hash,
+               struct found *found)
 {
     unsigned pair_bits = run->group_bits + run->tag_bits;
     unsigned width = page.len > 0 ? (unsigned char)page.ptr[0] : WIDTH_MAX + 1;
@@ -287,15 +389,21 @@ tk_value_index_lookup(const struct tk_value_index_run *run, tk_str page, uint64_
     if (page.len != page_size(width, total, pair_bits))
         return TK_ERR_CORRUPT;
     tk_str pairs = {counts.ptr + counts.len, page.len - counts.len - 1};
-    uint32_t found = 0;
     for (uint64_t i = begin; i < end; i++) {
         uint64_t pair = get_bits(pairs, i * pair_bits, pair_bits);
-        if (pair >> run->group_bits != tag)
-            continue;
-        if (found < capacity)
-            groups[found] = (uint32_t)(pair & (((uint64_t)1 << run->group_bits) - 1));
-        found++;
+        if (pair >> run->group_bits == tag)
+            add_found(found, pair & low_mask(run->group_bits));
     }
-    *ret_count = found;
     return TK_OK;
+}
+
+enum tk_err
+tk_value_index_lookup(const struct tk_value_index_run *run, tk_str page, uint64_t hash,
+                      uint32_t *groups, uint32_t capacity, uint32_t *ret_count)
+{
+    struct found found = {groups, capacity, 0};
+    enum tk_err code = run->has_buckets ? look_up_bucket(run, page, hash, &found)
+                                        : look_up_key(run, page, hash, &found);
+    *ret_count = found.count;
+    return code;
 }

@@ -40,6 +40,7 @@ tk_str tk_value_index_section(const struct tk_value_index *index);
 struct tk_value_index_run {
     uint64_t pair_count;
     unsigned page_bits, group_bits, tag_bits;
+    bool has_buckets;  /* as version 2 wrote them */
     const char *pages; /* the table */
 };
 /* The first run of *rest, which moves behind it.  TK_ERR_END: none is left; TK_ERR_CORRUPT. */

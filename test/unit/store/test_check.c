@@ -15,7 +15,7 @@ listen(void *arg, const char *line)
     (void)snprintf(said, sizeof said, "%s", line);
 }
 
-/* A data directory with golden/v2/plain.seg, of which all is in `bytes`. */
+/* A data directory with golden/v3/plain.seg, of which all is in `bytes`. */
 struct directory {
     char *dir, *path;
     char bytes[1 << 16];
@@ -27,7 +27,7 @@ make(struct directory *made)
 {
     char *golden, *project;
     const char *source = getenv("TRACEKIT_SOURCE");
-    assert_true(asprintf(&golden, "%s/test/unit/store/golden/v2/plain.seg",
+    assert_true(asprintf(&golden, "%s/test/unit/store/golden/v3/plain.seg",
                          source != NULL ? source : ".") > 0);
     made->dir = fx_dir();
     assert_true(asprintf(&project, "%s/p1", made->dir) > 0);

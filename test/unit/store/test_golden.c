@@ -1,7 +1,8 @@
 /*
- * What is written now is what version 2 was when it was settled, byte for byte (golden/v2/): a
+ * What is written now is what version 3 was when it was settled, byte for byte (golden/v3/): a
  * change of the format shows here, and wants another version.  Nothing in these files is compressed
- * by zstd, so it does not matter which one there is.  test_embedded opens such as are.
+ * by zstd, so it does not matter which one there is.  test_embedded opens such as are.  What
+ * version 2 wrote (golden/v2/) is read, and becomes version 3 when it is merged.
  *
  * A codec that is chosen otherwise shows too; then the old files still open, and these are made
  * anew: with TRACEKIT_MAKE_GOLDEN=<folder> they are written there.
@@ -9,6 +10,8 @@
 #include "store/embedded/merge.h"
 #include "store/embedded/seal.h"
 #include "store/fixture.h"
+#include "store/segment/schema_merge.h"
+#include "store/segment/segment_merge.h"
 
 enum { PLAIN_SPANS = 12, LONG_SPANS = TK_GROUP_ROWS + 12, NO_ZSTD = 0 };
 static const struct tk_segment_name NAME = {1, 1, 1};
@@ -128,15 +131,16 @@ golden_path(const char *file)
 {
     char *path;
     const char *source = getenv("TRACEKIT_SOURCE");
-    assert_true(asprintf(&path, "%s/test/unit/store/golden/v2/%s", source != NULL ? source : ".",
-                         file) > 0);
+    assert_true(
+        asprintf(&path, "%s/test/unit/store/golden/%s", source != NULL ? source : ".", file) > 0);
     return path;
 }
 
 static void
 assert_written_as(struct tk_batch *(*make)(void), const char *file)
 {
-    char *dir = fx_dir(), *path = path_of(dir, file), *golden = golden_path(file);
+    char *dir = fx_dir(), *path = path_of(dir, file), *folder_v3 = path_of("v3", file);
+    char *golden = golden_path(folder_v3);
     const char *folder = getenv("TRACEKIT_MAKE_GOLDEN");
     char *bytes, *wanted;
     if (folder != NULL) {
@@ -153,6 +157,7 @@ assert_written_as(struct tk_batch *(*make)(void), const char *file)
     free(wanted);
     free(path);
     free(golden);
+    free(folder_v3);
     fx_remove_dir(dir);
 }
 
@@ -163,16 +168,15 @@ report(void *arg, const char *line)
     fail_msg("%s", line);
 }
 
-/* The golden file holds the traces of the batch, which has them in order of span ids. */
+/* The file holds the traces of the batch, which has them in order of span ids. */
 static void
-assert_holds(const char *file, struct tk_batch *sent)
+assert_holds(const char *path, struct tk_batch *sent)
 {
     struct tk_cache cache;
     struct tk_segment *segment;
     struct tk_sources sources;
     struct tk_pieces pieces;
     struct tk_error err = {0};
-    char *path = golden_path(file);
     tk_cache_init(&cache, 1 << 20);
     struct tk_segment_host host = {.env = tk_env_host(), .cache = &cache, .report = report};
     if (tk_segment_open(&host, path, NAME, &segment, &err) != TK_OK)
@@ -208,6 +212,13 @@ assert_holds(const char *file, struct tk_batch *sent)
     tk_segment_unref(segment);
     tk_cache_release_all(&cache);
     tk_batch_free(sent);
+}
+
+static void
+assert_golden_holds(const char *file, struct tk_batch *sent)
+{
+    char *path = golden_path(file);
+    assert_holds(path, sent);
     free(path);
 }
 
@@ -220,11 +231,54 @@ a_segment_is_written_byte_for_byte_as_ever(void **state)
 }
 
 static void
-segments_of_version_2_hold_what_was_put_into_them(void **state)
+segments_of_both_versions_hold_what_was_put_into_them(void **state)
 {
     (void)state;
-    assert_holds("plain.seg", plain_batch());
-    assert_holds("long.seg", long_batch());
+    assert_golden_holds("v2/plain.seg", plain_batch());
+    assert_golden_holds("v2/long.seg", long_batch());
+    assert_golden_holds("v3/plain.seg", plain_batch());
+    assert_golden_holds("v3/long.seg", long_batch());
+}
+
+static void
+merge_one(const char *from, const char *to)
+{
+    struct tk_cache cache;
+    struct tk_segment *segment;
+    struct tk_schema_merge schema;
+    struct tk_segment_writer *writer;
+    struct tk_error err = {0};
+    tk_cache_init(&cache, 1 << 20);
+    struct tk_segment_host host = {.env = tk_env_host(), .cache = &cache, .report = report};
+    assert_int_equal(tk_segment_open(&host, from, NAME, &segment, &err), TK_OK);
+    assert_int_equal(segment->version, 2);
+    assert_int_equal(tk_schema_merge_init(&schema, &segment, 1, &err), TK_OK);
+    assert_int_equal(
+        tk_segment_writer_open(tk_env_host(), to, NAME, &schema.schema, 1, &writer, &err), TK_OK);
+    const struct tk_segment_merge what = {.segments = &segment, .count = 1};
+    assert_int_equal(tk_segment_merge(&what, &schema, writer, &err), TK_OK);
+    assert_int_equal(tk_segment_writer_finish(writer, 0, &err), TK_OK);
+    tk_schema_merge_release(&schema);
+    tk_segment_unref(segment);
+    tk_cache_release_all(&cache);
+}
+
+static void
+a_segment_of_version_2_becomes_one_of_version_3_when_it_is_merged(void **state)
+{
+    struct tk_batch *(*const make[])(void) = {plain_batch, long_batch};
+    const char *const files[] = {"v2/plain.seg", "v2/long.seg"};
+    char *dir = fx_dir(), *path = path_of(dir, "merged.seg");
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        char *golden = golden_path(files[i]);
+        (void)remove(path);
+        merge_one(golden, path);
+        assert_holds(path, make[i]());
+        free(golden);
+    }
+    free(path);
+    fx_remove_dir(dir);
 }
 
 int
@@ -232,7 +286,8 @@ main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_segment_is_written_byte_for_byte_as_ever),
-        cmocka_unit_test(segments_of_version_2_hold_what_was_put_into_them),
+        cmocka_unit_test(segments_of_both_versions_hold_what_was_put_into_them),
+        cmocka_unit_test(a_segment_of_version_2_becomes_one_of_version_3_when_it_is_merged),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -156,6 +156,34 @@ numbers_that_repeat_are_compressed_unless_the_level_is_0(void **state)
     assert_true(round_trip(numbers, MANY, 1) < 64);
 }
 
+static uint64_t
+bits_of(double number)
+{
+    uint64_t bits;
+    memcpy(&bits, &number, sizeof bits);
+    return bits;
+}
+
+static void
+doubles_of_few_digits_take_no_more_than_the_digits(void **state)
+{
+    (void)state;
+    static uint64_t numbers[MANY];
+    for (uint32_t i = 0; i < MANY; i++) /* 0.00 to 999.99: 17 bits */
+        numbers[i] = bits_of((double)(next_random() % 100000) / 100);
+    assert_in_range(round_trip(numbers, MANY, 0), MANY * 17 / 8, MANY * 17 / 8 + 24);
+    for (uint32_t i = 0; i < MANY; i++)
+        numbers[i] = bits_of((double)((int64_t)(next_random() % 1000000) - 500000) / 1e6);
+    assert_true(round_trip(numbers, MANY, 0) < MANY * 3);
+    static const double odd[] = {-0.0, 0.0 / 1.0, 1e300, 1.0 / 3, 5e-324, 9007199254740993.0};
+    for (size_t k = 0; k < sizeof odd / sizeof *odd; k++) { /* one that is none: all as they are */
+        numbers[MANY / 2] = bits_of(odd[k]);
+        (void)round_trip(numbers, MANY, 1);
+    }
+    numbers[0] = bits_of(0.0) | UINT64_C(0x7FF8000000000001); /* not a number */
+    (void)round_trip(numbers, MANY, 1);
+}
+
 static void
 what_stands_behind_is_left(void **state)
 {
@@ -182,7 +210,7 @@ foreign_bytes_are_damage_not_a_crash(void **state)
         for (size_t i = 0; i < size; i++)
             bytes[i] = (unsigned char)next_random();
         if (size > 0)
-            bytes[0] %= 7;
+            bytes[0] %= 8;
         char *exact = malloc(size + 1);
         memcpy(exact, bytes, size);
         tk_str in = {exact, size};
@@ -195,12 +223,14 @@ foreign_bytes_are_damage_not_a_crash(void **state)
         tk_str bytes;
     } wrong[] = {
         {"nothing", {"", 0}},
-        {"no such codec", {"\x07\0\0\0\0", 5}},
+        {"no such codec", {"\x08\0\0\0\0", 5}},
+        {"decimals without digits told", {"\x07", 1}},
+        {"decimals of too many digits", {"\x07\x07\0", 3}},
         {"width 0", {"\x02\0\0\0\0", 5}},
         {"width 65", {"\x02\x41\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 27}},
         {"a class beyond 64", {"\x03\x01\x41\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 23}},
         {"deltas in deltas without end", {"\x04\0\x04\0\x04\0\x04\0\x04\0\0", 11}},
-        {"steps in steps without end", {"\x06\0\1\x06\0\1\x06\0\1\x06\0\1\x06\0\1\0", 16}},
+        {"steps in steps without end", {"\x06\0\1\x06\0\1\x06\0\1\x06\0\1\x06\0\1\x06\0\1\0", 19}},
         {"a frame that is none",
          {"\x05\x04\x04"
           "abcd",
@@ -227,6 +257,7 @@ main(void)
         cmocka_unit_test(numbers_of_a_coarse_clock_take_the_bytes_of_its_steps),
         cmocka_unit_test(equal_numbers_take_no_room),
         cmocka_unit_test(numbers_that_repeat_are_compressed_unless_the_level_is_0),
+        cmocka_unit_test(doubles_of_few_digits_take_no_more_than_the_digits),
         cmocka_unit_test(what_stands_behind_is_left),
         cmocka_unit_test(foreign_bytes_are_damage_not_a_crash),
     };

@@ -104,7 +104,7 @@ every_value_is_found_in_its_group_and_few_others_are(void **state)
             wrong += look_up(&made, hash_of(~(uint64_t)i), groups, 64);
         made_release(&made);
     }
-    assert_true(wrong < (100000 + 10000 * 6) / 4); /* a bucket has 32 pairs, a tag 8 bits */
+    assert_true(wrong < (100000 + 10000 * 6) / 4); /* of 2048 keys, told apart by 14 bits */
 }
 
 static void
