@@ -151,10 +151,11 @@ SUITES = [
     Suite("js", "the browser, React and Node SDKs", read_node,
           [["node", "sdk/js/build.mjs"],
            together(*(["npm", "test", "--ignore-scripts", "-w", f"sdk/{name}"] for name in ("node", "browser", "react")))]),
-    Suite("go", "the Go SDK; the document's Go blocks and a real SQLite", read_go,
+    Suite("go", "the Go SDK; the document's Go blocks, a real SQLite, chi", read_go,
           [["go", "test", "-v", "-race", "./..."],
            ["go", "test", "-v", "-tags", "tracekit_nolabels", "./tracekit"],
-           ["go", "-C", "integration", "test", "-v", "./..."]], folder="sdk/go"),
+           ["go", "-C", "integration", "test", "-v", "./..."],
+           ["go", "-C", "tracekitchi", "test", "-v", "./..."]], folder="sdk/go"),
     Suite("python", "the Python SDK, in real frameworks; the document's Python blocks", read_pytest,
           build("release", "tracekit") +
           [[PYTHON, "sdk/python/setup.py", "--quiet", "build_ext", "--inplace"],
