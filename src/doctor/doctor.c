@@ -79,15 +79,24 @@ read_manifests(struct doctor *doctor)
     }
 }
 
+/* Asked file by file, folder by folder: the answer for one folder and language is kept. */
+struct belonging {
+    const char *dir;
+    const struct language *language;
+    bool answer;
+};
+
 static bool
-belongs(const struct doctor *doctor, const struct file *file)
+belongs(const struct doctor *doctor, const struct file *file, struct belonging *last)
 {
     const struct tk_doctor_service *service = doctor->report->services;
-    for (; service != NULL; service = service->next)
-        if (tk_doctor_within(file->dir, service->dir) &&
-            tk_str_eq(service->language, tk_str_from(file->language->name)))
-            return true;
-    return false;
+    if (file->dir.ptr == last->dir && file->language == last->language)
+        return last->answer;
+    while (service != NULL && !(tk_str_eq(service->language, tk_str_from(file->language->name)) &&
+                                tk_doctor_within(file->dir, service->dir)))
+        service = service->next;
+    *last = (struct belonging){file->dir.ptr, file->language, service != NULL};
+    return last->answer;
 }
 
 /* Most of the time goes into reading sources that say nothing of tracing: threads sift them. */
@@ -147,13 +156,17 @@ read_sources(struct doctor *doctor)
     if (files == NULL || doctor->report->services == NULL)
         return;
     count = 0;
+    struct belonging last = {.dir = NULL};
     for (file = doctor->files; file != NULL; file = file->next)
-        if (file->language != NULL && file->manifest == NULL && belongs(doctor, file))
+        if (file->language != NULL && file->manifest == NULL && belongs(doctor, file, &last))
             files[count++] = file;
     sift_all(doctor, files, count);
+    doctor->report->read_count = count;
     for (size_t i = 0; i < count && doctor->status == TK_OK; i++)
-        if (files[i]->wanted && tk_doctor_read(doctor, files[i]))
+        if (files[i]->wanted && tk_doctor_read(doctor, files[i])) {
             tk_doctor_parse(doctor, files[i], files[i]->language);
+            doctor->report->parsed_count++;
+        }
 }
 
 enum tk_err

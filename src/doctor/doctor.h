@@ -14,6 +14,7 @@
 
 enum {
     TK_DOCTOR_DEPTH_MAX = 64,           /* folders in folders */
+    TK_DOCTOR_NESTING_MAX = 1000,       /* of a file's syntax; deeper ones are not asked anything */
     TK_DOCTOR_FILE_BYTES_MAX = 1 << 20, /* larger files are not read: nobody wrote them by hand */
 };
 
@@ -44,7 +45,8 @@ struct tk_doctor_service {
 /* Puts `insert` in place of `remove` bytes of a file. */
 struct tk_doctor_edit {
     size_t at, remove;
-    tk_str insert; /* ptr is NULL when there is no safe edit */
+    tk_str insert;      /* ptr is NULL when there is no safe edit */
+    uint64_t text_hash; /* of the file that was examined: another one is left alone */
 };
 
 struct tk_doctor_finding {
@@ -72,6 +74,7 @@ struct tk_doctor_report {
     struct tk_doctor_suggestion *suggestions; /* what the advice asks for */
     enum tk_doctor_advice advice;
     size_t counts[TK_DOCTOR_HINT + 1]; /* findings by severity */
+    size_t read_count, parsed_count;   /* sources of services; those of them worth parsing */
 };
 
 /* TK_ERR_NOT_FOUND when there is no such folder. */

@@ -33,6 +33,8 @@ static const char environment[] =
     "Environment\\.GetEnvironmentVariable|System\\.getenv|\\$_ENV|\\$_SERVER|[cC]onfiguration\\[|"
     "useRuntimeConfig|\\bconfig\\(|environ\\.get|decouple|Deno\\.env|\\bRails\\.application\\.";
 
+#define TOO_DEEP "it nests deeper than the doctor looks"
+
 struct context {
     struct doctor *doctor;
     struct file *file;
@@ -569,6 +571,34 @@ run_queries(struct context *context, TSNode root)
     }
 }
 
+/* What a query costs grows with the square of how deep it has to look. */
+static bool
+nests_too_deep(TSNode root)
+{
+    TSTreeCursor cursor = ts_tree_cursor_new(root);
+    size_t depth = 0;
+    bool more = true;
+    while (more && depth <= TK_DOCTOR_NESTING_MAX) {
+        if (ts_tree_cursor_goto_first_child(&cursor)) {
+            depth++;
+            continue;
+        }
+        while (!(more = ts_tree_cursor_goto_next_sibling(&cursor)) &&
+               ts_tree_cursor_goto_parent(&cursor))
+            depth--;
+    }
+    ts_tree_cursor_delete(&cursor);
+    return more;
+}
+
+static void
+note_broken(struct doctor *doctor, struct file *file, uint32_t line, tk_str why)
+{
+    struct fact *fact = tk_doctor_fact(doctor, file, "broken", line);
+    if (fact != NULL)
+        fact->name = why;
+}
+
 /* The first place that the grammar does not take.  No recursion: a file may nest very deep. */
 static uint32_t
 broken_line(TSNode node)
@@ -634,12 +664,13 @@ tk_doctor_parse(struct doctor *doctor, struct file *file, const struct language 
             ts_parser_parse_string(parser, NULL, file->text.ptr, (uint32_t)file->text.len);
         if (tree != NULL) {
             TSNode root = ts_tree_root_node(tree);
-            run_queries(&context, root);
-            if (ts_node_has_error(root) && strcmp(language->name, "toml") == 0) {
-                struct fact *fact = tk_doctor_fact(doctor, file, "broken", broken_line(root));
-                if (fact != NULL)
-                    fact->name = TK_STR("this is no TOML");
-            }
+            bool deep = nests_too_deep(root), toml = strcmp(language->name, "toml") == 0;
+            if (!deep)
+                run_queries(&context, root);
+            if (toml && deep)
+                note_broken(doctor, file, 1, TK_STR(TOO_DEEP));
+            else if (toml && ts_node_has_error(root))
+                note_broken(doctor, file, broken_line(root), TK_STR("this is no TOML"));
             ts_tree_delete(tree);
         }
     }

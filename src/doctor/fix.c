@@ -7,6 +7,8 @@
  */
 #include "doctor/doctor.h"
 
+#include "base/hash.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -240,7 +242,8 @@ fix_file(int root, const struct tk_doctor_report *report, tk_str path, struct tk
     enum tk_err result = edits_of(report, path, arena, &edits);
     if (result == TK_OK)
         result = read_file(root, path.ptr, &text, &mode, err);
-    if (result == TK_OK && !edited(tk_buf_str(&text), &edits, &new))
+    if (result == TK_OK && (edits.list[0]->text_hash != tk_hash(tk_buf_str(&text)) ||
+                            !edited(tk_buf_str(&text), &edits, &new)))
         result = tk_error_set(err, TK_ERR_BUSY, "%s has changed meanwhile: try again", path.ptr);
     if (result == TK_OK && out != NULL)
         put_diff(path, tk_buf_str(&text), &edits, out);

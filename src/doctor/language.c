@@ -8,8 +8,10 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include "doctor/private.h"
 
+#include <assert.h>
 #include <fnmatch.h>
 #include <pcre2.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 const TSLanguage *tree_sitter_tsx(void);
@@ -44,6 +46,8 @@ enum {
     HEAD_MAX = 1024,
     MATCH_LIMIT = 100000, /* backtracking steps: a project's own expression may be a bad one */
     PATTERNS_MAX = 256,
+    BEGIN_BYTES = 4, /* literal, of each expression of "parsed if" */
+    BEGIN_BITS = 14, /* of their hash */
 };
 
 static TSQuery *queries[LANGUAGE_COUNT];
@@ -52,6 +56,13 @@ static struct {
     pcre2_code *code; /* NULL: it is no expression */
 } patterns[PATTERNS_MAX];
 static size_t pattern_count;
+
+/* "parsed if" of a language. Nearly all bytes of a project are looked at by it alone: so no
+   expression is tried where the text does not begin as one of them. */
+static struct worth {
+    pcre2_code *code; /* any of them, at one place */
+    uint64_t begins[(1 << BEGIN_BITS) / 64];
+} worths[LANGUAGE_COUNT];
 
 tk_str
 tk_doctor_language_head(const struct language *language, const char *key)
@@ -148,11 +159,71 @@ tk_doctor_match(tk_str pattern, tk_str text, size_t *ret_at)
     return found >= 0;
 }
 
+/* Of BEGIN_BYTES bytes, letters in either case alike. */
+static uint32_t
+hash_begin(const char *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, sizeof word);
+    return ((word | UINT32_C(0x20202020)) * UINT32_C(2654435761)) >> (32 - BEGIN_BITS);
+}
+
+/* The literal bytes that an expression begins with: `\b` is none, `\(` is one. */
+static void
+add_begin(struct worth *worth, tk_str expression)
+{
+    char begin[BEGIN_BYTES];
+    size_t at = 0;
+    if (tk_str_starts_with(expression, TK_STR("\\b")))
+        at = 2;
+    for (size_t i = 0; i < BEGIN_BYTES; i++, at++) {
+        assert(at < expression.len && memchr("([^$*+?|", expression.ptr[at], 8) == NULL);
+        at += expression.ptr[at] == '\\';
+        begin[i] = expression.ptr[at];
+    }
+    assert(at == expression.len || memchr("*+?{|", expression.ptr[at], 5) == NULL);
+    uint32_t hash = hash_begin(begin);
+    worth->begins[hash / 64] |= UINT64_C(1) << hash % 64;
+}
+
+static void
+compile_worth(struct worth *worth, tk_str expressions)
+{
+    int code;
+    PCRE2_SIZE at;
+    char all[HEAD_MAX];
+    size_t len = 0;
+    while (expressions.len > 0) {
+        tk_str one = tk_str_split(&expressions, ' ');
+        add_begin(worth, one);
+        len += (size_t)snprintf(all + len, sizeof all - len, "%s%.*s", len > 0 ? "|" : "",
+                                TK_STR_ARG(one));
+    }
+    assert(len < sizeof all);
+    worth->code = pcre2_compile(
+        (PCRE2_SPTR)all, len, PCRE2_ANCHORED | PCRE2_CASELESS | PCRE2_MULTILINE, &code, &at, NULL);
+    assert(worth->code != NULL);
+    (void)pcre2_jit_compile(worth->code, PCRE2_JIT_COMPLETE);
+}
+
 bool
 tk_doctor_worth_parsing(const struct language *language, tk_str text)
 {
-    tk_str words = tk_doctor_language_head(language, "parsed if");
-    return words.len == 0 || tk_doctor_matches(words, text);
+    struct worth *worth = &worths[language - languages];
+    tk_str expressions = tk_doctor_language_head(language, "parsed if");
+    if (expressions.len == 0)
+        return true;
+    if (worth->code == NULL)
+        compile_worth(worth, expressions);
+    pcre2_match_data *data = pcre2_match_data_create(1, NULL);
+    bool found = data == NULL; /* parsed in vain, then */
+    for (size_t i = 0; !found && i + BEGIN_BYTES <= text.len; i++) {
+        uint32_t hash = hash_begin(text.ptr + i);
+        if ((worth->begins[hash / 64] >> hash % 64 & 1) != 0)
+            found = pcre2_match(worth->code, (PCRE2_SPTR)text.ptr, text.len, i, 0, data, NULL) >= 0;
+    }
+    pcre2_match_data_free(data);
+    return found;
 }
 
 void
@@ -162,6 +233,8 @@ tk_doctor_languages_release(void)
         if (queries[i] != NULL)
             ts_query_delete(queries[i]);
         queries[i] = NULL;
+        pcre2_code_free(worths[i].code);
+        worths[i].code = NULL;
     }
     for (size_t i = 0; i < pattern_count; i++) {
         pcre2_code_free(patterns[i].code);

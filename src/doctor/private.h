@@ -65,6 +65,7 @@ struct file {
     bool environment;                /* .env and its kind */
     bool wanted;                     /* of a service, and worth parsing */
     tk_str text;
+    uint64_t text_hash; /* of the file as it was read; `text` may be the scripts in it alone */
     struct fact *facts, **facts_end;
     struct fact *constants; /* only while it is parsed: values are followed by then */
     struct tk_doctor_service *service;

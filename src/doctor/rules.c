@@ -220,7 +220,7 @@ rule_key(struct doctor *doctor, const struct tk_doctor_service *service)
         if (finding != NULL && key->file->language != NULL && !key->value.reads_env &&
             env_is_in_reach(key->file))
             finding->edit = (struct tk_doctor_edit){literal->start, literal->end - literal->start,
-                                                    env_of(service)};
+                                                    env_of(service), key->file->text_hash};
         return;
     }
     if (init == NULL || init->uncertain || (key != NULL && literal == NULL) ||
@@ -399,7 +399,8 @@ rule_targets_missing(struct doctor *doctor, const struct fact *init)
     finding->edit = (struct tk_doctor_edit){
         first->start, 0,
         SAY("tracePropagationTargets: [%.*s],%s%.*s", TK_STR_ARG(targets), own_line ? "\n" : " ",
-            own_line ? (int)(first->start - indent) : 0, init->file->text.ptr + indent)};
+            own_line ? (int)(first->start - indent) : 0, init->file->text.ptr + indent),
+        init->file->text_hash};
 }
 
 /* The backends whose port was seen, and none of them is a target. */
@@ -457,7 +458,8 @@ rule_targets(struct doctor *doctor, const struct tk_doctor_service *service)
             SAY("name your backends: [%.*s]",
                 TK_STR_ARG(better.len > 0 ? better : TK_STR("'api.yourapp.com'"))));
         if (finding != NULL && better.len > 0)
-            finding->edit = (struct tk_doctor_edit){item->start, item->end - item->start, better};
+            finding->edit = (struct tk_doctor_edit){item->start, item->end - item->start, better,
+                                                    targets->file->text_hash};
         return;
     }
     rule_targets_cover_nothing(doctor, targets);

@@ -258,7 +258,8 @@ find_raw_client(struct doctor *doctor, const struct tk_doctor_service *service,
         javascript ? TK_STR("\\btracekit\\b[^\n]*@tracekit/node") : TK_STR("(?m)^import tracekit$");
     if (((javascript && bare_fetch) || (python && requests)) &&
         tk_doctor_matches(needs, request->file->text))
-        finding->edit = (struct tk_doctor_edit){request->start, 0, TK_STR("tracekit.")};
+        finding->edit = (struct tk_doctor_edit){request->start, 0, TK_STR("tracekit."),
+                                                request->file->text_hash};
 }
 
 /* With its port: other services share the host. */
@@ -330,7 +331,8 @@ edit_list(struct doctor *doctor, const struct fact *headers, bool parent, bool s
     if (one_text && item->text.len > 0) /* "Content-Type, Authorization" */
         return (struct tk_doctor_edit){
             item->end - 1, 0,
-            SAY(", %s%s%s", parent ? "traceparent" : "", between, state ? "tracestate" : "")};
+            SAY(", %s%s%s", parent ? "traceparent" : "", between, state ? "tracestate" : ""),
+            headers->file->text_hash};
     if (value->end <= value->start || memchr("])}", text.ptr[value->end - 1], 3) == NULL ||
         item == NULL || item->start < value->start || item->end > value->end)
         return none;
@@ -345,7 +347,8 @@ edit_list(struct doctor *doctor, const struct fact *headers, bool parent, bool s
     return (struct tk_doctor_edit){last->end, 0,
                                    SAY(", %c%s%c%s%c%s%c", quote,
                                        parent ? "traceparent" : "tracestate", quote, between, quote,
-                                       state ? "tracestate" : "", quote)};
+                                       state ? "tracestate" : "", quote),
+                                   headers->file->text_hash};
 }
 
 static void

@@ -6,6 +6,7 @@
  * left out (comments, `!`, `/` at either end, `*`, `**`), but not .env files: they are rightly
  * ignored, and say what is set.
  */
+#include "base/hash.h"
 #include "doctor/private.h"
 
 #include <dirent.h>
@@ -28,9 +29,10 @@ static const char *const skipped[] = {
     "fixtures",     "testdata",    "__fixtures__",
     "__mocks__",    "third_party",
 };
-static const char *const test_files[] = {
-    "*.test.*",   "*.spec.*",  "*_test.go", "test_*.py", "*_test.py", "conftest.py", "*_spec.rb",
-    "*Test.java", "*Tests.cs", "*Test.php", "*.min.js",  "*.d.ts",    "*.stories.*",
+static const char *const left_out[] = {
+    "*.test.*",    "*.spec.*",   "*_test.go", "test_*.py", "*_test.py",   "conftest.py",
+    "*_spec.rb",   "*Test.java", "*Tests.cs", "*Test.php", "*.min.js",    "*.d.ts",
+    "*.stories.*", "*.pb.go",    "*_pb2.py",  "*.g.cs",    "*.bundle.js",
 };
 
 struct folder {
@@ -148,10 +150,10 @@ is_skipped(const char *name)
 }
 
 static bool
-is_test(const char *name)
+is_left_out(const char *name)
 {
-    for (size_t i = 0; i < sizeof test_files / sizeof *test_files; i++)
-        if (fnmatch(test_files[i], name, 0) == 0)
+    for (size_t i = 0; i < sizeof left_out / sizeof *left_out; i++)
+        if (fnmatch(left_out[i], name, 0) == 0)
             return true;
     return false;
 }
@@ -190,6 +192,7 @@ tk_doctor_read(struct doctor *doctor, struct file *file)
     if (text.ptr == NULL)
         return false;
     file->text = tk_doctor_copy(doctor, text);
+    file->text_hash = tk_hash(text);
     return file->text.ptr != NULL;
 }
 
@@ -200,7 +203,7 @@ add_file(struct walk *walk, const struct folder *folder, const char *name, tk_st
     const struct manifest *manifest = tk_doctor_manifest_of(tk_str_from(name));
     const struct language *language = tk_doctor_language_of(tk_str_from(name));
     bool environment = manifest == NULL && is_environment(name);
-    if (manifest == NULL && !environment && (language == NULL || is_test(name)))
+    if (manifest == NULL && !environment && (language == NULL || is_left_out(name)))
         return;
     if (!environment && is_ignored(folder, path, false))
         return;

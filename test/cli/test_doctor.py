@@ -210,6 +210,25 @@ class Fix(unittest.TestCase):
                 self.assertIn("[y/N]", err)
                 self.assertEqual((project.path / "api/server.js").read_text() != SERVER, written)
 
+    def test_a_file_that_changes_while_it_asks_is_left_alone(self):
+        with Project(self.FILES) as project:
+            server, changed = project.path / "api/server.js", SERVER.replace("TraceKit.init", "// later\nTraceKit.init")
+            ours, theirs = pty.openpty()
+            child = subprocess.Popen([BIN, "doctor", str(project.path), "--fix"], stdin=theirs, stdout=subprocess.PIPE,
+                                     stderr=subprocess.PIPE, env=CLEAN)
+            asked = b""
+            while b"[y/N]" not in asked:
+                asked += os.read(child.stderr.fileno(), 4096) or self.fail(asked)
+            server.write_text(changed)
+            os.write(ours, b"y\n")
+            _, err = child.communicate(timeout=TIMEOUT)
+            os.close(ours)
+            os.close(theirs)
+            self.assertNotEqual(changed, SERVER)
+            self.assertNotEqual(child.returncode, 0)
+            self.assertIn(b"api/server.js has changed meanwhile", err)
+            self.assertEqual(server.read_text(), changed)
+
 
 class Harmless(unittest.TestCase):
     def test_symbolic_links_are_not_followed_and_devices_not_read(self):

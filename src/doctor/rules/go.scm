@@ -1,5 +1,5 @@
 ;; files: .go
-;; parsed if: (?i)tracekit|tk_(server|browser|read|admin)_|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|cors|allow-headers|ListenAndServe|x-b3-|trace-id|traceid|gin\.(Default|New)|echo\.New|"PORT"
+;; parsed if: tracekit tk_server_ tk_browser_ tk_read_ tk_admin_ https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b) x-b3- trace-id traceid cors allow-headers listenandserve gin\.(default|new) echo\.new "port"
 ;; env: os.Getenv("TRACEKIT_API_KEY")
 
 ; ---- names for values, and which packages a file uses

@@ -1,5 +1,5 @@
 ;; files: .java
-;; parsed if: (?i)tracekit|tk_(server|browser|read|admin)_|allowedHeaders|allow-headers|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|x-b3-|trace-id|traceid
+;; parsed if: tracekit tk_server_ tk_browser_ tk_read_ tk_admin_ https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b) x-b3- trace-id traceid allowedheaders allow-headers
 ;; env: System.getenv("TRACEKIT_API_KEY")
 
 (variable_declarator name: (identifier) @name value: (_) @value) @constant

@@ -1,5 +1,5 @@
 ;; files: .js .jsx .mjs .cjs .ts .tsx .mts .cts .vue .svelte .astro
-;; parsed if: (?i)tracekit|tk_(server|browser|read|admin)_|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|cors\b|allow-headers|\.listen\(|x-b3-|trace-id|traceid|sentry-trace|\b(express|fastify)\(
+;; parsed if: tracekit tk_server_ tk_browser_ tk_read_ tk_admin_ https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b) x-b3- trace-id traceid cors\b allow-headers listen\( sentry-trace \bexpress\( \bfastify\(
 ;; env: process.env.TRACEKIT_API_KEY
 
 ; ---- names for values, and which packages a file uses

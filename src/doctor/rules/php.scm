@@ -1,5 +1,5 @@
 ;; files: .php
-;; parsed if: (?i)tracekit|tk_(server|browser|read|admin)_|allowed_headers|allow-headers|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|x-b3-|trace-id|traceid
+;; parsed if: tracekit tk_server_ tk_browser_ tk_read_ tk_admin_ https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b) x-b3- trace-id traceid allowed_headers allow-headers
 ;; env: getenv('TRACEKIT_API_KEY')
 
 (assignment_expression left: (variable_name) @name right: (_) @value) @constant

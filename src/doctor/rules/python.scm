@@ -1,5 +1,5 @@
 ;; files: .py
-;; parsed if: (?i)tracekit|tk_(server|browser|read|admin)_|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|cors|allow-headers|\.run\(|x-b3-|trace-id|traceid|FastAPI\(|Flask\(|MIDDLEWARE
+;; parsed if: tracekit tk_server_ tk_browser_ tk_read_ tk_admin_ https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b) x-b3- trace-id traceid cors allow-headers run\( fastapi\( flask\( middleware
 ;; env: os.environ["TRACEKIT_API_KEY"]
 
 ; ---- names for values, and which packages a file uses

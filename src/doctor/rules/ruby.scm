@@ -1,5 +1,5 @@
 ;; files: .rb .ru Gemfile .gemspec Rakefile
-;; parsed if: (?i)tracekit|tk_(server|browser|read|admin)_|rack-cors|Rack::Cors|https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b)|x-b3-|trace-id|traceid|\bgem\b
+;; parsed if: tracekit tk_server_ tk_browser_ tk_read_ tk_admin_ https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b) x-b3- trace-id traceid rack-cors rack::cors
 ;; env: ENV["TRACEKIT_API_KEY"]
 
 (assignment left: [(identifier) (constant)] @name right: (_) @value) @constant

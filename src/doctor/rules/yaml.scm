@@ -1,5 +1,5 @@
 ;; files: 
-;; parsed if: TRACEKIT_|OTEL_SERVICE_NAME|OTEL_RESOURCE|(?m)^(services|tracekit):
+;; parsed if: tracekit otel_service_name otel_resource services:
 
 ; ---- containers: services of compose files, what is set in their environment
 ((block_mapping_pair key: (flow_node) @_s

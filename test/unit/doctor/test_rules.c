@@ -229,6 +229,81 @@ the_example_is_healthy(void **state)
     tk_arena_release(&arena);
 }
 
+/* What a large project costs: each of its files is read once, few are parsed. */
+static void
+only_files_that_say_something_are_parsed(void **state)
+{
+    static const char *const silent[] = {
+        "export const users = (rows) => rows.map((row) => row.name);\n",
+        "// https://www.example.com/licenses is where the text of it is.\n",
+        "import { trace } from './trace.js';\nexport const expressions = fastest(trace);\n",
+        "const listeners = corners.flat(); // list, cor, http:\n",
+    };
+    static const char *const telling[] = {
+        "fetch('http://users:8080/users');\n",
+        "const key = 'TK_SERVER_0123456789';\n",
+        "app.use(CORS());\n",
+        "server.listen(3000);\n",
+        "const app = express();\n",
+    };
+    enum { TIMES = 100 };
+    struct tk_doctor_report report;
+    struct tk_error err = {0};
+    (void)state;
+    assert_int_equal(begin(NULL), 0);
+    write_file(TK_STR("package.json"), TK_STR("{\"dependencies\":{\"@tracekit/node\":\"0.1.0\"}}"));
+    for (size_t i = 0; i < TIMES; i++)
+        for (size_t k = 0; k < sizeof silent / sizeof *silent; k++)
+            write_file(tk_arena_printf(&arena, "lib/%zu/silent%zu.js", i % 7, 10 * i + k),
+                       tk_str_from(silent[k]));
+    for (size_t k = 0; k < sizeof telling / sizeof *telling; k++)
+        write_file(tk_arena_printf(&arena, "telling%zu.js", k), tk_str_from(telling[k]));
+    write_file(TK_STR("library.min.js"), tk_str_from(telling[0]));
+    write_file(TK_STR("users.pb.go"), tk_str_from(telling[0]));
+    if (tk_doctor_examine(folder, &arena, &report, &err) != TK_OK)
+        fail_msg("%s", err.message);
+    assert_int_equal(report.read_count,
+                     TIMES * sizeof silent / sizeof *silent + sizeof telling / sizeof *telling);
+    assert_int_equal(report.parsed_count, sizeof telling / sizeof *telling);
+    (void)end(NULL);
+}
+
+/* dependencies = [[["tracekit-apm"]]] */
+static size_t
+services_behind(size_t brackets, bool *ret_broken)
+{
+    static char text[4 * TK_DOCTOR_NESTING_MAX];
+    struct tk_doctor_report report;
+    struct tk_error err = {0};
+    size_t services = 0;
+    tk_str name = TK_STR("\"tracekit-apm\""), key = TK_STR("dependencies = ");
+    memcpy(text, key.ptr, key.len);
+    memset(text + key.len, '[', brackets);
+    memcpy(text + key.len + brackets, name.ptr, name.len);
+    memset(text + key.len + brackets + name.len, ']', brackets);
+    assert_int_equal(begin(NULL), 0);
+    write_file(TK_STR("pyproject.toml"), (tk_str){text, key.len + 2 * brackets + name.len});
+    if (tk_doctor_examine(folder, &arena, &report, &err) != TK_OK)
+        fail_msg("%s", err.message);
+    for (struct tk_doctor_service *at = report.services; at != NULL; at = at->next)
+        services++;
+    *ret_broken = report.findings != NULL && strcmp(report.findings->rule, "manifest-broken") == 0;
+    (void)end(NULL);
+    return services;
+}
+
+static void
+what_nests_deeper_than_the_limit_is_told_and_not_asked(void **state)
+{
+    enum { AROUND = 3 }; /* the file, the pair, the text itself */
+    bool broken;
+    (void)state;
+    assert_int_equal(services_behind(TK_DOCTOR_NESTING_MAX - AROUND, &broken), 1);
+    assert_false(broken);
+    assert_int_equal(services_behind(TK_DOCTOR_NESTING_MAX + 1, &broken), 0);
+    assert_true(broken);
+}
+
 /* As editors save them: a string, and the call around it, have no end yet. */
 static void
 a_file_that_is_still_being_written_is_examined(void **state)
@@ -258,6 +333,8 @@ main(void)
         cmocka_unit_test(a_file_that_is_still_being_written_is_examined),
         cmocka_unit_test(every_fault_is_found_and_nothing_on_the_repaired_project),
         cmocka_unit_test(the_example_is_healthy),
+        cmocka_unit_test(what_nests_deeper_than_the_limit_is_told_and_not_asked),
+        cmocka_unit_test(only_files_that_say_something_are_parsed),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     tk_doctor_release();
