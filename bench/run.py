@@ -16,6 +16,7 @@ import sys
 import time
 from pathlib import Path
 
+import doctor
 import giant
 import ingest
 import page
@@ -26,7 +27,7 @@ from server import ROOT
 
 RESULTS = ROOT / "bench" / "results"
 MEASUREMENTS = {**ingest.MEASUREMENTS, **queries.MEASUREMENTS, **giant.MEASUREMENTS, **sdks.MEASUREMENTS,
-                **page.MEASUREMENTS}
+                **page.MEASUREMENTS, **doctor.MEASUREMENTS}
 USUAL = ["start", "decode", "ingest", "quiet", "queries"]
 
 
