@@ -250,6 +250,9 @@ async function startProxy(listening, port) {
   };
 }
 
+/** It ends last of the page's spans. */
+const CLICK = encodeURIComponent('{ resource.service.name = "web" && name = "click Load" }');
+
 async function runSymptom(symptom) {
   const project = projectOf(symptom);
   const shop = await copyShop(symptom.edits);
@@ -265,9 +268,8 @@ async function runSymptom(symptom) {
     const open = await openShop(shop, env);
     try {
       if (symptom.click) {
-        await clickOnPage(browser, shop, env.web);
-        await until("the page's spans", async () =>
-          (await server.get(`/api/v1/traces?q=service:web&project=${project}`)).traces.length > 0);
+        await clickOnPage(browser, shop, env.web, () => until("the page's spans", async () =>
+          (await server.get(`/api/v1/traces?q=${CLICK}&project=${project}`)).traces.length > 0));
       }
       await checkVerify(symptom, shop);
     } finally {

@@ -95,8 +95,8 @@ export async function openShop(shop, env) {
   return { close };
 }
 
-/** Opens the page of a copy, clicks its button, leaves it; says what it showed. */
-export async function clickOnPage(browser, shop, env) {
+/** Opens the page of a copy, clicks its button, and leaves it when the click's spans have `arrived`. */
+export async function clickOnPage(browser, shop, env, arrived) {
   const { outputFiles: [script] } = await build({
     entryPoints: [path.join(shop.dir, 'web/main.js')], bundle: true, write: false, logLevel: 'error',
     define: Object.fromEntries(Object.entries(env).map(([name, value]) => [`process.env.${name}`, JSON.stringify(value)])),
@@ -111,9 +111,8 @@ export async function clickOnPage(browser, shop, env) {
     await page.goto(shop.web);
     await page.click('button');
     await page.waitForSelector('output:not(:empty)');
-    return await page.textContent('output');
+    await arrived();
   } finally {
-    await page.goto('about:blank'); // pagehide flushes; a page that is closed may be gone before it does
     await page.close();
     host.closeAllConnections();
     await new Promise((resolve) => host.close(resolve));

@@ -8,6 +8,7 @@ TraceKit.init({
   serviceName: 'web',
   tracePropagationTargets: ['localhost:3001'],
 });
+setInterval(() => TraceKit.flush(), 100); // nobody wants to wait for a whole batch here
 
 document.querySelector('button').onclick = async () => {
   const list = document.querySelector('output');
