@@ -1,6 +1,9 @@
 package tracekit
 
-import "time"
+import (
+	"context"
+	"time"
+)
 
 // Calls without a context find the server span through the goroutine they run in: see
 // goroutine_labels.go. What a request starts may outlive it, such as a worker that runs for
@@ -20,4 +23,15 @@ func boundSpan() *Span {
 		return nil
 	}
 	return span
+}
+
+// BindGoroutine makes the span of ctx the one that calls without a context belong to, in this
+// goroutine and those it starts, as the middleware does for a request. Do the work with the
+// context it returns, and then call unbind in the same goroutine.
+func BindGoroutine(ctx context.Context) (bound context.Context, unbind func()) {
+	span, ok := ctx.Value(spanKey{}).(*Span)
+	if !ok || span == nil {
+		return ctx, func() {}
+	}
+	return bind(ctx, span)
 }

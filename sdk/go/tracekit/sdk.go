@@ -53,6 +53,31 @@ func (s *SDK) StartSpan(ctx context.Context, name string) (context.Context, *Spa
 	return span.context(), span
 }
 
+// StartSpanOfKind is StartSpan for one end of a call or a message, in code that traces another
+// protocol than HTTP. Caller is what ParseSpanContext read from what came in, and the parent
+// when it IsValid; pass SpanContext{} where nothing comes in. Without a caller a Server span
+// begins a trace, and the other kinds are below the span that StartSpan would take.
+func (s *SDK) StartSpanOfKind(
+	ctx context.Context, name string, kind Kind, caller SpanContext,
+) (context.Context, *Span) {
+	if s.config.Disabled {
+		return ctx, nil
+	}
+	var parent *Span
+	switch {
+	case kind == Server:
+		parent = serverSpanFrom(ctx)
+	case caller.IsValid():
+	default:
+		parent = spanFrom(ctx)
+	}
+	if kind < Internal || kind > Consumer {
+		kind = Internal
+	}
+	span := s.newSpan(ctx, name, kind, parent, caller)
+	return span.context(), span
+}
+
 // newSpan makes a span below parent or, when that is nil, below the caller's remote context
 // or, when there is none, at the top of a new trace.
 func (s *SDK) newSpan(

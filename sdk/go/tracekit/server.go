@@ -53,12 +53,7 @@ func (s *SDK) startRequest(r *http.Request, name, route string) serverRequest {
 	if name == "" {
 		name = routeName(r.Method, route)
 	}
-	// Below the caller's span; below another server span only where a handler is wrapped twice.
-	outer, _ := r.Context().Value(spanKey{}).(*Span)
-	if outer != nil && outer.kind != Server {
-		outer = nil
-	}
-	span := s.newSpan(r.Context(), name, Server, outer, remote)
+	span := s.newSpan(r.Context(), name, Server, serverSpanFrom(r.Context()), remote)
 	if span.recording != nil {
 		setServerAttributes(span, r)
 		if route != "" {
@@ -67,6 +62,19 @@ func (s *SDK) startRequest(r *http.Request, name, route string) serverRequest {
 	}
 	ctx, unbind := bind(span.context(), span)
 	return serverRequest{span, ctx, unbind}
+}
+
+// serverSpanFrom finds the server span of a handler that is wrapped twice: the only one in this
+// process that another server span is below, and not below its caller's.
+func serverSpanFrom(ctx context.Context) *Span {
+	if ctx == nil {
+		return nil
+	}
+	outer, _ := ctx.Value(spanKey{}).(*Span)
+	if outer != nil && outer.kind != Server {
+		return nil
+	}
+	return outer
 }
 
 // routeName is by the route, never by the path: that would be a name per user.

@@ -230,6 +230,15 @@ func (s *Span) CaptureException(err error) {
 	s.captureException(err, stack(1))
 }
 
+// CapturePanic is CaptureException for what recover gave, with the stack of the panic when it
+// is called in the deferred function. The panic is the caller's to go on with; nil is none.
+func (s *Span) CapturePanic(recovered any) {
+	if s == nil || recovered == nil {
+		return
+	}
+	s.captureException(recovered, stack(1))
+}
+
 // captureException takes an error, or whatever a panic was called with.
 func (s *Span) captureException(err any, stack string) {
 	s.recordException(err, stack)

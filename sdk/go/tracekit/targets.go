@@ -27,6 +27,10 @@ func newTargets(list []any) (targets, error) {
 	return targets(list), nil
 }
 
+// PropagatesTo says whether a request to u carries the trace on, by the configuration's
+// TracePropagationTargets. It is for code that traces another protocol than HTTP.
+func (s *SDK) PropagatesTo(u *url.URL) bool { return s.config.targets.match(u) }
+
 // match looks at scheme, host, port and path alone: a third party that has one of our hosts in
 // its user-info, query or fragment gets no header.
 func (list targets) match(u *url.URL) bool {
