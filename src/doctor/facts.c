@@ -4,7 +4,7 @@
  * Of each match of a query the capture that is not `name`, `value` or `_something` names the fact's
  * kind.  Beside tree-sitter's predicates (#eq?, #not-eq?, #match?, #not-match?, #any-of?), which
  * its library leaves to us, there are #proprietary? (a header's name) and `#set! needs TEXT`: the
- * fact holds only in a file with that text.
+ * fact holds only in a file with that text; `#set! unless TEXT`: only in one without it.
  *
  * Values are followed in two steps: first all facts, constants among them, then what the values
  * hold; so a constant may stand below its use.
@@ -118,6 +118,7 @@ is_string(const char *type)
         "double_quote_scalar",
         "single_quote_scalar",
         "quoted_key",
+        "bare_string",
         "heredoc",
         "raw_string_literal",
         NULL,
@@ -405,6 +406,12 @@ query_string(const TSQuery *query, uint32_t id)
     return (tk_str){text, len};
 }
 
+static bool
+has_text(const struct file *file, tk_str text)
+{
+    return memmem(file->text.ptr, file->text.len, text.ptr, text.len) != NULL;
+}
+
 /* One predicate; steps[0] is its name, steps[count] its end. */
 static bool
 holds(const struct context *context, const TSQueryMatch *match, const TSQueryPredicateStep *steps,
@@ -421,8 +428,9 @@ holds(const struct context *context, const TSQueryMatch *match, const TSQueryPre
         else if (tk_str_eq(key, TK_STR("headers")))
             fact->headers = value.ptr;
         else if (tk_str_eq(key, TK_STR("needs")))
-            return memmem(context->file->text.ptr, context->file->text.len, value.ptr, value.len) !=
-                   NULL;
+            return has_text(context->file, value);
+        else if (tk_str_eq(key, TK_STR("unless")))
+            return !has_text(context->file, value);
         return true;
     }
     tk_str subject = capture_text(context, match, steps[1].value_id);

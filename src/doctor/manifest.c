@@ -317,7 +317,7 @@ xml_start(void *arg, const char *name, const char **attributes)
     xml->text_len = 0;
     if (++xml->depth > XML_DEPTH_MAX)
         (void)XML_StopParser(xml->parser, XML_FALSE);
-    if (strcmp(name, "dependency") == 0) {
+    if (strcmp(name, "dependency") == 0 || strcmp(name, "parent") == 0) {
         xml->in_dependency = true;
         xml->artifact[0] = xml->version[0] = '\0';
         xml->line = line;
@@ -343,6 +343,17 @@ xml_text(void *arg, const char *text, int len)
             xml->text[xml->text_len++] = text[i];
 }
 
+/* net8.0, netcoreapp3.1; net48 is another runtime. */
+static void
+add_target_framework(struct xml *xml)
+{
+    size_t digits = strcspn(xml->text, "0123456789");
+    if (strncmp(xml->text, "net", 3) == 0 && strchr(xml->text + digits, '.') != NULL)
+        (void)add(xml->doctor, xml->file, "runtime", TK_STR(".NET"),
+                  tk_doctor_copy(xml->doctor, tk_str_from(xml->text + digits)),
+                  (uint32_t)XML_GetCurrentLineNumber(xml->parser));
+}
+
 static void
 xml_end(void *arg, const char *name)
 {
@@ -356,7 +367,9 @@ xml_end(void *arg, const char *name)
         xml->line = (uint32_t)XML_GetCurrentLineNumber(xml->parser);
     } else if (xml->in_dependency && strcmp(name, "version") == 0) {
         (void)snprintf(xml->version, sizeof xml->version, "%s", xml->text);
-    } else if (strcmp(name, "dependency") == 0) {
+    } else if (strcmp(name, "TargetFramework") == 0) {
+        add_target_framework(xml);
+    } else if (strcmp(name, "dependency") == 0 || strcmp(name, "parent") == 0) {
         xml->in_dependency = false;
         if (xml->artifact[0] != '\0')
             add_xml(xml, xml->artifact, xml->version, xml->line);

@@ -126,6 +126,32 @@ place_of(const struct tk_doctor_service *service, tk_str *ret_file, uint32_t *re
     *ret_line = init != NULL ? init->line : service->line;
 }
 
+/* PHP, Java, .NET and Ruby: Laravel, Spring and Rails start the SDK, from settings. */
+static bool
+is_started_by_framework(const struct tk_doctor_service *service)
+{
+    return tk_doctor_matches(TK_STR("^(php|java|csharp|ruby)$"), service->language);
+}
+
+bool
+tk_doctor_options_place(struct doctor *doctor, const struct tk_doctor_service *service,
+                        tk_str *ret_file, uint32_t *ret_line)
+{
+    static const char *const names[] = {"servicename", "apikey", "endpoint"};
+    const struct fact *init = service->_facts->init, *option = NULL;
+    if (init != NULL) {
+        place_of(service, ret_file, ret_line);
+        return !init->uncertain;
+    }
+    for (size_t i = 0; option == NULL && i < sizeof names / sizeof *names; i++)
+        option = tk_doctor_option(doctor, service, names[i]);
+    if (option == NULL || !is_started_by_framework(service))
+        return false;
+    *ret_file = option->file->path;
+    *ret_line = option->line;
+    return true;
+}
+
 static tk_str
 option_spelling(const struct tk_doctor_service *service, const char *camel, const char *snake,
                 const char *pascal)
@@ -155,10 +181,7 @@ env_of(const struct tk_doctor_service *service)
 static void
 rule_init(struct doctor *doctor, const struct tk_doctor_service *service)
 {
-    bool by_framework = tk_str_eq(service->language, TK_STR("java")) ||
-                        tk_str_eq(service->language, TK_STR("php")) ||
-                        tk_str_eq(service->language, TK_STR("ruby")) ||
-                        tk_str_eq(service->language, TK_STR("csharp"));
+    bool by_framework = is_started_by_framework(service);
     if (service->_facts->init != NULL ||
         (by_framework && (tk_doctor_option(doctor, service, "apikey") != NULL ||
                           tk_doctor_option(doctor, service, "servicename") != NULL ||
@@ -208,7 +231,6 @@ knows_of_key(struct doctor *doctor, const struct tk_doctor_service *service)
 static void
 rule_key(struct doctor *doctor, const struct tk_doctor_service *service)
 {
-    const struct fact *init = service->_facts->init;
     const struct fact *key = tk_doctor_option(doctor, service, "apikey");
     const struct item *literal = tk_doctor_literal(key);
     if (literal != NULL && is_key_literal(literal->text)) {
@@ -223,12 +245,15 @@ rule_key(struct doctor *doctor, const struct tk_doctor_service *service)
                                                     env_of(service), key->file->text_hash};
         return;
     }
-    if (init == NULL || init->uncertain || (key != NULL && literal == NULL) ||
+    tk_str file;
+    uint32_t line;
+    if (!tk_doctor_options_place(doctor, service, &file, &line) ||
+        (key != NULL && (literal == NULL || literal->text.len > 0)) ||
         (!service->frontend && knows_of_key(doctor, service)))
         return;
     struct tk_doctor_finding *finding = tk_doctor_find(
-        doctor, "api-key-missing", service->frontend ? TK_DOCTOR_WARNING : TK_DOCTOR_HINT,
-        init->file->path, init->line,
+        doctor, "api-key-missing", service->frontend ? TK_DOCTOR_WARNING : TK_DOCTOR_HINT, file,
+        line,
         service->frontend ? TK_STR("no API key is given: the page's spans are not sent")
                           : TK_STR("no API key is set here: it must be in the environment of the "
                                    "process, or spans are not sent"),
@@ -286,7 +311,6 @@ rule_stray_keys(struct doctor *doctor)
 static void
 rule_name(struct doctor *doctor, struct tk_doctor_service *service)
 {
-    const struct fact *init = service->_facts->init;
     const struct fact *name = tk_doctor_option(doctor, service, "servicename");
     const struct item *literal = tk_doctor_literal(name);
     if (name == NULL || (literal == NULL && name->value.reads_env)) {
@@ -306,10 +330,13 @@ rule_name(struct doctor *doctor, struct tk_doctor_service *service)
         service->name = joined ? TK_STR("") : literal->text;
         return;
     }
-    if (init == NULL || init->uncertain || (name != NULL && literal == NULL))
+    tk_str file;
+    uint32_t line;
+    if (!tk_doctor_options_place(doctor, service, &file, &line) ||
+        (name != NULL && literal == NULL))
         return;
     (void)tk_doctor_find(
-        doctor, "service-name-missing", TK_DOCTOR_WARNING, init->file->path, init->line,
+        doctor, "service-name-missing", TK_DOCTOR_WARNING, file, line,
         TK_STR("the service has no name of its own: its spans are grouped with others' that have "
                "none"),
         SAY("give the SDK %.*s, unique to this service",
@@ -331,11 +358,11 @@ rule_shared_names(struct doctor *doctor)
         uint32_t line, other_line;
         place_of(service, &file, &line);
         place_of(other, &other_file, &other_line);
-        const struct item *literal =
-            tk_doctor_literal(tk_doctor_option(doctor, service, "servicename"));
+        const struct fact *name = tk_doctor_option(doctor, service, "servicename");
+        const struct item *literal = tk_doctor_literal(name);
         (void)tk_doctor_find(
-            doctor, "service-name-shared", TK_DOCTOR_ERROR, file,
-            literal != NULL ? literal->line : line,
+            doctor, "service-name-shared", TK_DOCTOR_ERROR,
+            literal != NULL ? name->file->path : file, literal != NULL ? literal->line : line,
             SAY("%.*s and %.*s (%.*s:%u) are both called \"%.*s\": they are drawn as one service",
                 TK_STR_ARG(service->dir), TK_STR_ARG(other->dir), TK_STR_ARG(other_file),
                 (unsigned)other_line, TK_STR_ARG(service->name)),
@@ -536,9 +563,20 @@ static const struct {
     const char *sdk, *package;
     unsigned major, minor;
 } needed[] = {
-    {"@tracekit/react", "react", 18, 0}, {"@tracekit/vue", "vue", 3, 3},
-    {"@tracekit/node", "express", 4, 0}, {"@tracekit/angular", "@angular/core", 17, 0},
-    {"@tracekit/node", "fastify", 4, 0}, {"github.com/Tracekit-Dev/go-sdk", "go", 1, 21},
+    {"@tracekit/react", "react", 18, 0},
+    {"@tracekit/vue", "vue", 3, 3},
+    {"@tracekit/node", "express", 4, 0},
+    {"@tracekit/angular", "@angular/core", 17, 0},
+    {"@tracekit/node", "fastify", 4, 0},
+    {"github.com/Tracekit-Dev/go-sdk", "go", 1, 21},
+    {"tracekit/php-apm", "php", 8, 1},
+    {"tracekit/laravel-apm", "php", 8, 1},
+    {"tracekit/laravel-apm", "laravel/framework", 10, 0},
+    {"tracekit", "ruby", 2, 7},
+    {"tracekit-spring-boot", "spring-boot-starter-parent", 3, 0},
+    {"tracekit-spring-boot-starter", "spring-boot-starter-parent", 3, 0},
+    {"TraceKit.AspNetCore", ".NET", 8, 0},
+    {"TraceKit.Core", ".NET", 8, 0},
 };
 
 /* "^1.2.3", "~> 1.2", "==1.2", "v1.2.0": the first two numbers; false for tags, paths and ranges.
@@ -581,7 +619,8 @@ rule_needs(struct doctor *doctor, const struct tk_doctor_service *service)
          fact = fact->next) {
         unsigned major, minor;
         if ((!tk_doctor_kind(fact, "dependency") && !tk_doctor_kind(fact, "runtime")) ||
-            fact->value.items == NULL || !version_of(fact->value.items->text, &major, &minor))
+            fact->value.items == NULL || !version_of(fact->value.items->text, &major, &minor) ||
+            tk_doctor_matches(TK_STR("^>|[|]"), fact->value.items->text)) /* or a later one */
             continue;
         for (size_t i = 0; i < sizeof needed / sizeof *needed; i++)
             if (tk_str_eq(service->sdk, tk_str_from(needed[i].sdk)) &&

@@ -19,6 +19,10 @@ const struct fact *tk_doctor_option(struct doctor *doctor, const struct tk_docto
                                     const char *name);
 const struct fact *tk_doctor_setting(struct doctor *doctor, const struct tk_doctor_service *service,
                                      const char *name);
+/* Where the SDK is given its options: its init, or the settings that a framework reads. False where
+   they are not all to be seen. */
+bool tk_doctor_options_place(struct doctor *doctor, const struct tk_doctor_service *service,
+                             tk_str *ret_file, uint32_t *ret_line);
 /* The first text that is the value itself, not an argument of a call; NULL. */
 const struct item *tk_doctor_literal(const struct fact *fact);
 /* Is any of it known only when it runs? */

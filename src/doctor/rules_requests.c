@@ -103,11 +103,18 @@ rule_order(struct doctor *doctor, const struct tk_doctor_service *service)
             SAY("move it in front of all routes of %.*s", TK_STR_ARG(middleware->name)));
 }
 
+/* SDKs that a framework asks for its middleware; and of the document's Java SDK nobody knows. */
+static bool
+brings_middleware(const struct tk_doctor_service *service)
+{
+    return tk_doctor_matches(TK_STR("^tracekit(-spring-boot.*|-java|/laravel-apm)$"), service->sdk);
+}
+
 static void
 rule_middleware(struct doctor *doctor, const struct tk_doctor_service *service)
 {
     const struct fact *app = NULL;
-    bool has = false;
+    bool has = brings_middleware(service);
     EACH_FACT(service, fact)
     {
         if (app == NULL && tk_doctor_kind(fact, "app"))
@@ -239,11 +246,17 @@ find_raw_client(struct doctor *doctor, const struct tk_doctor_service *service,
 {
     bool javascript = tk_str_eq(service->language, TK_STR("javascript"));
     bool python = tk_str_eq(service->language, TK_STR("python"));
-    const char *instead = javascript ? "tracekit.fetch"
-                          : python   ? "tracekit.requests"
-                          : tk_str_eq(service->language, TK_STR("go"))
-                              ? "tracekit.HTTPClient"
-                              : "the SDK's traced HTTP client";
+    static const char *const clients[][2] = {
+        {"javascript", "tracekit.fetch"},
+        {"python", "tracekit.requests"},
+        {"go", "tracekit.HTTPClient"},
+        {"php", "getHttpClientInstrumentation(): wrapCurlExec, or Guzzle's getGuzzleMiddleware"},
+        {"java", "a RestTemplate, RestClient or WebClient that Spring's builder made"},
+    };
+    const char *instead = "the SDK's traced HTTP client";
+    for (size_t i = 0; i < sizeof clients / sizeof *clients; i++)
+        if (tk_str_eq(service->language, tk_str_from(clients[i][0])))
+            instead = clients[i][1];
     struct tk_doctor_finding *finding =
         tk_doctor_find(doctor, "raw-client", TK_DOCTOR_WARNING, request->file->path, request->line,
                        SAY("%.*s to %.*s carries no traceparent: the trace ends here",
@@ -273,7 +286,11 @@ target_for(struct doctor *doctor, tk_str text)
 static void
 rule_requests(struct doctor *doctor, const struct tk_doctor_service *service)
 {
-    if (service->_facts->init == NULL || is_instrumented(doctor, service))
+    tk_str place;
+    uint32_t line;
+    if ((service->_facts->init == NULL &&
+         !tk_doctor_options_place(doctor, service, &place, &line)) ||
+        is_instrumented(doctor, service))
         return;
     const struct fact *targets =
         service->frontend ? tk_doctor_option(doctor, service, "tracepropagationtargets") : NULL;
@@ -358,7 +375,7 @@ check_headers(struct doctor *doctor, const struct fact *headers, bool credential
     bool frontend = doctor->report->advice == TK_DOCTOR_PROCEED;
     bool any = says(value, "^(\\*|:?any)$");
     bool no_parent = !says(value, "(?i)traceparent"), no_state = !says(value, "(?i)tracestate");
-    if ((any && !credentials) || (!no_parent && !no_state))
+    if ((any && (!credentials || headers->headers != NULL)) || (!no_parent && !no_state))
         return;
     for (const struct item *item = value->items; item != NULL; item = item->next)
         if (item->kind == ITEM_UNKNOWN && !any)
@@ -463,12 +480,22 @@ rule_cors_of(struct doctor *doctor, const struct fact *whole)
     }
 }
 
+/* Does the same policy, or where none is to be seen the same file, allow credentials too? */
+static bool
+with_credentials(const struct fact *any_origin)
+{
+    const struct fact *whole = whole_of(any_origin);
+    for (const struct fact *fact = any_origin->file->facts; fact != NULL; fact = fact->next)
+        if (tk_doctor_kind(fact, "cors.alone.with-credentials") && whole_of(fact) == whole)
+            return true;
+    return false;
+}
+
 /* Headers that are set by hand, and settings that stand alone: together they are their file's. */
 static void
 rule_cors_alone(struct doctor *doctor, const struct file *file)
 {
-    const struct fact *origin = NULL, *credentials = NULL, *headers = NULL;
-    bool any_origin = false, with_credentials = false;
+    const struct fact *origin = NULL, *credentials = NULL, *headers = NULL, *any_origin = NULL;
     for (const struct fact *fact = file->facts; fact != NULL; fact = fact->next) {
         if (tk_doctor_kind(fact, "cors.alone.origin"))
             origin = fact;
@@ -476,21 +503,19 @@ rule_cors_alone(struct doctor *doctor, const struct file *file)
             credentials = fact;
         else if (tk_doctor_kind(fact, "cors.alone.headers"))
             headers = headers != NULL ? headers : fact;
-        else if (tk_doctor_kind(fact, "cors.alone.any-origin"))
-            any_origin = true, origin = fact;
-        else if (tk_doctor_kind(fact, "cors.alone.with-credentials"))
-            with_credentials = true;
+        else if (tk_doctor_kind(fact, "cors.alone.any-origin") && with_credentials(fact))
+            any_origin = fact;
     }
     if (headers != NULL)
         check_headers(doctor, headers,
                       credentials != NULL && says(&credentials->value, "(?i)^true$"));
     if (origin != NULL)
         check_wildcard(doctor, origin, says(&origin->value, "^(\\*|True)$"), credentials);
-    if (any_origin && with_credentials)
+    if (any_origin != NULL)
         (void)tk_doctor_find(
-            doctor, "cors-wildcard-credentials", TK_DOCTOR_ERROR, file->path, origin->line,
+            doctor, "cors-wildcard-credentials", TK_DOCTOR_ERROR, file->path, any_origin->line,
             TK_STR("every origin is allowed, with credentials: browsers refuse such answers"),
-            TK_STR("name the page's origin: WithOrigins(\"http://localhost:3000\")"));
+            TK_STR("name the page's origin, such as http://localhost:3000"));
 }
 
 void

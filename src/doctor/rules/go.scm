@@ -40,17 +40,25 @@
      operand: (identifier) @_p field: (field_identifier) @_f)))) @app
   (#eq? @_p "http") (#eq? @_f "NewServeMux") (#set! framework "net/http")
   (#set! cure "http.ListenAndServe(addr, sdk.HTTPHandler(mux, \"\"))"))
+((short_var_declaration left: (expression_list . (identifier) @name)
+   right: (expression_list . (call_expression function: (selector_expression
+     operand: (identifier) @_p field: (field_identifier) @_f)))) @app
+  (#match? @_p "^(chi|mux)$") (#eq? @_f "NewRouter") (#set! framework "the router")
+  (#set! cure "r.Use(tracekitchi.Middleware(sdk)) of chi, r.Use(sdk.HTTPMiddleware(\"\")) of another"))
 ((call_expression function: (selector_expression operand: (identifier) @_p field: (field_identifier) @_f)) @app
   (#eq? @_p "http") (#eq? @_f "HandleFunc") (#set! framework "net/http")
   (#set! cure "http.ListenAndServe(addr, sdk.HTTPHandler(http.DefaultServeMux, \"\"))"))
 ((call_expression function: (selector_expression operand: (identifier) @name field: (field_identifier) @_u)
    arguments: (argument_list (_) @_a)) @middleware
-  (#match? @_u "^(Use|Pre)$") (#match? @_a "(Gin|Echo|HTTP)Middleware\\("))
+  (#match? @_u "^(Use|Pre)$") (#match? @_a "(Gin|Echo|HTTP)Middleware\\(|tracekitchi\\.Middleware"))
 ((call_expression function: (selector_expression field: (field_identifier) @_f)) @middleware
   (#match? @_f "^HTTP(Handler|Middleware)$"))
 ((call_expression function: (selector_expression operand: (identifier) @name field: (field_identifier) @_m)
    arguments: (argument_list . (interpreted_string_literal) . (_))) @route
   (#match? @_m "^(GET|POST|PUT|PATCH|DELETE|HEAD|OPTIONS|Any|Group|Handle|Static)$"))
+((call_expression function: (selector_expression operand: (identifier) @name field: (field_identifier) @_m)
+   arguments: (argument_list . (interpreted_string_literal) . (_))) @route
+  (#match? @_m "^(Get|Post|Put|Patch|Delete|Mount|Route)$") (#set! needs "go-chi"))
 ((call_expression function: (selector_expression field: (field_identifier) @_m)
    arguments: (argument_list . (_) @value)) @listen
   (#match? @_m "^(Run|Start|ListenAndServe|ListenAndServeTLS)$"))
@@ -71,6 +79,11 @@
   (#eq? @_p "http") (#eq? @_m "NewRequestWithContext"))
 ((call_expression function: (selector_expression operand: (_) @_p field: (field_identifier) @_m)) @raw.client
   (#eq? @_p "http.DefaultClient") (#eq? @_m "Do"))
+((composite_literal type: (qualified_type package: (package_identifier) @_p name: (type_identifier) @_t)) @raw.client
+  (#eq? @_p "http") (#eq? @_t "Client") (#set! unless "HTTPClient("))
+((call_expression function: (selector_expression operand: (identifier) @_p field: (field_identifier) @_m) @name
+   arguments: (argument_list . (_) @value)) @request.built
+  (#match? @_p "(?i)client$") (#match? @_m "^(Get|Post|PostForm|Head)$"))
 
 ; ---- CORS
 ((call_expression function: (selector_expression operand: (identifier) @_p field: (field_identifier) @_m)) @cors
@@ -82,7 +95,9 @@
 ((composite_literal type: (qualified_type name: (type_identifier) @_t)) @cors
   (#eq? @_t "CORSConfig") (#set! framework "Echo's CORS") (#set! headers "all"))
 ((keyed_element key: (literal_element (identifier) @_k) value: (literal_element (_) @value)) @cors.headers
-  (#match? @_k "^Allow(ed)?Headers$"))
+  (#eq? @_k "AllowHeaders"))
+((keyed_element key: (literal_element (identifier) @_k) value: (literal_element (_) @value)) @cors.headers
+  (#eq? @_k "AllowedHeaders") (#set! headers "mirrored"))
 ((keyed_element key: (literal_element (identifier) @_k) value: (literal_element (_) @value)) @cors.origin
   (#match? @_k "^Allow(ed)?(All)?Origins$"))
 ((keyed_element key: (literal_element (identifier) @_k) value: (literal_element (_) @value)) @cors.credentials

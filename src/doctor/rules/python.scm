@@ -1,5 +1,5 @@
 ;; files: .py
-;; parsed if: tracekit tk_server_ tk_browser_ tk_read_ tk_admin_ https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b) x-b3- trace-id traceid cors allow-headers run\( fastapi\( flask\( middleware
+;; parsed if: tracekit tk_server_ tk_browser_ tk_read_ tk_admin_ https?://([\w-]+(:\d+)?([/'"`]|$)|127\.|[\w.-]+\.(svc|internal)\b) x-b3- trace-id traceid cors allow-headers run\( fastapi\( starlette\( flask\( middleware
 ;; env: os.environ["TRACEKIT_API_KEY"]
 
 ; ---- names for values, and which packages a file uses
@@ -18,7 +18,7 @@
 
 ; ---- the server: what it is made with, the SDK's middleware, its routes, its port
 ((assignment left: (identifier) @name right: (call function: (identifier) @_f)) @app
-  (#eq? @_f "FastAPI") (#set! framework "FastAPI") (#set! cure "app.add_middleware(TracekitMiddleware)"))
+  (#match? @_f "^(FastAPI|Starlette)$") (#set! framework "FastAPI") (#set! cure "app.add_middleware(TracekitMiddleware)"))
 ((assignment left: (identifier) @name right: (call function: (identifier) @_f)) @app
   (#eq? @_f "Flask") (#set! framework "Flask") (#set! cure "tracekit.integrations.flask.init_flask_app(app)"))
 ((assignment left: (identifier) @name right: (list) @_l) @app
@@ -40,13 +40,19 @@
   (#match? @name "^(requests|httpx)\\.(get|post|put|patch|delete|head)$|^(urllib\\.request\\.)?urlopen$"))
 ((call function: (_) @name arguments: (argument_list . (_) . (_) @value)) @request
   (#match? @name "^(requests|httpx)\\.request$"))
+((call function: (_) @_f) @raw.client
+  (#match? @_f "^(aiohttp\\.ClientSession|httpx\\.(Async)?Client|requests\\.[sS]ession)$"))
+((call function: (attribute object: (identifier) @_o attribute: (identifier) @_m) @name
+   arguments: (argument_list . (_) @value)) @request.built
+  (#match? @_o "(?i)(session|client|http)$") (#match? @_m "^(get|post|put|patch|delete|head)$"))
 
 ; ---- CORS
 ((call function: (attribute attribute: (identifier) @_m) arguments: (argument_list . (_) @_a)) @cors
   (#eq? @_m "add_middleware") (#match? @_a "CORSMiddleware") (#set! framework "CORSMiddleware"))
 ((call function: (identifier) @_f) @cors
   (#eq? @_f "CORS") (#set! framework "flask-cors") (#set! headers "all"))
-((keyword_argument name: (identifier) @_k value: (_) @value) @cors.headers (#eq? @_k "allow_headers"))
+((keyword_argument name: (identifier) @_k value: (_) @value) @cors.headers
+  (#eq? @_k "allow_headers") (#set! headers "mirrored"))
 ((keyword_argument name: (identifier) @_k value: (_) @value) @cors.origin (#match? @_k "^(allow_origins|origins)$"))
 ((keyword_argument name: (identifier) @_k value: (_) @value) @cors.credentials
   (#match? @_k "^(allow_credentials|supports_credentials)$"))
