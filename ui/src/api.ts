@@ -100,6 +100,36 @@ export interface Metrics {
   leftOut?: unknown;
 }
 
+interface MapNumbers {
+  callCount: number;
+  errorCount: number;
+  p50Nano: string;
+  p95Nano: string;
+  p99Nano: string;
+}
+
+export interface MapNode extends MapNumbers {
+  name: string;
+  kind: 'service' | 'database' | 'messaging' | 'external';
+  /** Of its callers' spans, that names it; a service has none. */
+  attribute?: string;
+}
+
+export interface MapCall extends MapNumbers {
+  /** Numbers of nodes. */
+  caller: number;
+  callee: number;
+}
+
+export interface ServiceMap {
+  startTimeUnixNano: string;
+  endTimeUnixNano: string;
+  traceCount: number;
+  cut?: 'traces' | 'time' | 'memory' | 'nodes';
+  nodes: MapNode[];
+  calls: MapCall[];
+}
+
 export interface Tag {
   key: string;
   scope: 'span' | 'resource' | 'event' | 'link' | 'scope';
@@ -300,6 +330,8 @@ export const api = {
     params: { q?: string; start?: string; end?: string; step?: string; by?: string },
     signal?: AbortSignal,
   ) => call<Metrics>('/metrics', { params, signal }),
+  map: (params: { start?: string; end?: string }, signal?: AbortSignal) =>
+    call<ServiceMap>('/map', { params, signal }),
   operations: async (service: string, signal?: AbortSignal) =>
     (
       await call<{ operations: Operation[] }>(

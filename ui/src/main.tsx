@@ -7,6 +7,7 @@ import { Problem } from './components/problem';
 import { TopBar } from './components/top-bar';
 import { ComparePage } from './pages/compare';
 import { DoctorPage } from './pages/doctor';
+import { MapPage } from './pages/map';
 import { NotFound } from './pages/not-found';
 import { ServicePage } from './pages/service';
 import { ServicesPage } from './pages/services';
@@ -56,6 +57,7 @@ function Page({ path }: { path: string }) {
   if (path === '/services') return <ServicesPage />;
   if (path === '/compare') return <ComparePage />;
   if (path === '/doctor') return <DoctorPage />;
+  if (path === '/map') return <MapPage />;
   if (path === '/settings') return <SettingsPage />;
   return <NotFound />;
 }

@@ -30,6 +30,7 @@ const views = [
     '[data-testid="side-row"]',
     {},
   ],
+  ['the map', '/map', '[data-testid="map-row"]', {}],
   ['settings', '/settings', '[data-testid="key"]', {}],
   ['the empty state', '/traces', '[data-testid="empty"]', { traces: [] }],
   ['the guide', '/docs/distributed-tracing', 'h1', {}],

@@ -37,6 +37,44 @@ export const allTraces = () => [
   ...fillerTraces(120),
 ];
 
+/** Calls as src/query/service_map.h has them, but for what sends no spans. */
+function mapOf(traces) {
+  const nodes = new Map();
+  const calls = new Map();
+  const numbers = { callCount: 0, errorCount: 0, p50Nano: '0', p95Nano: '0', p99Nano: '0' };
+  const count = (into, span) => {
+    into.callCount++;
+    into.errorCount += span.status?.code === 'ERROR' ? 1 : 0;
+    into.p50Nano = into.p95Nano = into.p99Nano = span.durationNano;
+  };
+  const numberOf = (name) => {
+    if (!nodes.has(name)) nodes.set(name, { name, kind: 'service', ...numbers });
+    return [...nodes.keys()].indexOf(name);
+  };
+  for (const { spans } of traces) {
+    const byId = new Map(spans.map((span) => [span.spanId, span]));
+    for (const span of spans) {
+      const parent = byId.get(span.parentSpanId);
+      if (parent?.serviceName === span.serviceName) continue;
+      const callee = numberOf(span.serviceName);
+      count([...nodes.values()][callee], span);
+      if (!parent) continue;
+      const caller = numberOf(parent.serviceName);
+      const key = `${caller} ${callee}`;
+      if (!calls.has(key)) calls.set(key, { caller, callee, ...numbers });
+      count(calls.get(key), span);
+    }
+  }
+  return {
+    startTimeUnixNano: '1767225600000000000',
+    endTimeUnixNano: '1767229200000000000',
+    traceCount: traces.length,
+    spanCount: traces.flatMap((trace) => trace.spans).length,
+    nodes: [...nodes.values()],
+    calls: [...calls.values()].sort((a, b) => b.callCount - a.callCount),
+  };
+}
+
 class Problem extends Error {
   constructor(status, title, more = {}) {
     super(title);
@@ -82,6 +120,7 @@ export class Fixture {
     }
     if (route === 'GET /traces') return this.#search(params);
     if (route === 'GET /services') return { services: this.#services() };
+    if (route === 'GET /map') return this.map ?? mapOf(this.traces);
     if (route === 'GET /tags') return { tags: this.#tags(params.get('prefix') ?? '') };
     if (/^\/tags\/[^/]+\/values$/.test(path)) return { values: this.#values(path, params) };
     if (route === 'GET /metrics') return this.#metrics(params);

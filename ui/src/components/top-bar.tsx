@@ -9,6 +9,7 @@ import { Logo, MoonIcon, ScreenIcon, SunIcon } from './icons';
 const pages = [
   ['/traces', 'Traces'],
   ['/services', 'Services'],
+  ['/map', 'Map'],
   ['/doctor', 'Doctor'],
   ['/settings', 'Settings'],
 ] as const;
