@@ -413,15 +413,17 @@ split_captured(struct doctor *doctor, struct file *file)
             fact->name = name;
             fact->value.items = item;
         } else if (strcmp(fact->kind, "setting.line") == 0) {
+            tk_str value = fact->name;
+            fact->kind = "setting";
+            if (memchr(value.ptr, '=', value.len) == NULL)
+                continue; /* what the variable is where compose runs */
             struct item *item = tk_doctor_new(doctor, sizeof *item);
             if (item == NULL)
                 return;
-            tk_str value = fact->name;
             fact->name = tk_str_split(&value, '=');
             *item = (struct item){.kind = ITEM_TEXT, .text = value, .line = fact->line};
             item->start = (size_t)(value.ptr - file->text.ptr);
             item->end = item->start + value.len;
-            fact->kind = "setting";
             fact->value.items = item;
         } else if (strcmp(fact->kind, "setting.option") == 0) {
             fact->kind = "option";
