@@ -77,6 +77,7 @@ CHECKS = {
     "go vet sdk/go/integration": go_vet("sdk/go/integration"),
     "go vet sdk/go/tracekitchi": go_vet("sdk/go/tracekitchi"),
     "go vet sdk/go/tracekitgrpc": go_vet("sdk/go/tracekitgrpc"),
+    "go vet sdk/go/tracekitpgx": go_vet("sdk/go/tracekitpgx"),
     "go vet example": go_vet("examples/three-services/go"),
     "ruff sdk/python": ruff("check", "--no-cache"),
     "ruff format sdk/python": ruff("format", "--check", "--no-cache"),

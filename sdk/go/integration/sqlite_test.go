@@ -104,7 +104,8 @@ func TestTheDatabaseSpanStandsBelowTheServerSpan(t *testing.T) {
 	for name, text := range texts {
 		query := spans[name]
 		want := map[string]any{
-			"db.system.name": "sqlite", "db.query.text": text, "db.response.returned_rows": int64(2),
+			"db.system.name": "sqlite", "db.query.text": text, "db.query.summary": "SELECT users",
+			"db.response.returned_rows": int64(2),
 		}
 		if query.ParentID != server.ID || !reflect.DeepEqual(query.Attributes, want) ||
 			query.Start < server.Start || query.End > server.End || query.Start == query.End {

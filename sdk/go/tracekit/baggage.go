@@ -73,7 +73,9 @@ func formatBaggage(members []baggageMember) string {
 func isToken(key string) bool {
 	for i := 0; i < len(key); i++ {
 		c := key[i]
-		if !isWordByte(c) && !strings.ContainsRune("!#$%&'*+-.^`|~", rune(c)) || c >= 0x80 {
+		letter := c|0x20 >= 'a' && c|0x20 <= 'z'
+		digit := c >= '0' && c <= '9'
+		if !letter && !digit && !strings.ContainsRune("!#$%&'*+-.^_`|~", rune(c)) {
 			return false
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"testing"
 	"unicode/utf8"
+
+	"github.com/Tracekit-Dev/go-sdk/internal/sqltext"
 )
 
 func FuzzWhatIsTakenFromHeadersIsValid(f *testing.F) {
@@ -45,8 +47,9 @@ func FuzzEveryQueryIsSanitized(f *testing.F) {
 	f.Add("$", false)
 	f.Add("'\\", true)
 	f.Fuzz(func(t *testing.T, query string, backslash bool) {
-		if got := sanitizeSQL(query, backslash); utf8.ValidString(query) && !utf8.ValidString(got) {
+		if got := sqltext.Sanitize(query, backslash); utf8.ValidString(query) && !utf8.ValidString(got) {
 			t.Fatalf("%q became %q", query, got)
 		}
+		sqltext.Summary(query, backslash)
 	})
 }

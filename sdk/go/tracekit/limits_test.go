@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/Tracekit-Dev/go-sdk/internal/sqltext"
 )
 
 func TestW3CVectors(t *testing.T) {
@@ -223,8 +225,8 @@ func TestQueryVectors(t *testing.T) {
 	var vectors struct {
 		Systems map[string]string
 		Queries []struct {
-			Name, Query, Expect string
-			BackslashEscapes    bool
+			Name, Query, Expect, Summary string
+			BackslashEscapes             bool
 		}
 	}
 	readVectors(t, "semconv.json", &vectors)
@@ -234,8 +236,20 @@ func TestQueryVectors(t *testing.T) {
 		}
 	}
 	for _, v := range vectors.Queries {
-		if got := sanitizeSQL(v.Query, v.BackslashEscapes); got != v.Expect {
+		if got := sqltext.Sanitize(v.Query, v.BackslashEscapes); got != v.Expect {
 			t.Errorf("%s: got %q, want %q", v.Name, got, v.Expect)
+		}
+		if got := sqltext.Summary(v.Query, v.BackslashEscapes); got != v.Summary {
+			t.Errorf("%s: the summary is %q, want %q", v.Name, got, v.Summary)
+		}
+	}
+	for query, want := range map[string]string{
+		"/* from a */ select * from (select 1 from b)": "SELECT b", "SELECT 1 FROM\n\ts.t": "SELECT s.t",
+		"'x'": "", "(SELECT 1)": "", "UPDATE": "UPDATE", "DROP TABLE t": "DROP t", "  ": "",
+		"WITH x AS (SELECT 'from y') SELECT * FROM x": "WITH x", "SELECT from1, a": "SELECT",
+	} {
+		if got := sqltext.Summary(query, false); got != want {
+			t.Errorf("%q: the summary is %q, want %q", query, got, want)
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+
+	"github.com/Tracekit-Dev/go-sdk/internal/sqltext"
 )
 
 // WrapDB gives a database that works on db's connections and makes a span for each query:
@@ -107,8 +109,9 @@ func (t *dbTracer) start(ctx context.Context, name, query string, args int) *Spa
 	if span.recording != nil {
 		span.setString("db.system.name", t.system)
 		if query != "" {
+			span.setString("db.query.summary", sqltext.Summary(query, t.backslash))
 			if args == 0 {
-				query = sanitizeSQL(query, t.backslash)
+				query = sqltext.Sanitize(query, t.backslash)
 			}
 			span.setString("db.query.text", query)
 		}

@@ -9,6 +9,8 @@ import (
 	"reflect"
 	"sync/atomic"
 	"testing"
+
+	"github.com/Tracekit-Dev/go-sdk/internal/sqltext"
 )
 
 // fakeDB is a driver that has the least an old driver has: no contexts, nothing optional.
@@ -125,6 +127,7 @@ func TestADriverWithoutExtrasIsTraced(t *testing.T) {
 	query := spans["db.Query"]
 	if want := (map[string]any{
 		"db.system.name": "fake", "db.query.text": "SELECT id FROM users WHERE name = ?",
+		"db.query.summary":          "SELECT users",
 		"db.response.returned_rows": int64(2),
 	}); !reflect.DeepEqual(query.Attributes, want) || query.Kind != 3 {
 		t.Errorf("%+v", query)
@@ -210,16 +213,16 @@ func TestLiteralsAreTakenOutOfAQuery(t *testing.T) {
 		"INSERT INTO Größe2 VALUES (1)":                 "INSERT INTO Größe2 VALUES (?)",
 		"":                                              "",
 	} {
-		if got := sanitizeSQL(query, false); got != want {
+		if got := sqltext.Sanitize(query, false); got != want {
 			t.Errorf("%q: got %q, want %q", query, got, want)
 		}
 	}
 	query := `WHERE a = '\' AND b = 'secret'`
-	if got := sanitizeSQL(query, false); got != "WHERE a = ? AND b = ?" {
+	if got := sqltext.Sanitize(query, false); got != "WHERE a = ? AND b = ?" {
 		t.Errorf("backslash as a character: got %q", got)
 	}
 	query = `WHERE a = 'it\'s' AND b = 'secret'`
-	if got := sanitizeSQL(query, true); got != "WHERE a = ? AND b = ?" {
+	if got := sqltext.Sanitize(query, true); got != "WHERE a = ? AND b = ?" {
 		t.Errorf("backslash as an escape: got %q", got)
 	}
 }

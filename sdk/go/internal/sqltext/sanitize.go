@@ -1,13 +1,14 @@
-package tracekit
+// Package sqltext reads just enough of SQL to say what a query does without its values.
+package sqltext
 
 import "strings"
 
-// sanitizeSQL puts ? in place of the literals of a query, as the semantic conventions ask for
+// Sanitize puts ? in place of the literals of a query, as the semantic conventions ask for
 // a query without parameters. It reads just enough of SQL: strings (quotes doubled or
 // escaped, dollar-quoted), numbers, quoted identifiers and comments, which stay. In some
 // databases a backslash escapes a quote; in others it is a character like any, and to be wrong
 // about it would show what is in the next string.
-func sanitizeSQL(query string, backslash bool) string {
+func Sanitize(query string, backslash bool) string {
 	var out strings.Builder
 	for i := 0; i < len(query); {
 		end, literal := sqlToken(query, i, backslash)
