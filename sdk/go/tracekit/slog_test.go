@@ -86,7 +86,11 @@ func TestARecordCostsNothingBesideItsIds(t *testing.T) {
 	allocations := func(logger *slog.Logger) float64 {
 		return testing.AllocsPerRun(100, func() { logger.LogAttrs(ctx, slog.LevelInfo, "m") })
 	}
-	if before, after := allocations(plain), allocations(traced); after > before+1 {
+	room := 1.0
+	if raceDetector {
+		room++ // its sync.Pool forgets at random, and so costs half an allocation or more
+	}
+	if before, after := allocations(plain), allocations(traced); after > before+room {
 		t.Errorf("%v allocations became %v", before, after)
 	}
 }
