@@ -29,7 +29,7 @@ mend(char *bytes, size_t size)
     struct tk_footer footer;
     char *at = bytes + size - sizeof footer;
     memcpy(&footer, at, sizeof footer);
-    footer.version = TK_SEGMENT_VERSION;
+    footer.version = footer.version == 2 ? 2 : TK_SEGMENT_VERSION;
     footer.project = NAME.project;
     footer.first = NAME.first;
     footer.last = NAME.last;

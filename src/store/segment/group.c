@@ -333,6 +333,8 @@ decode_values(struct tk_group *group, uint32_t column, tk_str bytes, uint32_t co
     const struct tk_column *of = &group->schema->columns[column];
     struct tk_values values = {.count = part->count};
     enum tk_err code;
+    if (of->value_count == 0 && count > 0)
+        return TK_ERR_CORRUPT; /* of an empty column: codes stand for nothing */
     if (of->kind == TK_COLUMN_PLAIN) {
         tk_str *texts = tk_arena_alloc(arena, (size_t)values.count * sizeof *texts + 1);
         if (texts == NULL)

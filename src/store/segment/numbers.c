@@ -200,7 +200,10 @@ put_split_bits(const uint64_t *numbers, uint32_t count, const struct survey *sur
     out->len += size;
 }
 
-static void encode_any(const uint64_t *numbers, uint32_t count, int level, bool deltas,
+/* What may still be tried: each of these stands at most once in a nest, in the order of it. */
+enum nest { PLAIN_ONLY, DELTAS_TOO, DECIMALS_TOO };
+
+static void encode_any(const uint64_t *numbers, uint32_t count, int level, enum nest nest,
                        struct tk_buf *out);
 
 static void
@@ -215,7 +218,7 @@ encode_split(const uint64_t *numbers, uint32_t count, const struct survey *surve
     for (uint32_t i = 0; i < count; i++)
         classes[i] = bit_length(numbers[i]);
     tk_buf_append_char(out, SPLIT);
-    encode_any(classes, count, level, false, out);
+    encode_any(classes, count, level, PLAIN_ONLY, out);
     put_split_bits(numbers, count, survey, out);
     free(classes);
 }
@@ -232,13 +235,13 @@ make_deltas(const uint64_t *numbers, uint32_t count)
 
 /* Wide numbers: whichever of packed, split and delta takes fewest bits. */
 static void
-encode_wide(const uint64_t *numbers, uint32_t count, struct survey *survey, int level, bool deltas,
-            struct tk_buf *out)
+encode_wide(const uint64_t *numbers, uint32_t count, struct survey *survey, int level,
+            enum nest nest, struct tk_buf *out)
 {
     struct survey of_deltas;
     survey_classes(numbers, count, survey);
     double packed = packed_cost(survey, count), split = split_cost(survey, count, level);
-    uint64_t *differences = deltas && count > 2 ? make_deltas(numbers, count) : NULL;
+    uint64_t *differences = nest >= DELTAS_TOO && count > 2 ? make_deltas(numbers, count) : NULL;
     if (differences != NULL) { /* out of memory: they are not tried */
         survey_range(differences, count - 1, &of_deltas);
         survey_classes(differences, count - 1, &of_deltas);
@@ -247,7 +250,7 @@ encode_wide(const uint64_t *numbers, uint32_t count, struct survey *survey, int 
         if (best + 64 < fmin(packed, split)) {
             tk_buf_append_char(out, DELTA);
             tk_put_varint(out, numbers[0]);
-            encode_any(differences, count - 1, level, false, out);
+            encode_any(differences, count - 1, level, PLAIN_ONLY, out);
             free(differences);
             return;
         }
@@ -279,7 +282,7 @@ step_of(const uint64_t *numbers, uint32_t count, uint64_t least)
 
 static void
 encode_steps(const uint64_t *numbers, uint32_t count, uint64_t least, uint64_t step, int level,
-             bool deltas, struct tk_buf *out)
+             struct tk_buf *out)
 {
     uint64_t *steps = malloc(count * sizeof *steps);
     if (steps == NULL) {
@@ -291,7 +294,7 @@ encode_steps(const uint64_t *numbers, uint32_t count, uint64_t least, uint64_t s
     tk_buf_append_char(out, STEPS);
     tk_put_varint(out, least);
     tk_put_varint(out, step);
-    encode_any(steps, count, level, deltas, out); /* these have none */
+    encode_any(steps, count, level, DELTAS_TOO, out); /* these have no step */
     free(steps);
 }
 
@@ -346,14 +349,14 @@ put_decimals(const uint64_t *numbers, uint32_t count, int level, struct tk_buf *
     if (all) {
         tk_buf_append_char(out, DECIMALS);
         tk_buf_append_char(out, (char)digits);
-        encode_any(decimals, count, level, true, out);
+        encode_any(decimals, count, level, DELTAS_TOO, out);
     }
     free(decimals);
     return all;
 }
 
 static void
-encode_any(const uint64_t *numbers, uint32_t count, int level, bool deltas, struct tk_buf *out)
+encode_any(const uint64_t *numbers, uint32_t count, int level, enum nest nest, struct tk_buf *out)
 {
     struct survey survey = {0};
     if (count > 0)
@@ -365,22 +368,24 @@ encode_any(const uint64_t *numbers, uint32_t count, int level, bool deltas, stru
         tk_put_varint(out, survey.least);
     } else {
         unsigned width = bit_length(survey.greatest - survey.least);
-        if (width > DOUBLE_WIDTH && deltas && put_decimals(numbers, count, level, out))
+        if (width > DOUBLE_WIDTH && nest >= DECIMALS_TOO &&
+            put_decimals(numbers, count, level, out))
             return;
-        uint64_t step = width > NARROW && deltas ? step_of(numbers, count, survey.least) : 1;
+        uint64_t step =
+            width > NARROW && nest >= DELTAS_TOO ? step_of(numbers, count, survey.least) : 1;
         if (step > 1)
-            encode_steps(numbers, count, survey.least, step, level, deltas, out);
+            encode_steps(numbers, count, survey.least, step, level, out);
         else if (width <= NARROW)
             encode_packed(numbers, count, survey.least, width, level, out);
         else
-            encode_wide(numbers, count, &survey, level, deltas, out);
+            encode_wide(numbers, count, &survey, level, nest, out);
     }
 }
 
 void
 tk_numbers_encode(const uint64_t *numbers, uint32_t count, int level, struct tk_buf *out)
 {
-    encode_any(numbers, count, level, true, out);
+    encode_any(numbers, count, level, DECIMALS_TOO, out);
 }
 
 /* ---- reading ----------------------------------------------------------------------------------
@@ -576,12 +581,15 @@ get_any(struct tk_reader *in, uint32_t count, struct part part, unsigned depth, 
 bool
 tk_numbers_is_zstd(tk_str numbers)
 {
+    /* Varints in front of the numbers within, by codec; the digits of decimals are one byte, too.
+     */
+    static const unsigned char heads[] = {[SPLIT] = 0, [DELTA] = 1, [STEPS] = 2, [DECIMALS] = 1};
     size_t at = 0;
-    while (at < numbers.len && (numbers.ptr[at] == SPLIT || numbers.ptr[at] == DELTA)) {
-        if (numbers.ptr[at++] == SPLIT)
-            continue; /* the classes */
-        while (at < numbers.len && (numbers.ptr[at++] & 0x80) != 0)
-            ; /* the first number */
+    while (at < numbers.len && (numbers.ptr[at] == SPLIT || numbers.ptr[at] == DELTA ||
+                                numbers.ptr[at] == STEPS || numbers.ptr[at] == DECIMALS)) {
+        unsigned varints = heads[(unsigned char)numbers.ptr[at++]];
+        for (; varints > 0 && at < numbers.len; at++)
+            varints -= (numbers.ptr[at] & 0x80) == 0;
     }
     return at < numbers.len && numbers.ptr[at] == ZSTD;
 }

@@ -232,7 +232,8 @@ is_raw(uint32_t column)
 {
     return column < TK_COLUMN_NAME || (column >= TK_COLUMN_RESOURCE && column <= TK_COLUMN_SHAPE) ||
            column == TK_COLUMN_EVENTS || column == TK_COLUMN_LINKS ||
-           column == TK_COLUMN_EVENT_SHAPE || column == TK_COLUMN_LINK_SHAPE;
+           column == TK_COLUMN_EVENT_SHAPE || column == TK_COLUMN_LINK_SHAPE ||
+           column == TK_COLUMN_LINK_HIGH || column == TK_COLUMN_LINK_LOW;
 }
 
 static bool

@@ -329,6 +329,8 @@ get_word_field(struct reading *r, struct tk_reader *in, uint32_t count, size_t b
     if (word == NULL)
         return TK_ERR_MEMORY;
     r->word[k] = word;
+    if (bytes_max > (size_t)distinct * WORD_LEN_MAX)
+        bytes_max = (size_t)distinct * WORD_LEN_MAX;
     enum tk_err code = tk_texts_get_simple(in, (uint32_t)distinct, bytes_max, &r->scratch, word);
     if (code == TK_OK)
         code = get_number_field(r, in, count, &r->code[k]);

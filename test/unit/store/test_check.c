@@ -15,7 +15,7 @@ listen(void *arg, const char *line)
     (void)snprintf(said, sizeof said, "%s", line);
 }
 
-/* A data directory with golden/v3/plain.seg, of which all is in `bytes`. */
+/* A data directory with one of the golden segments, of which all is in `bytes`. */
 struct directory {
     char *dir, *path;
     char bytes[1 << 16];
@@ -23,12 +23,12 @@ struct directory {
 };
 
 static void
-make(struct directory *made)
+make(struct directory *made, const char *file_name)
 {
     char *golden, *project;
     const char *source = getenv("TRACEKIT_SOURCE");
-    assert_true(asprintf(&golden, "%s/test/unit/store/golden/v3/plain.seg",
-                         source != NULL ? source : ".") > 0);
+    assert_true(asprintf(&golden, "%s/test/unit/store/golden/%s", source != NULL ? source : ".",
+                         file_name) > 0);
     made->dir = fx_dir();
     assert_true(asprintf(&project, "%s/p1", made->dir) > 0);
     assert_true(asprintf(&made->path, "%s/00000001-00000001.seg", project) > 0);
@@ -123,7 +123,7 @@ a_segment_that_agrees_with_itself_is_well(void **state)
 {
     struct directory made;
     (void)state;
-    make(&made);
+    make(&made, "v3/plain.seg");
     struct tk_embedded_check counts = check(&made);
     assert_int_equal(counts.spans, 12);
     assert_int_equal(counts.damaged_blocks + counts.damaged_files, 0);
@@ -135,7 +135,7 @@ a_value_index_that_leaves_out_a_value_is_damage(void **state)
 {
     struct directory made;
     (void)state;
-    make(&made);
+    make(&made, "v3/plain.seg");
     struct tk_part part = find_column(&made, "unique").index;
     assert_true(part.size >= 32); /* head, entry of a page: its size at 8 */
     memset(made.bytes + part.offset + 16 + 8, 0, 4);
@@ -149,7 +149,7 @@ zones_that_leave_out_a_number_are_damage(void **state)
 {
     struct directory made;
     (void)state;
-    make(&made);
+    make(&made, "v3/plain.seg");
     struct tk_part part = find_column(&made, "big").zones;
     char *greatest = made.bytes + part.offset + part.size - 1; /* a constant: the last byte */
     assert_int_equal(*greatest, 11);
@@ -164,13 +164,29 @@ postings_that_leave_out_a_group_are_damage(void **state)
 {
     struct directory made;
     (void)state;
-    make(&made);
+    make(&made, "v3/plain.seg");
     struct tk_part part = find_column(&made, "http.route").index;
     assert_int_equal(part.size, 6); /* an offset, a count, one group: 0 */
     made.bytes[part.offset + 5] = 1;
     seal_again(&made, part);
     assert_finds(&made, "postings");
     remove_made(&made);
+}
+
+/* Segments with a table of columns made anew: all checksums are right. */
+static void
+columns_whose_numbers_stand_for_nothing_are_damage(void **state)
+{
+    static const char *const files[] = {"forged/names-without-values.seg",
+                                        "forged/links-of-a-dictionary.seg"};
+    (void)state;
+    for (size_t i = 0; i < 2; i++) {
+        struct directory made;
+        make(&made, files[i]);
+        struct tk_embedded_check counts = check(&made);
+        assert_true(counts.damaged_blocks + counts.damaged_files > 0);
+        remove_made(&made);
+    }
 }
 
 int
@@ -181,6 +197,7 @@ main(void)
         cmocka_unit_test(a_value_index_that_leaves_out_a_value_is_damage),
         cmocka_unit_test(zones_that_leave_out_a_number_are_damage),
         cmocka_unit_test(postings_that_leave_out_a_group_are_damage),
+        cmocka_unit_test(columns_whose_numbers_stand_for_nothing_are_damage),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

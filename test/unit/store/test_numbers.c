@@ -199,6 +199,37 @@ what_stands_behind_is_left(void **state)
     tk_buf_release(&out);
 }
 
+/* Bits of doubles times two or three: steps, and what is left of them are doubles of few digits. */
+static void
+multiples_of_doubles_come_back(void **state)
+{
+    (void)state;
+    enum { COUNT = 1500 };
+    for (unsigned multiple = 1; multiple <= 3; multiple++) {
+        for (unsigned level = 0; level <= 3; level++) {
+            for (unsigned wide = 24; wide <= 29; wide++) {
+                uint64_t numbers[COUNT], got[COUNT];
+                int64_t sum = 0;
+                for (unsigned i = 0; i < COUNT; i++) {
+                    double tenths = (double)sum / 10;
+                    uint64_t bits;
+                    memcpy(&bits, &tenths, sizeof bits);
+                    numbers[i] = bits * multiple;
+                    unsigned width = i / 50 % 2 ? 3 : wide;
+                    sum += (int64_t)((next_random() & ((1U << width) - 1)) | 1U << (width - 1));
+                }
+                struct tk_buf out;
+                tk_buf_init(&out, SIZE_MAX / 2);
+                tk_numbers_encode(numbers, COUNT, (int)level, &out);
+                tk_str in = tk_buf_str(&out);
+                assert_int_equal(tk_numbers_decode(&in, COUNT, got), TK_OK);
+                assert_memory_equal(got, numbers, sizeof numbers);
+                tk_buf_release(&out);
+            }
+        }
+    }
+}
+
 static void
 foreign_bytes_are_damage_not_a_crash(void **state)
 {
@@ -258,6 +289,7 @@ main(void)
         cmocka_unit_test(equal_numbers_take_no_room),
         cmocka_unit_test(numbers_that_repeat_are_compressed_unless_the_level_is_0),
         cmocka_unit_test(doubles_of_few_digits_take_no_more_than_the_digits),
+        cmocka_unit_test(multiples_of_doubles_come_back),
         cmocka_unit_test(what_stands_behind_is_left),
         cmocka_unit_test(foreign_bytes_are_damage_not_a_crash),
     };

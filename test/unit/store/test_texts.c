@@ -1,9 +1,12 @@
 /* texts: every codec gives back what went in, and nothing that is cut or changed is a crash. */
 #include "store/segment/numbers.h"
+#include "store/segment/varint.h"
+#include "store/segment/zstd.h"
 
 #include "test.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 enum { MANY = 500, WIDE = 64 };
 
@@ -250,6 +253,53 @@ foreign_bytes_are_damage_not_a_crash(void **state)
     }
 }
 
+static long
+peak_mib(void)
+{
+    struct rusage usage;
+    assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+    return usage.ru_maxrss >> 10;
+}
+
+/* One text of four words; a few bytes of file would stand for 64 MiB each. */
+static void
+words_longer_than_words_are_cost_nothing(void **state)
+{
+    enum { WORDS = 4, SIZE = 64 << 20, WORDS_CODEC = 5, ZSTD_TEXTS = 1 };
+    struct tk_buf frame, chunk;
+    (void)state;
+    tk_buf_init(&frame, SIZE_MAX / 2);
+    tk_buf_init(&chunk, SIZE_MAX / 2);
+    char *zeroes = calloc(SIZE, 1);
+    tk_zstd_compress((tk_str){zeroes, SIZE}, 1, &frame);
+    free(zeroes);
+    tk_buf_append_char(&chunk, WORDS_CODEC);
+    tk_put_varint(&chunk, 1); /* one shape */
+    tk_buf_append_char(&chunk, 3);
+    tk_put_varint(&chunk, WORDS);
+    tk_buf_append(&chunk, TK_STR("wwww"));
+    tk_buf_append_char(&chunk, 0); /* of the one text */
+    for (unsigned word = 0; word < WORDS; word++) {
+        tk_put_varint(&chunk, 1); /* distinct */
+        tk_buf_append_char(&chunk, ZSTD_TEXTS);
+        tk_buf_append_char(&chunk, 1); /* its length: a constant */
+        tk_put_varint(&chunk, SIZE);
+        tk_put_varint(&chunk, SIZE);
+        tk_put_varint(&chunk, frame.len);
+        tk_buf_append(&chunk, tk_buf_str(&frame));
+        tk_buf_append_char(&chunk, 0); /* which: all the first */
+    }
+    struct tk_arena arena;
+    tk_str got, in = tk_buf_str(&chunk);
+    tk_arena_init(&arena, 4096, (size_t)1 << 32);
+    long before = peak_mib();
+    assert_int_equal(tk_texts_decode(&in, 1, (size_t)1 << 30, &arena, &got), TK_ERR_CORRUPT);
+    assert_true(peak_mib() - before < 32);
+    tk_arena_release(&arena);
+    tk_buf_release(&frame);
+    tk_buf_release(&chunk);
+}
+
 int
 main(void)
 {
@@ -263,6 +313,7 @@ main(void)
         cmocka_unit_test(numbers_in_texts_keep_their_zeroes_and_their_size),
         cmocka_unit_test(texts_that_are_no_ids_stay_as_they_are),
         cmocka_unit_test(more_bytes_than_the_reader_takes_are_damage),
+        cmocka_unit_test(words_longer_than_words_are_cost_nothing),
         cmocka_unit_test(foreign_bytes_are_damage_not_a_crash),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
