@@ -45,18 +45,16 @@ func (c semconvCase) check(t *testing.T, got otlptest.Span, route string) {
 
 func TestSemanticConventionVectors(t *testing.T) {
 	var vectors struct {
-		Names          map[string][]string
 		Server, Client []semconvCase
-	}
-	readVectors(t, "semconv.json", &vectors)
-	known := func(t *testing.T, got otlptest.Span, of string) {
-		t.Helper()
-		for key := range got.Attributes {
-			if !strings.Contains(" "+strings.Join(vectors.Names[of], " ")+" ", " "+key+" ") {
-				t.Errorf("%s is no name of the conventions", key)
+		Exceptions     []struct {
+			Name, Type, Message string
+			Expect              struct {
+				Events                           int
+				Status, StatusMessage, ErrorType string
 			}
 		}
 	}
+	readVectors(t, "semconv.json", &vectors)
 	for _, v := range vectors.Server {
 		t.Run(v.Name, func(t *testing.T) {
 			server := newCollector(t)
@@ -81,7 +79,7 @@ func TestSemanticConventionVectors(t *testing.T) {
 			server.flushed(t, sdk)
 			got := server.Spans()[0]
 			v.check(t, got, route)
-			known(t, got, "server")
+			otlptest.CheckNames(t, got.Attributes, "server")
 		})
 	}
 	for _, v := range vectors.Client {
@@ -105,7 +103,48 @@ func TestSemanticConventionVectors(t *testing.T) {
 			server.flushed(t, sdk)
 			got := server.Spans()[0]
 			v.check(t, got, "")
-			known(t, got, "client")
+			otlptest.CheckNames(t, got.Attributes, "client")
 		})
+	}
+	for _, v := range vectors.Exceptions {
+		t.Run(v.Name, func(t *testing.T) {
+			server := newCollector(t)
+			sdk := server.sdk(t, Config{})
+			_, span := sdk.StartSpan(context.Background(), "fails")
+			span.CaptureException(TypeError(v.Message))
+			span.End()
+			server.flushed(t, sdk)
+			got := server.Spans()[0]
+			// Go's types have their package in front.
+			if got.Attributes["error.type"] != "tracekit."+v.Expect.ErrorType || got.StatusCode != 2 ||
+				got.StatusMessage != v.Expect.StatusMessage || len(got.Events) != v.Expect.Events {
+				t.Fatalf("%+v", got)
+			}
+			event := got.Events[0]
+			if event.Name != "exception" || event.Attributes["exception.type"] != "tracekit."+v.Type ||
+				event.Attributes["exception.message"] != v.Message {
+				t.Errorf("%+v", event)
+			}
+			otlptest.CheckNames(t, event.Attributes, "exception")
+		})
+	}
+}
+
+// TypeError has the name of the vectors' exception.
+type TypeError string
+
+func (e TypeError) Error() string { return string(e) }
+
+func TestAResourceHasNamesOfTheConventions(t *testing.T) {
+	server := newCollector(t)
+	sdk := server.sdk(t, Config{ServiceName: "users", Environment: "production", Release: "1.2"})
+	_, span := sdk.StartSpan(context.Background(), "any")
+	span.End()
+	server.flushed(t, sdk)
+	resource := server.Resource()
+	otlptest.CheckNames(t, resource, "resource")
+	if resource["service.name"] != "users" || resource["deployment.environment.name"] != "production" ||
+		resource["service.version"] != "1.2" || resource["telemetry.sdk.language"] != "go" {
+		t.Errorf("the resource is %v", resource)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/Tracekit-Dev/go-sdk/internal/otlptest"
 	"github.com/Tracekit-Dev/go-sdk/internal/sqltext"
 )
 
@@ -132,6 +133,7 @@ func TestADriverWithoutExtrasIsTraced(t *testing.T) {
 	}); !reflect.DeepEqual(query.Attributes, want) || query.Kind != 3 {
 		t.Errorf("%+v", query)
 	}
+	otlptest.CheckNames(t, query.Attributes, "db")
 	text := spans["db.Exec"].Attributes["db.query.text"]
 	if text != "DELETE FROM users WHERE name = ? AND id > ?" {
 		t.Errorf("text is %q", text)

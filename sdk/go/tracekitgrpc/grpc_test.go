@@ -65,6 +65,7 @@ func TestAUnaryCallIsOneTraceOnBothEnds(t *testing.T) {
 	same(t, client.Attributes, want)
 	want["client.address"] = "127.0.0.1"
 	same(t, server.Attributes, want)
+	otlptest.CheckNames(t, server.Attributes, "rpc")
 }
 
 func same(t *testing.T, got, want map[string]any) {

@@ -76,6 +76,7 @@ func (w *world) has(t *testing.T, span otlptest.Span, more map[string]any) {
 	if fmt.Sprint(span.Attributes) != fmt.Sprint(want) {
 		t.Errorf("%q has\n%v, want\n%v", span.Name, span.Attributes, want)
 	}
+	otlptest.CheckNames(t, span.Attributes, "db")
 	if span.ParentID != w.root.SpanID() || span.Kind != uint64(tracekit.Client) {
 		t.Errorf("%q is of kind %d, below %q", span.Name, span.Kind, span.ParentID)
 	}

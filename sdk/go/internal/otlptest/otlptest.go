@@ -6,11 +6,13 @@ import (
 	"compress/gzip"
 	"encoding/binary"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"math"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"sync"
 	"testing"
 )
@@ -297,4 +299,27 @@ func decodeValue(b []byte) any {
 		}
 	}
 	return nil
+}
+
+// CheckNames fails the test for each attribute that sdk/spec/semconv.json does not have for a
+// span, or a resource, of a kind.
+func CheckNames(t *testing.T, attributes map[string]any, kind string) {
+	t.Helper()
+	text, err := os.ReadFile("../../spec/semconv.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var vectors struct{ Names map[string][]string }
+	if err := json.Unmarshal(text, &vectors); err != nil {
+		t.Fatal(err)
+	}
+	known := map[string]bool{}
+	for _, name := range vectors.Names[kind] {
+		known[name] = true
+	}
+	for name := range attributes {
+		if !known[name] {
+			t.Errorf("%s is no name of the conventions for %s", name, kind)
+		}
+	}
 }
