@@ -241,9 +241,11 @@ agreed(void)
     return fgets(answer, sizeof answer, stdin) != NULL && (answer[0] == 'y' || answer[0] == 'Y');
 }
 
-/* What is left to do is told by the second report. */
+/* What is left to do is told by the second report; where that is JSON, the diff does not stand in
+   front of it. */
 static enum tk_exit
-fix(const char *dir, const struct tk_doctor_report *report, bool yes, struct tk_arena *arena)
+fix(const char *dir, const struct tk_doctor_report *report, bool yes, FILE *out,
+    struct tk_arena *arena)
 {
     struct tk_error err = {0};
     struct tk_buf diff;
@@ -256,8 +258,8 @@ fix(const char *dir, const struct tk_doctor_report *report, bool yes, struct tk_
         goto out;
     }
     if (result == TK_OK) {
-        (void)fwrite(diff.ptr, 1, diff.len, stdout);
-        (void)fflush(stdout);
+        (void)fwrite(diff.ptr, 1, diff.len, out);
+        (void)fflush(out);
         if (!yes && !isatty(STDIN_FILENO)) {
             status = tk_cli_fail(TK_EXIT_USAGE, "doctor",
                                  "nobody to ask: --fix writes without a terminal with --yes only");
@@ -309,7 +311,7 @@ tk_cli_doctor(int argc, char **argv)
     const char *dir = options.positional_count > 0 ? options.positional[0] : ".";
     enum tk_err result = tk_doctor_examine(dir, &arena, &report, &err);
     if (result == TK_OK && want_fix) {
-        status = fix(dir, &report, yes, &arena);
+        status = fix(dir, &report, yes, json ? stderr : stdout, &arena);
         if (status != TK_EXIT_GOOD)
             goto out;
         result = tk_doctor_examine(dir, &arena, &report, &err);

@@ -279,6 +279,33 @@ run(struct tk_verify *verify, uint64_t timeout_nano, bool json)
     return verify->broken ? TK_EXIT_FINDING : TK_EXIT_GOOD;
 }
 
+static bool
+is_web_address(const char *text)
+{
+    const char *host = strstr(text, "://");
+    return host != NULL && host[3] != '\0' &&
+           (tk_str_starts_with(tk_str_from(text), TK_STR("http://")) ||
+            tk_str_starts_with(tk_str_from(text), TK_STR("https://")));
+}
+
+/* What libcurl would take as something else, or leave out. */
+static enum tk_exit
+check_request(const struct tk_verify *verify)
+{
+    if (strstr(verify->url, "://") != NULL && !is_web_address(verify->url))
+        return tk_cli_fail(TK_EXIT_USAGE, "verify", "%s: expected http:// or https://",
+                           verify->url);
+    if (verify->origin != NULL && !is_web_address(verify->origin))
+        return tk_cli_fail(TK_EXIT_USAGE, "verify",
+                           "--browser '%s': expected an origin, such as http://localhost:3000",
+                           verify->origin);
+    for (size_t i = 0; i < verify->headers.count; i++)
+        if (strchr(verify->headers.items[i], ':') == NULL)
+            return tk_cli_fail(TK_EXIT_USAGE, "verify", "--header '%s': expected 'Name: value'",
+                               verify->headers.items[i]);
+    return TK_EXIT_GOOD;
+}
+
 enum tk_exit
 tk_cli_verify(int argc, char **argv)
 {
@@ -324,6 +351,9 @@ tk_cli_verify(int argc, char **argv)
     if (!tk_cli_parse(&usage, &options, argc, argv, &arena, &status))
         goto out;
     verify.url = options.positional[0];
+    status = check_request(&verify);
+    if (status != TK_EXIT_GOOD)
+        goto out;
     if (!tk_verify_parse_services(&verify, tk_str_from(services)))
         status = tk_cli_fail(TK_EXIT_USAGE, "verify", "--services: at most %d names",
                              TK_VERIFY_NAMES_MAX);

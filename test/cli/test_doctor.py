@@ -183,6 +183,12 @@ class Fix(unittest.TestCase):
             self.assertEqual(server.stat().st_mode & 0o777, 0o640)
             self.assertEqual(sorted(path.name for path in server.parent.iterdir()), ["package.json", "server.js"])
 
+    def test_where_json_is_asked_for_the_diff_does_not_stand_in_front_of_it(self):
+        with Project(self.FILES) as project:
+            done = project.doctor("--fix", "--yes", "--json")
+            self.assertEqual(json.loads(done.stdout)["findings"], [])
+            self.assertIn("--- a/api/server.js\n", done.stderr)
+
     def test_the_diff_is_one_that_git_applies(self):
         with Project(self.FILES) as project:
             shown = project.doctor("--fix", stdin="").stdout

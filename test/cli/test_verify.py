@@ -212,6 +212,17 @@ class Verify(unittest.TestCase):
             self.assertEqual(done.returncode, 2, hop)
             self.assertIn("service:a > service:b", done.stderr)
 
+    def test_what_is_no_url_no_origin_or_no_header_is_a_usage_error(self):
+        for args, told in [(["--browser", "localhost:3000"], "http://localhost:3000"), (["--browser", "https://"], "origin"),
+                           (["--header", "Authorization"], "'Name: value'")]:
+            done = self.verify(*args)
+            self.assertEqual(done.returncode, 2, args)
+            self.assertIn(told, done.stderr)
+        done = run("verify", "ftp://localhost/orders")
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("http://", done.stderr)
+        self.assertEqual(self.app.calls, [])
+
     def test_at_most_64_services_may_be_named(self):
         names = [f"s{number}" for number in range(65)]
         self.assertEqual(self.verify("--services", ",".join(names)).returncode, 2)
