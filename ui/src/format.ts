@@ -1,6 +1,8 @@
 // Numbers and times as people read them. Nanoseconds come as decimal strings; a span's length and
 // its offset within a trace fit a double, a time since the epoch does not and goes through BigInt.
 
+import { clockText, zoneOffset } from './zone';
+
 const durationUnits = [
   { suffix: 'ns', nanos: 1 },
   { suffix: 'µs', nanos: 1e3 },
@@ -60,27 +62,33 @@ export function speakDuration(nanos: number | string): string {
   return formatDuration(nanos).replace(/(ns|µs|ms|[smhd])(?= |$)/g, (unit) => ' ' + names[unit]);
 }
 
-/** An RFC 3339 time in UTC with all nine digits. */
+/** An RFC 3339 time in the chosen zone with all nine digits. */
 export function formatInstant(unixNano: string): string {
   const nanos = BigInt(unixNano);
-  const millis = nanos / 1000000n;
+  const millis = Number(nanos / 1000000n);
   const rest = String(nanos % 1000000n).padStart(6, '0');
-  return new Date(Number(millis)).toISOString().replace('Z', rest + 'Z');
+  return clockText(millis) + rest + offsetText(zoneOffset(millis));
 }
 
-const sameDay = (a: Date, b: Date) => a.toDateString() === b.toDateString();
-export const two = (n: number) => String(n).padStart(2, '0');
+/** `Z`, `+05:30`. */
+function offsetText(minutes: number): string {
+  if (minutes === 0) return 'Z';
+  const size = Math.abs(minutes);
+  return `${minutes < 0 ? '-' : '+'}${two(Math.floor(size / 60))}:${two(size % 60)}`;
+}
 
-/** The reader's own clock, to the millisecond; the date only when it is not today. */
+const two = (n: number) => String(n).padStart(2, '0');
+
+/** The day in the chosen zone: `2026-01-01`. */
+export const formatDay = (unixNano: string) => formatInstant(unixNano).slice(0, 10);
+
+/** The clock of the chosen zone, to the millisecond; the date only when it is not today. */
 export function formatClock(unixNano: string, now = new Date()): { date: string; time: string } {
-  const at = new Date(Number(BigInt(unixNano) / 1000000n));
-  const millis = String(at.getMilliseconds()).padStart(3, '0');
-  return {
-    date: sameDay(at, now)
-      ? ''
-      : `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())}`,
-    time: `${two(at.getHours())}:${two(at.getMinutes())}:${two(at.getSeconds())}.${millis}`,
-  };
+  const [date, time] = clockText(Number(BigInt(unixNano) / 1000000n)).split('T') as [
+    string,
+    string,
+  ];
+  return { date: clockText(now.getTime()).startsWith(date) ? '' : date, time };
 }
 
 /** `3 minutes ago`, from nanoseconds since the epoch. */

@@ -2,7 +2,7 @@
 
 import { useEffect, useMemo, useState } from 'preact/hooks';
 import { Problem } from '../components/problem';
-import { formatDuration, formatInstant, plural } from '../format';
+import { formatClock, formatDuration, formatInstant, plural } from '../format';
 import { currentProject, href } from '../router';
 import type { OpenTrace } from '../trace/analysis';
 import { loadFirst } from '../trace/load';
@@ -50,12 +50,16 @@ function SideRows({
   spanId,
   longest,
 }: { open: OpenTrace } & Omit<Props, 'title' | 'traceId'>) {
+  const startNano = String(open.trace.startNano);
+  const { date, time } = formatClock(startNano);
   const { rows, total, start } = useMemo(() => firstRows(open, spanId), [open, spanId]);
   return (
     <>
       <p class="muted num">
         {plural(open.trace.spanCount, 'span')}, {plural(open.trace.services.length, 'service')},{' '}
-        {formatInstant(String(open.trace.startNano)).slice(0, 19).replace('T', ' ')} UTC
+        <time title={formatInstant(startNano)}>
+          {date} {time}
+        </time>
       </p>
       <ul class="side-rows">
         {rows.map((row) => (

@@ -2,6 +2,7 @@
 
 import { useEffect, useState } from 'preact/hooks';
 import { isDate } from '../query';
+import { clockMillis, clockText, zone } from '../zone';
 
 const ranges = [
   ['', 'All time'],
@@ -81,20 +82,23 @@ function instantMillis(text: string): number {
   return isDate(millis) ? millis : NaN;
 }
 
-/** The field shows the reader's clock, the URL holds UTC. */
+/** The field shows the clock of the chosen zone, the URL holds UTC. */
 function TimeField({ name, value, onChoose }: FieldProps) {
   const at = instantMillis(value);
-  const local = Number.isNaN(at)
-    ? ''
-    : new Date(at - new Date(at).getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-  const change = (text: string) => onChoose(text ? new Date(text).toISOString() : '');
+  const change = (text: string) => {
+    const millis = clockMillis(text);
+    onChoose(isDate(millis) ? new Date(millis).toISOString() : '');
+  };
   return (
     <label class="inline">
-      <span class="muted">{name}</span>
+      <span class="muted">
+        {name}
+        {zone.value === 'utc' && <span class="sr-only"> (UTC)</span>}
+      </span>
       <input
         type="datetime-local"
         step="1"
-        value={local}
+        value={Number.isNaN(at) ? '' : clockText(at).slice(0, 19)}
         onChange={(event) => change(event.currentTarget.value)}
       />
     </label>

@@ -4,6 +4,7 @@ import { useState } from 'preact/hooks';
 import { currentProject, href, navigate, place } from '../router';
 import { signOut, whoami } from '../session';
 import { chooseTheme, themeChoice, type ThemeChoice } from '../theme';
+import { chooseZone, zone } from '../zone';
 import { Logo, MoonIcon, ScreenIcon, SunIcon } from './icons';
 
 const pages = [
@@ -31,6 +32,7 @@ export function TopBar() {
       </nav>
       <span class="spacer" />
       <ProjectChoice />
+      <ZoneButton />
       <ThemeButton />
       {whoami.value && whoami.value.kind !== 'dev' && (
         <button type="button" class="button" onClick={signOut}>
@@ -66,6 +68,28 @@ function ProjectChoice() {
         <option key={project.id}>{project.name}</option>
       ))}
     </select>
+  );
+}
+
+const zones = {
+  local: { short: 'Local', long: 'local time' },
+  utc: { short: 'UTC', long: 'UTC' },
+};
+
+function ZoneButton() {
+  const next = zone.value === 'utc' ? 'local' : 'utc';
+  const { short, long } = zones[zone.value];
+  return (
+    <button
+      type="button"
+      class="button-icon zone"
+      onClick={() => chooseZone(next)}
+      data-testid="zone"
+      aria-label={`${short}: times are ${long}. Change to ${zones[next].long}`}
+      title={`Times are ${long}`}
+    >
+      {short}
+    </button>
   );
 }
 

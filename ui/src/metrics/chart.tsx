@@ -4,7 +4,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import 'uplot/dist/uPlot.min.css';
 import { resolvedColour, useTheme } from '../components/use-theme';
-import { two } from '../format';
+import { clockText, zone } from '../zone';
 
 export interface Line {
   name: string;
@@ -25,10 +25,9 @@ const height = 150;
 
 /** `15:20`; the date where the day begins. */
 function clock(seconds: number): string {
-  const at = new Date(seconds * 1000);
-  const isMidnight = at.getHours() === 0 && at.getMinutes() === 0;
-  if (isMidnight) return `${two(at.getMonth() + 1)}-${two(at.getDate())}`;
-  return `${two(at.getHours())}:${two(at.getMinutes())}`;
+  const text = clockText(seconds * 1000);
+  const time = text.slice(11, 16);
+  return time === '00:00' ? text.slice(5, 10) : time;
 }
 
 function axes(format: (value: number) => string): uPlot.Axis[] {
@@ -59,6 +58,7 @@ export function Chart({ title, times, lines, format, onRange }: Props) {
   const range = useRef(onRange);
   range.current = onRange;
   const theme = useTheme();
+  const isUtc = zone.value === 'utc';
 
   useEffect(() => {
     const element = box.current!;
@@ -66,6 +66,10 @@ export function Chart({ title, times, lines, format, onRange }: Props) {
       {
         width: element.clientWidth,
         height,
+        tzDate: (seconds) => {
+          const at = new Date(seconds * 1000);
+          return isUtc ? uPlot.tzDate(at, 'Etc/UTC') : at;
+        },
         legend: { live: true },
         cursor: { points: { size: 5 }, drag: { setScale: false } },
         scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
@@ -101,7 +105,7 @@ export function Chart({ title, times, lines, format, onRange }: Props) {
       resize.disconnect();
       plot.destroy();
     };
-  }, [times, lines, theme]);
+  }, [times, lines, theme, isUtc]);
 
   return (
     <figure class="chart">

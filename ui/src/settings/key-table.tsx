@@ -1,6 +1,6 @@
 import type { Key } from '../api';
 import { Confirm } from '../components/confirm';
-import { formatAgo, formatInstant } from '../format';
+import { formatAgo, formatDay, formatInstant } from '../format';
 
 interface Props {
   keys: Key[];
@@ -53,7 +53,7 @@ function KeyRow({ item, onRevoke }: { item: Key; onRevoke: Props['onRevoke'] }) 
         {item.origins.length > 0 ? item.origins.join(', ') : <span class="muted">–</span>}
       </td>
       <td data-label="Created" class="num muted">
-        {formatInstant(item.createdUnixNano).slice(0, 10)}
+        {formatDay(item.createdUnixNano)}
       </td>
       <td data-label="Last used" class="num muted" title={used ? formatInstant(used) : undefined}>
         {used ? formatAgo(used) : 'never'}

@@ -3,7 +3,7 @@
 import { useState } from 'preact/hooks';
 import type { Project } from '../api';
 import { Confirm } from '../components/confirm';
-import { formatInstant } from '../format';
+import { formatDay } from '../format';
 
 interface Props {
   projects: Project[];
@@ -32,7 +32,7 @@ export function Projects({ projects, onCreate, onDelete }: Props) {
                 <bdi>{project.name}</bdi>
               </td>
               <td class="num muted">
-                {project.createdUnixNano && formatInstant(project.createdUnixNano).slice(0, 10)}
+                {project.createdUnixNano && formatDay(project.createdUnixNano)}
               </td>
               <td class="right">
                 <Confirm
