@@ -15,6 +15,7 @@ const options = {
 
 const views = [
   ['the list', '/traces', '[data-testid="trace"]', {}],
+  ['the saved searches', '/traces?q=slow', '[data-testid="saved-views"]', {}, true],
   ['a bad query', '/traces?q=@', '[data-testid="query-error"]', {}],
   ['the waterfall', `/traces/${goldenId}`, '[data-testid="row"]', {}],
   ['an open span', `/traces/${failedId}?span=c000000000000001`, '[data-testid="panel"]', {}],

@@ -6,6 +6,7 @@ import { TimeChoice } from '../components/time-choice';
 import { asTraceId } from '../query';
 import { href, navigate } from '../router';
 import { QueryBox } from './query-box';
+import { SavedViews } from './saved-views';
 import type { Search } from './search';
 
 interface Props {
@@ -36,14 +37,17 @@ export function SearchForm({ search, traces }: Props) {
   };
 
   return (
-    <form class="search" role="search" onSubmit={onSubmit}>
-      <QueryBox value={draft} onInput={setDraft} onPaste={onPaste} />
-      <ServiceChoice search={search} traces={traces} onChoose={(service) => go({ service })} />
-      <TimeChoice range={search} onChoose={go} />
-      <button class="button" type="submit">
-        Search
-      </button>
-    </form>
+    <div class="search">
+      <form role="search" onSubmit={onSubmit}>
+        <QueryBox value={draft} onInput={setDraft} onPaste={onPaste} />
+        <ServiceChoice search={search} traces={traces} onChoose={(service) => go({ service })} />
+        <TimeChoice range={search} onChoose={go} />
+        <button class="button" type="submit">
+          Search
+        </button>
+      </form>
+      <SavedViews search={{ ...search, q: draft.trim() }} />
+    </div>
   );
 }
 
