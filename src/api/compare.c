@@ -79,6 +79,7 @@ add_side(struct comparison *c, int side)
 static enum tk_err
 compare(struct tk_call *call, struct comparison *c, int *ret_side, struct tk_error *err)
 {
+    static const struct tk_store_want lean = {.lean = true};
     struct tk_store_view *view;
     enum tk_err result =
         tk_store_view_open(tk_api_options(call->api)->store, call->identity.project_id, &view, err);
@@ -86,7 +87,7 @@ compare(struct tk_call *call, struct comparison *c, int *ret_side, struct tk_err
         return result;
     for (int side = 0; side < 2 && result == TK_OK; side++) {
         *ret_side = side;
-        result = tk_store_find(view, c->id[side], NULL, c->trace[side], err);
+        result = tk_store_find(view, c->id[side], &lean, c->trace[side], err);
         if (result == TK_OK)
             result = add_side(c, side);
     }

@@ -87,7 +87,10 @@ run(struct tk_call *call, struct tk_differences_ask *ask, uint32_t limit)
     if (result == TK_OK)
         answer(call, ask, &differences, limit);
     else
-        tk_reply_query_failed(call, ask->selected.query, result, &err);
+        tk_reply_query_failed(call,
+                              tk_query_hit(ask->rest.query) == TK_BUDGET_NONE ? ask->selected.query
+                                                                              : ask->rest.query,
+                              result, &err);
 }
 
 /* ?q= ?start= ?end=, and the same of the rest. */

@@ -34,6 +34,7 @@ struct count {
     uint64_t spans;         /* seen, of both sides */
     uint64_t span_count[SIDES];
     bool full;
+    bool too_many; /* different ones for the memory */
     struct tk_intern key_ids, value_ids;
     struct key keys[TK_DIFFERENCES_KEYS_MAX];
     struct value *values; /* [value_ids.count] */
@@ -53,6 +54,13 @@ is_expired(void *arg)
 /* ---- counting ---- */
 
 static enum tk_err
+is_full(struct count *count)
+{
+    count->too_many = true;
+    return TK_ERR_LIMIT;
+}
+
+static enum tk_err
 find_key(struct count *count, enum tk_difference_scope scope, tk_str name, struct key **ret_key)
 {
     uint32_t number, known = count->key_ids.count;
@@ -70,7 +78,7 @@ find_key(struct count *count, enum tk_difference_scope scope, tk_str name, struc
     enum tk_err result =
         tk_intern_copy(&count->key_ids, count->ask->arena, tk_buf_str(&count->text), &number);
     if (result != TK_OK)
-        return result;
+        return is_full(count);
     *ret_key = &count->keys[number];
     if (number == known) {
         tk_str copied = count->key_ids.strings[number];
@@ -109,6 +117,8 @@ add_value(struct count *count, uint32_t key, struct tk_value value)
     enum { HEAD = sizeof key + 1 };
     if (count->value_ids.count == count->value_capacity) {
         size_t capacity = count->value_capacity * 2 + 1024;
+        if (count->ask->arena->used + capacity * sizeof *count->values > count->ask->memory)
+            return is_full(count);
         struct value *grown = realloc(count->values, capacity * sizeof *grown);
         if (grown == NULL)
             return TK_ERR_MEMORY;
@@ -119,7 +129,7 @@ add_value(struct count *count, uint32_t key, struct tk_value value)
     enum tk_err result =
         tk_intern_copy(&count->value_ids, count->ask->arena, tk_buf_str(&count->text), &number);
     if (result != TK_OK)
-        return result;
+        return is_full(count);
     if (value.type == TK_VALUE_STRING)
         value.ptr = count->value_ids.strings[number].ptr + HEAD;
     count->values[number] = (struct value){.key = key, .value = value};
@@ -368,6 +378,9 @@ tk_differences_run(const struct tk_differences_ask *ask, struct tk_differences *
         differences.span_count[side] = count->span_count[side];
     if (result == TK_OK)
         result = list_differences(count, &differences);
+    if (count->too_many)
+        result = tk_error_set(err, TK_ERR_LIMIT,
+                              "too many different values to count; narrow it by q or by time");
     release(count);
     if (result == TK_OK)
         *ret_differences = differences;

@@ -43,6 +43,7 @@ struct edge {
 struct maker {
     const struct tk_map_ask *ask;
     struct tk_arena scratch; /* of one trace */
+    struct tk_buf name;      /* of a node that is looked for */
     struct tk_intern names;  /* a node's kind, then its name */
     struct tk_intern edges;  /* the bytes of a struct edge */
     struct tally *node, *call;
@@ -139,15 +140,17 @@ count_span(struct tally *tally, const struct tk_batch *trace, uint32_t row, bool
     return tk_histogram_add(&tally->durations, tk_histogram_bucket(nano), 1);
 }
 
-/* TK_ERR_LIMIT: there are too many. */
+/* TK_ERR_LIMIT: there are too many; TK_ERR_MEMORY: or they are too long. */
 static enum tk_err
 find_node(struct maker *maker, const struct peer *peer, uint32_t *ret_node)
 {
-    tk_str name = tk_arena_printf(&maker->scratch, "%c%.*s", (char)('0' + peer->kind),
-                                  TK_STR_ARG(peer->name));
-    if (name.ptr == NULL)
-        return TK_ERR_MEMORY;
-    enum tk_err result = tk_intern_copy(&maker->names, maker->ask->arena, name, ret_node);
+    tk_buf_clear(&maker->name);
+    tk_buf_append_char(&maker->name, (char)('0' + peer->kind));
+    tk_buf_append(&maker->name, peer->name);
+    if (maker->name.status != TK_OK)
+        return maker->name.status;
+    enum tk_err result =
+        tk_intern_copy(&maker->names, maker->ask->arena, tk_buf_str(&maker->name), ret_node);
     if (result == TK_OK && maker->attribute[*ret_node] == NULL)
         maker->attribute[*ret_node] = peer->attribute;
     return result;
@@ -228,8 +231,8 @@ look_at_trace(struct maker *maker, const struct tk_batch *trace)
             picture.calls[picture.tree.parent[i]] = true;
     for (uint32_t i = 0; i < trace->span_count && result == TK_OK; i++) {
         result = look_at_span(maker, &picture, i);
-        if (result == TK_ERR_LIMIT) {
-            maker->map.cut = TK_MAP_CUT_NODES;
+        if (result == TK_ERR_LIMIT || result == TK_ERR_MEMORY) {
+            maker->map.cut = result == TK_ERR_LIMIT ? TK_MAP_CUT_NODES : TK_MAP_CUT_MEMORY;
             result = TK_OK;
         }
     }
@@ -341,6 +344,7 @@ tk_map_make(const struct tk_map_ask *ask, struct tk_map *ret_map, struct tk_erro
     if (maker.node == NULL || maker.call == NULL || maker.attribute == NULL)
         return TK_ERR_MEMORY;
     tk_arena_init(&maker.scratch, SCRATCH_CHUNK, ask->memory);
+    tk_buf_init(&maker.name, SIZE_MAX / 2); /* names are of spans, which the store bounds */
     tk_intern_init(&maker.names, TK_MAP_NODES_MAX);
     tk_intern_init(&maker.edges, TK_MAP_CALLS_MAX);
     enum tk_err result = tk_store_scan_open(ask->view, &range, &scan, err);
@@ -354,6 +358,7 @@ tk_map_make(const struct tk_map_ask *ask, struct tk_map *ret_map, struct tk_erro
         tk_histogram_release(&maker.node[i].durations);
     for (uint32_t i = 0; i < maker.edges.count; i++)
         tk_histogram_release(&maker.call[i].durations);
+    tk_buf_release(&maker.name);
     tk_intern_release(&maker.names);
     tk_intern_release(&maker.edges);
     tk_arena_release(&maker.scratch);

@@ -101,6 +101,10 @@ class TheMap(WithServer):
         self.send(("redis", span(1, 0, "server"), span(2, 1, "client", db_system_name="redis")))
         self.assertEqual(self.calls(), {("redis", "database", "redis"): (1, 0)})
 
+    def test_names_are_told_apart_behind_a_nul(self):
+        self.send(("a\0b", span(1, 0, "client")), ("a\0c", span(2, 1, "server")))
+        self.assertEqual(self.calls(), {("a\0b", "service", "a\0c"): (1, 0)})
+
     def test_the_newest_traces_are_counted_and_a_cut_map_says_since_when(self):
         for number in range(5):
             self.send(("web", span(1, 0, "client", 9000)), ("api", span(2, 1, "server", 9000)),

@@ -65,5 +65,39 @@ class Budgets(WithServer):
             self.assertEqual(serve.returncode, status, serve.stderr)
 
 
+class BudgetsOfWholeStores(unittest.TestCase):
+    """What counts all that there is: each test has a server of its own."""
+
+    problem = WithServer.problem
+
+    def setUp(self):
+        self.server = Server("--query-memory", "1MiB")
+        self.addCleanup(self.server.stop)
+
+    def send(self, *spans):
+        self.assertEqual(self.server.send_json("POST", "/v1/traces", body(*spans)).status, 200)
+
+    def test_a_map_of_long_names_says_that_it_is_cut(self):
+        trace_id = new_trace_id()
+        spans = [span(trace_id, n + 1, "call", kind=3, tags={"peer.service": f"{n}" + "h" * 20000}) for n in range(100)]
+        self.send(*spans)
+        answer = self.server.get(f"/api/v1/map?start={EPOCH}&end={EPOCH + 1000 * 10**9}")
+        self.assertEqual((answer.status, answer.json["cut"]), (200, "memory"), answer)
+
+    def test_differences_of_too_many_values_are_refused_by_name(self):
+        trace_id = new_trace_id()
+        spans = [span(trace_id, n + 1, "x", tags={f"k{k}": f"{n} {'v' * 200}" for k in range(20)}) for n in range(500)]
+        self.send(*spans)
+        answer = self.server.get("/api/v1/differences?q=" + quote("{}"))
+        self.problem(answer, 400)
+        self.assertEqual(answer.json["budget"], "memory")
+
+    def test_the_budget_that_the_rest_ran_out_of_is_named(self):
+        self.send(span(new_trace_id(), 1, "a" * 40 + "c"))
+        answer = self.server.get(f"/api/v1/differences?q={quote('{ name = `y` }')}&rest={quote('{ name =~ `(a+)+[bd]` }')}")
+        self.problem(answer, 400)
+        self.assertEqual(answer.json["budget"], "steps")
+
+
 if __name__ == "__main__":
     unittest.main()
