@@ -10,7 +10,7 @@ import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { writeDocs } from './docs.mjs';
+import { firstMinutes, writeDocs } from './docs.mjs';
 
 const here = dirname(fileURLToPath(import.meta.url));
 const { values: options } = parseArgs({
@@ -46,6 +46,21 @@ const writeIndex = {
   },
 };
 
+/** `import blocks from 'docs:first-minutes'`: what the documents say, not a copy of it. */
+const readFirstMinutes = {
+  name: 'first-minutes',
+  setup(build) {
+    build.onResolve({ filter: /^docs:first-minutes$/ }, ({ path }) => ({
+      path,
+      namespace: 'docs',
+    }));
+    build.onLoad({ filter: /./, namespace: 'docs' }, () => ({
+      contents: JSON.stringify(firstMinutes()),
+      loader: 'json',
+    }));
+  },
+};
+
 function copyHashed(name) {
   const bytes = readFileSync(join(here, 'src', name));
   const hash = createHash('sha256').update(bytes).digest('hex').slice(0, 8).toUpperCase();
@@ -69,7 +84,7 @@ const builder = await context({
   metafile: true,
   legalComments: 'none',
   logLevel: 'warning',
-  plugins: [writeIndex],
+  plugins: [readFirstMinutes, writeIndex],
 });
 await builder.rebuild();
 if (options.watch) await builder.watch();

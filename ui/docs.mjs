@@ -26,7 +26,10 @@ const contents = [
       'findings',
     ],
   ],
-  ['SDKs', ['sdk/browser', 'sdk/react', 'sdk/node', 'sdk/go', 'sdk/python', 'sdk/c']],
+  [
+    'SDKs',
+    ['sdk/browser', 'sdk/react', 'sdk/node', 'sdk/go', 'sdk/python', 'sdk/c', 'sdk/opentelemetry'],
+  ],
   ['Reference', ['query', 'api', 'operations', 'performance']],
   ['Formats', ['formats/segment', 'formats/log', 'formats/columns']],
 ];
@@ -99,6 +102,31 @@ function render(name, text) {
     },
   });
   return marked.parse(text);
+}
+
+/** The stacks of the page's first minutes, in the order of its tabs; each is docs/sdk/<name>.md. */
+const stacks = ['browser', 'react', 'node', 'go', 'python', 'c', 'opentelemetry'];
+
+/**
+ * `{ node: [{ caption, text }, …], … }`: the code blocks of docs/sdk that are marked, behind their
+ * language, as "```js first-minutes Caption". The page puts its address and the reader's key in
+ * place of `http://localhost:4318` and `…`, so each stack has both.
+ */
+export function firstMinutes() {
+  const blocksOf = (name) => {
+    const tokens = new Marked().lexer(readFileSync(join(docs, 'sdk', name + '.md'), 'utf8'));
+    const blocks = tokens.flatMap(({ type, lang = '', text }) => {
+      const caption = type === 'code' && /^\w+ first-minutes (.+)$/.exec(lang)?.[1];
+      return caption ? [{ caption, text }] : [];
+    });
+    for (const place of ['http://localhost:4318', '…']) {
+      if (!blocks.some(({ text }) => text.includes(place))) {
+        throw new Error(`docs/sdk/${name}.md: no block of the first minutes has ${place}`);
+      }
+    }
+    return blocks;
+  };
+  return Object.fromEntries(stacks.map((name) => [name, blocksOf(name)]));
 }
 
 export function writeDocs(out, url) {

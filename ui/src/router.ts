@@ -60,7 +60,7 @@ export function startRouter(): void {
       !event.altKey &&
       !event.defaultPrevented;
     if (!link || !plain || link.target || link.origin !== window.location.origin) return;
-    if (link.pathname.startsWith('/api/') || link.hash) return;
+    if (/^\/(api|docs)\//.test(link.pathname) || link.hash) return;
     event.preventDefault();
     navigate(link.pathname + link.search);
   });

@@ -92,6 +92,7 @@ export class Fixture {
     this.signedIn = false;
     this.requests = [];
     this.down = false;
+    this.refusesKeys = false;
     this.projects = [{ id: 1, name: 'default', createdUnixNano: '1767225600000000000' }];
     this.keys = [
       {
@@ -389,6 +390,7 @@ export class Fixture {
       this.keys = this.keys.map((key) => (key.id === Number(id) ? { ...key, revoked: true } : key));
       return undefined;
     }
+    if (this.refusesKeys) throw new Problem(403, 'Forbidden');
     const key = {
       id: this.keys.length + 1,
       ...body,

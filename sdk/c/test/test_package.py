@@ -53,7 +53,7 @@ int main()
 
 def blocks(language):
     """The guide's code blocks in a language."""
-    return re.findall(rf"^```{language}\n(.*?)^```$", (ROOT / "docs" / "sdk" / "c.md").read_text(), re.M | re.S)
+    return re.findall(rf"^```{language}(?: [^\n]*)?\n(.*?)^```$", (ROOT / "docs" / "sdk" / "c.md").read_text(), re.M | re.S)
 
 
 class Package(unittest.TestCase):

@@ -1,13 +1,13 @@
 // The list of traces: search, newest first, live.
 
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError } from '../api';
 import { Problem, QueryProblem } from '../components/problem';
 import { PauseIcon, PlayIcon } from '../components/icons';
 import { plural } from '../format';
 import { typedPosition } from '../query';
-import { href, place } from '../router';
-import { EmptyState } from '../traces/empty-state';
+import { currentProject, href, navigate, place } from '../router';
+import { FirstMinutes } from '../traces/first-minutes';
 import { Overview } from '../traces/overview';
 import { readSearch, type Search } from '../traces/search';
 import { SearchForm } from '../traces/search-form';
@@ -21,6 +21,7 @@ export function TracesPage() {
   useEffect(() => {
     document.title = 'Traces · TraceKit';
   }, []);
+  useFirstTrace(search, list);
   return (
     <div class="page">
       <h1 class="sr-only">Traces</h1>
@@ -28,6 +29,22 @@ export function TracesPage() {
       <Outcome search={search} list={list} />
     </div>
   );
+}
+
+/** Whether all traces of the project were asked for, and there is none. */
+const isEmpty = ({ q, service, start, end }: Search, { loaded, traces }: TraceList) =>
+  loaded && traces.length === 0 && !(q || service || start || end);
+
+/** Whoever waits for the first trace is led to it; where several come at once, the list shows. */
+function useFirstTrace(search: Search, list: TraceList): void {
+  const waitedIn = useRef<string | null>(null);
+  useLayoutEffect(() => {
+    const project = currentProject() ?? '';
+    const hasWaited = waitedIn.current === project;
+    waitedIn.current = isEmpty(search, list) ? project : null;
+    const [first, second] = list.traces;
+    if (hasWaited && first && !second) navigate(href(`/traces/${first.traceId}`));
+  });
 }
 
 function Outcome({ search, list }: { search: Search; list: TraceList }) {
@@ -43,13 +60,20 @@ function Outcome({ search, list }: { search: Search; list: TraceList }) {
         Loading…
       </p>
     );
+  if (isEmpty(search, list))
+    return (
+      <>
+        {error !== null && <Problem error={error} />}
+        <FirstMinutes key={currentProject()} live={<LiveButton list={list} />} />
+      </>
+    );
   return (
     <>
       {error !== null && <Problem error={error} />}
       <Overview search={search} traces={list.traces} live={list.live} />
       <Why search={search} rest={place.value.params.get('rest')} />
       <Toolbar search={search} list={list} />
-      {list.traces.length > 0 ? <TraceTable traces={list.traces} /> : <Nothing search={search} />}
+      {list.traces.length > 0 ? <TraceTable traces={list.traces} /> : <Nothing />}
       {list.cursor !== null && (
         <p class="more">
           <button type="button" class="button" onClick={list.loadOlder} data-testid="older">
@@ -61,8 +85,7 @@ function Outcome({ search, list }: { search: Search; list: TraceList }) {
   );
 }
 
-function Nothing({ search }: { search: Search }) {
-  if (!search.q && !search.service && !search.start && !search.end) return <EmptyState />;
+function Nothing() {
   return (
     <div class="nothing" data-testid="no-match">
       <p>No trace matches.</p>

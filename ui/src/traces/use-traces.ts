@@ -91,6 +91,7 @@ export function useTraces(search: Search): TraceList {
         failure = null;
         const current = shown.current;
         if (current === null || sameIds(current, next)) show(next);
+        else if (current.traces.length === 0) show(next);
         else if (mustHold()) setWaiting(next);
         else if (!isAiming()) show(next);
       } catch (thrown) {
