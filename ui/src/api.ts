@@ -140,6 +140,15 @@ export interface TagValue {
   value: Value;
   type: string;
   count: number;
+  errorCount: number;
+}
+
+/** The most frequent values of a key; the counts are of all of them. */
+export interface ValueCounts {
+  values: TagValue[];
+  valueCount: number;
+  spanCount: number;
+  errorCount: number;
 }
 
 export interface Project {
@@ -348,6 +357,8 @@ export const api = {
         signal,
       })
     ).values,
+  valueCounts: (key: string, params: { start?: string; end?: string }, signal?: AbortSignal) =>
+    call<ValueCounts>(`/tags/${encodeURIComponent(key)}/values`, { params, signal }),
   services: async () => (await call<{ services: Service[] }>('/services')).services,
 
   findings: (params: { start?: string; end?: string }, signal?: AbortSignal) =>

@@ -13,6 +13,7 @@ import { ServicePage } from './pages/service';
 import { ServicesPage } from './pages/services';
 import { SettingsPage } from './pages/settings';
 import { SignIn } from './pages/sign-in';
+import { TagsPage } from './pages/tags';
 import { TracePage } from './pages/trace';
 import { TracesPage } from './pages/traces';
 import { href, place, replace, startRouter } from './router';
@@ -57,6 +58,7 @@ function Page({ path }: { path: string }) {
   if (path === '/services') return <ServicesPage />;
   if (path === '/compare') return <ComparePage />;
   if (path === '/doctor') return <DoctorPage />;
+  if (path === '/tags') return <TagsPage />;
   if (path === '/map') return <MapPage />;
   if (path === '/settings') return <SettingsPage />;
   return <NotFound />;

@@ -31,6 +31,7 @@ const views = [
     '[data-testid="side-row"]',
     {},
   ],
+  ['the tags', '/tags?key=http.request.method', '[data-testid="tag-value"]', {}],
   ['the map', '/map', '[data-testid="map-row"]', {}],
   ['settings', '/settings', '[data-testid="key"]', {}],
   ['the first minutes', '/traces', '[data-testid="empty"]', { traces: [] }],

@@ -122,8 +122,8 @@ export class Fixture {
     if (route === 'GET /traces') return this.#search(params);
     if (route === 'GET /services') return { services: this.#services() };
     if (route === 'GET /map') return this.map ?? mapOf(this.traces);
-    if (route === 'GET /tags') return { tags: this.#tags(params.get('prefix') ?? '') };
-    if (/^\/tags\/[^/]+\/values$/.test(path)) return { values: this.#values(path, params) };
+    if (route === 'GET /tags') return { tags: this.tags ?? this.#tags(params.get('prefix') ?? '') };
+    if (/^\/tags\/[^/]+\/values$/.test(path)) return this.values ?? this.#values(path, params);
     if (route === 'GET /metrics') return this.#metrics(params);
     if (/^\/services\/[^/]+\/operations$/.test(path)) return { operations: this.#operations(path) };
     if (route === 'GET /findings') return this.#findings();
@@ -225,18 +225,19 @@ export class Fixture {
 
   #values(path, params) {
     const key = decodeURIComponent(path.split('/')[2]);
-    const all = this.traces.flatMap((trace) =>
-      key === 'service.name'
-        ? trace.spans.map((span) => span.serviceName)
-        : trace.spans.map((span) => span.attributes?.[key]).filter((value) => value !== undefined),
-    );
-    return [...new Set(all)]
-      .filter((value) => String(value).startsWith(params.get('prefix') ?? ''))
-      .map((value) => ({
-        value,
-        type: typeof value === 'string' ? 'string' : 'int',
-        count: all.filter((each) => each === value).length,
-      }));
+    const valueOf = (span) => (key === 'service.name' ? span.serviceName : span.attributes?.[key]);
+    const spans = this.traces
+      .flatMap((trace) => trace.spans)
+      .filter((span) => String(valueOf(span) ?? '').startsWith(params.get('prefix') ?? ''))
+      .filter((span) => valueOf(span) !== undefined);
+    const errorsOf = (some) => some.filter((span) => span.status?.code === 'ERROR').length;
+    const values = [...new Set(spans.map(valueOf))].map((value) => {
+      const own = spans.filter((span) => valueOf(span) === value);
+      const type = typeof value === 'string' ? 'string' : 'int';
+      return { value, type, count: own.length, errorCount: errorsOf(own) };
+    });
+    const [valueCount, spanCount] = [values.length, spans.length];
+    return { values, valueCount, spanCount, errorCount: errorsOf(spans) };
   }
 
   #operations(path) {

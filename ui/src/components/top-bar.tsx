@@ -11,6 +11,7 @@ const pages = [
   ['/traces', 'Traces'],
   ['/services', 'Services'],
   ['/map', 'Map'],
+  ['/tags', 'Tags'],
   ['/doctor', 'Doctor'],
   ['/settings', 'Settings'],
 ] as const;
