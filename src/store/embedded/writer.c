@@ -352,8 +352,8 @@ static void
 rotate(struct tk_embedded *store)
 {
     struct tk_error err;
-    if (store->failure.code == TK_OK && store->unsynced_since_nano != 0 &&
-        sync_log(store, &err) != TK_OK)
+    /* After a failed write, too: what was acknowledged before it stands in this file. */
+    if (store->unsynced_since_nano != 0 && sync_log(store, &err) != TK_OK)
         set_failure(store, &err);
     pthread_mutex_lock(&store->lock);
     uint64_t before = store->open->number;
