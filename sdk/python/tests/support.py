@@ -172,8 +172,8 @@ def receiver():
 
 
 def environment(**env):
-    """Of a child: nothing of our own settings."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRACEKIT_", "OTEL_"))}
+    """Of a child: nothing of our own settings, nor of the Python that runs the tests."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("TRACEKIT_", "OTEL_", "PYTHON"))}
     if "TRACEKIT_PURE_PYTHON" in os.environ:
         kept["TRACEKIT_PURE_PYTHON"] = os.environ["TRACEKIT_PURE_PYTHON"]
     return {**kept, "PYTHONPATH": f"{SDK / 'src'}{os.pathsep}{SDK / 'tests'}", "PYTHONDONTWRITEBYTECODE": "1", **env}

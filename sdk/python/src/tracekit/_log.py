@@ -17,9 +17,20 @@ def say(message: str) -> None:
             if logger.hasHandlers():
                 logger.warning("%s", message)
                 return
-        print(f"[tracekit] {message}", file=sys.stderr, flush=True)
+        _print(f"[tracekit] {message}\n")
     except Exception:
         pass
+
+
+def _print(line: str) -> None:
+    """Past the buffer of stderr: what a full disk leaves there makes Python end the program with 120, whatever its own status."""
+    stream = sys.stderr
+    raw = getattr(getattr(stream, "buffer", None), "raw", None)
+    if raw is None:
+        print(line, end="", file=stream, flush=True)
+    else:
+        stream.flush()
+        raw.write(line.encode(stream.encoding, "backslashreplace"))
 
 
 def once(key: str, message: str) -> None:
