@@ -39,6 +39,7 @@ struct connection {
 
 struct tk_load {
     struct tk_load_options options;
+    char host[256], port[16];
     struct tk_round round;
     uint64_t sendings_max; /* 0: no end */
     uint64_t sendings, start_nano, needles;
@@ -170,19 +171,16 @@ write_headers(struct tk_load *load)
 static enum tk_err
 open_connections(struct tk_load *load, struct tk_error *err)
 {
-    char host[256], port[16];
     enum tk_err code = TK_OK;
-    if (!tk_http_parse_url(load->options.url, host, port))
-        return tk_error_set(err, TK_ERR_INPUT, "%s is not http://HOST:PORT", load->options.url);
     for (uint64_t i = 0; i < load->options.connections && code == TK_OK; i++) {
         struct connection *connection = &load->connections[i];
         connection->body = malloc(load->round.body_len_max);
         if (connection->body == NULL)
             code = TK_ERR_MEMORY;
         else if (load->options.grpc)
-            code = tk_export_connect(&connection->export, host, port, err);
+            code = tk_export_connect(&connection->export, load->host, load->port, err);
         else
-            code = tk_http_connect(&connection->http, host, port, true, err);
+            code = tk_http_connect(&connection->http, load->host, load->port, true, err);
     }
     return code;
 }
@@ -401,6 +399,10 @@ tk_load_new(struct tk_load **ret_load, const struct tk_load_options *options, st
     if (load == NULL)
         return code;
     load->options = *options;
+    if (!tk_http_parse_url(options->url, load->host, load->port)) {
+        code = tk_error_set(err, TK_ERR_INPUT, "%s is not http://HOST:PORT", options->url);
+        goto out;
+    }
     if (options->encoding != TK_ENCODING_NONE &&
         (options->spans == 0 || options->spans > PACKED_SPANS_MAX)) {
         code = tk_error_set(err, TK_ERR_INPUT,
