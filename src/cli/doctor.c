@@ -131,10 +131,12 @@ print_wrapped(tk_str text, unsigned indent, unsigned width)
     (void)putchar('\n');
 }
 
+static const tk_str NO_NAME = {"(no name)", sizeof "(no name)" - 1};
+
 static void
 print_services(const struct tk_doctor_report *report, const struct style *style)
 {
-    unsigned names = 7, dirs = 6;
+    unsigned names = (unsigned)NO_NAME.len, dirs = 6;
     for (const struct tk_doctor_service *at = report->services; at != NULL; at = at->next) {
         unsigned name = tk_cli_columns(at->name), dir = tk_cli_columns(at->dir);
         names = name > names ? name : names;
@@ -143,7 +145,7 @@ print_services(const struct tk_doctor_report *report, const struct style *style)
     names = names > 28 ? 28 : names;
     dirs = dirs > 28 ? 28 : dirs;
     for (const struct tk_doctor_service *at = report->services; at != NULL; at = at->next) {
-        tk_str name = at->name.len > 0 ? at->name : TK_STR("(no name)");
+        tk_str name = at->name.len > 0 ? at->name : NO_NAME;
         (void)printf("  %s%s%s  %s", at->frontend ? style->blue : style->green,
                      at->frontend ? "frontend" : "backend ", style->off, style->bold);
         (void)printf("%*s", (int)(names + 2 - tk_cli_print(name, names)), "");

@@ -168,6 +168,11 @@ class Report(unittest.TestCase):
             self.assertNotIn("\x1b", project.doctor().stdout)
 
 
+    def test_services_without_a_name_are_said_to_have_none(self):
+        with Project({"api/package.json": PACKAGE}) as project:
+            self.assertIn("  backend   (no name)  api     @tracekit/node\n", project.doctor().stdout)
+
+
 class Fix(unittest.TestCase):
     FILES = {"api/package.json": PACKAGE, "api/server.js": SERVER}
 
