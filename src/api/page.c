@@ -9,9 +9,12 @@
 #include "api/private.h"
 #include "wire/compress.h"
 
+/* A slash at the end is no other path: people type it. */
 static const struct tk_page_file *
 find_file(tk_str path)
 {
+    if (path.len > 1 && path.ptr[path.len - 1] == '/')
+        path.len--;
     for (size_t i = 0; i < tk_page_file_count; i++)
         if (tk_str_eq(path, tk_str_from(tk_page_files[i].path)))
             return &tk_page_files[i];

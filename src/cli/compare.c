@@ -51,6 +51,22 @@ print_row(const struct tk_json_node *row)
     (void)putchar('\n');
 }
 
+/* What is not listed, in one line: the lines add up to the last one. */
+static void
+print_others(const struct tk_json_node *row)
+{
+    uint64_t first = 0, second = 0;
+    unsigned count = 0;
+    for (; row != NULL; row = row->next, count++) {
+        first += tk_json_get_u64(tk_json_get(row, "first"), "pathNano");
+        second += tk_json_get_u64(tk_json_get(row, "second"), "pathNano");
+    }
+    if (count == 0)
+        return;
+    print_line(first, second, "");
+    (void)printf("(%u others)\n", count);
+}
+
 static void
 print_table(const struct tk_json_node *root, uint64_t limit)
 {
@@ -58,6 +74,7 @@ print_table(const struct tk_json_node *root, uint64_t limit)
     (void)printf("%10s %10s %11s  %-11s %s\n", "FIRST", "SECOND", "CHANGE", "SPANS", "OPERATION");
     for (; row != NULL && limit > 0; row = row->next, limit--)
         print_row(row);
+    print_others(row);
     print_line(tk_json_get_u64(tk_json_get(root, "first"), "durationNano"),
                tk_json_get_u64(tk_json_get(root, "second"), "durationNano"), "");
     (void)puts("the trace");

@@ -171,7 +171,8 @@ class Page(WithServer):
 
     def test_the_documents_are_pages_of_their_own(self):
         for path, title in (("/docs", "documents"), ("/docs/distributed-tracing", "Distributed tracing from zero"),
-                            ("/docs/troubleshooting/cors", "CORS errors"), ("/docs/sdk/node", "@tracekit/node")):
+                            ("/docs/troubleshooting/cors", "CORS errors"), ("/docs/sdk/node", "@tracekit/node"),
+                            ("/docs/", "documents"), ("/docs/doctor/", "tracekit doctor")):
             answer = self.server.get(path, accept="text/html")
             self.assertEqual((answer.status, answer.header("content-type")), (200, "text/html; charset=utf-8"))
             self.assertEqual(answer.header("content-security-policy"), CSP)

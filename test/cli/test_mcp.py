@@ -198,6 +198,10 @@ class Compare(WithTraces):
         self.assertEqual(done.returncode, 0)
         self.assertRegex(done.stdout.splitlines()[-1], r"^ +420ms +520ms +\+100ms +the trace$")
         self.assertIn("shop: step 1", done.stdout)
+        self.assertNotIn("others", done.stdout)
+        cut = run("compare", TRACE, OTHER, "--server", self.server.url, "--limit", "1").stdout.splitlines()
+        self.assertEqual((len(cut), cut[-1]), (4, done.stdout.splitlines()[-1]))
+        self.assertRegex(cut[-2], r"\(\d+ others\)$")
         self.assertEqual(run("compare", TRACE, "1" * 32, "--server", self.server.url).returncode, 1)
 
 
