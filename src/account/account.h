@@ -90,6 +90,8 @@ enum tk_err tk_account_project_delete(struct tk_account *account, tk_str name,
  * `default` for what the server keeps; empty: stays as it is.  TK_ERR_INPUT: it is none of these.
  */
 enum { TK_LIMIT_TEXT = 32 };
+enum tk_err tk_project_limits_parse(tk_str retention, tk_str disk, struct tk_project *project,
+                                    struct tk_error *err) TK_MUST_USE;
 enum tk_err tk_account_project_set(struct tk_account *account, tk_str name, tk_str retention,
                                    tk_str disk, struct tk_project *ret_project,
                                    struct tk_error *err) TK_MUST_USE;

@@ -2,11 +2,10 @@
 #include "account/account_json.h"
 
 void
-tk_project_json(struct tk_json_writer *json, const struct tk_project *project)
+tk_project_members_json(struct tk_json_writer *json, const struct tk_project *project)
 {
     char retention[TK_LIMIT_TEXT], disk[TK_LIMIT_TEXT];
     tk_project_limits_text(project, retention, disk);
-    tk_json_object(json);
     tk_json_key(json, TK_STR("id"));
     tk_json_uint(json, project->id);
     tk_json_key(json, TK_STR("name"));
@@ -17,6 +16,13 @@ tk_project_json(struct tk_json_writer *json, const struct tk_project *project)
     tk_json_string(json, tk_str_from(retention));
     tk_json_key(json, TK_STR("disk"));
     tk_json_string(json, tk_str_from(disk));
+}
+
+void
+tk_project_json(struct tk_json_writer *json, const struct tk_project *project)
+{
+    tk_json_object(json);
+    tk_project_members_json(json, project);
     tk_json_object_end(json);
 }
 

@@ -207,9 +207,9 @@ parse_limit(tk_str text, bool (*parse)(tk_str text, uint64_t *ret_limit), uint64
     return true;
 }
 
-static enum tk_err
-update(struct tk_account *account, struct tk_project *project, tk_str retention, tk_str disk,
-       struct tk_error *err)
+enum tk_err
+tk_project_limits_parse(tk_str retention, tk_str disk, struct tk_project *project,
+                        struct tk_error *err)
 {
     if (retention.len > 0 && !parse_limit(retention, tk_parse_duration, &project->retention_nano))
         return tk_error_set(err, TK_ERR_INPUT,
@@ -219,6 +219,12 @@ update(struct tk_account *account, struct tk_project *project, tk_str retention,
         return tk_error_set(err, TK_ERR_INPUT,
                             "disk: \"%.*s\" is not a size like 10GiB, `none` or `default`",
                             TK_STR_ARG(disk));
+    return TK_OK;
+}
+
+static enum tk_err
+update(struct tk_account *account, const struct tk_project *project, struct tk_error *err)
+{
     return tk_db_run(account->db, err,
                      "UPDATE project SET retention_nano = ?, disk_bytes = ? WHERE id = ?", "iii",
                      (int64_t)project->retention_nano, (int64_t)project->disk_bytes,
@@ -242,7 +248,9 @@ set_limits(struct tk_account *account, tk_str name, tk_str retention, tk_str dis
     if (result == TK_ERR_END)
         return tk_error_set(err, TK_ERR_NOT_FOUND, "there is no project `%.*s`", TK_STR_ARG(name));
     if (result == TK_OK)
-        result = update(account, &project, retention, disk, err);
+        result = tk_project_limits_parse(retention, disk, &project, err);
+    if (result == TK_OK)
+        result = update(account, &project, err);
     if (result == TK_OK)
         *ret_project = project;
     return result;

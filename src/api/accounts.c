@@ -23,6 +23,82 @@ may_manage(struct tk_call *call, tk_str project)
     return false;
 }
 
+static void
+write_count(struct tk_json_writer *json, tk_str name, uint64_t count)
+{
+    tk_json_key(json, name);
+    tk_json_uint(json, count);
+}
+
+/* The project, and what it takes. */
+static enum tk_err
+write_project(struct tk_call *call, struct tk_json_writer *json, const struct tk_project *project,
+              struct tk_error *err)
+{
+    struct tk_store_limits limits = {project->retention_nano, project->disk_bytes};
+    struct tk_store_usage usage;
+    enum tk_err result =
+        tk_store_usage(call->api->options.store, project->id, &limits, &usage, err);
+    if (result != TK_OK)
+        return result;
+    tk_json_object(json);
+    tk_project_members_json(json, project);
+    tk_json_key(json, TK_STR("storage"));
+    tk_json_object(json);
+    write_count(json, TK_STR("bytes"), usage.sealed.bytes);
+    write_count(json, TK_STR("segmentCount"), usage.sealed.segments);
+    write_count(json, TK_STR("spanCount"), usage.sealed.spans + usage.open_spans);
+    write_count(json, TK_STR("unsealedSpanCount"), usage.open_spans);
+    if (usage.sealed.spans + usage.open_spans > 0) {
+        tk_json_key(json, TK_STR("oldestUnixNano"));
+        tk_json_uint_string(json, usage.oldest_nano);
+        tk_json_key(json, TK_STR("newestUnixNano"));
+        tk_json_uint_string(json, usage.newest_nano);
+    }
+    tk_json_object_end(json);
+    tk_json_object_end(json);
+    return TK_OK;
+}
+
+static void
+reply_project(struct tk_call *call, int status, const struct tk_project *project)
+{
+    struct tk_error err = {0};
+    struct tk_json_writer json;
+    struct tk_buf body;
+    tk_buf_init(&body, TK_REPLY_SIZE_MAX);
+    tk_json_writer_init(&json, &body);
+    enum tk_err result = write_project(call, &json, project, &err);
+    if (result == TK_OK) {
+        tk_reply_json(call, status, &body);
+    } else {
+        tk_buf_release(&body);
+        tk_reply_error(call, result, &err);
+    }
+}
+
+/* What holds for all of them together, as the flags of `serve` say. */
+static void
+write_server(struct tk_call *call, struct tk_json_writer *json)
+{
+    const struct tk_store_limits *limits = &call->api->options.limits;
+    struct tk_project as_project = {
+        .retention_nano = limits->retention_nano != 0 ? limits->retention_nano : TK_STORE_UNLIMITED,
+        .disk_bytes = limits->disk_bytes != 0 ? limits->disk_bytes : TK_STORE_UNLIMITED};
+    char retention[TK_LIMIT_TEXT], disk[TK_LIMIT_TEXT];
+    struct tk_store_stats stats;
+    tk_project_limits_text(&as_project, retention, disk);
+    tk_store_get_stats(call->api->options.store, &stats);
+    tk_json_key(json, TK_STR("server"));
+    tk_json_object(json);
+    tk_json_key(json, TK_STR("retention"));
+    tk_json_string(json, tk_str_from(retention));
+    tk_json_key(json, TK_STR("disk"));
+    tk_json_string(json, tk_str_from(disk));
+    write_count(json, TK_STR("bytes"), stats.segment_bytes + stats.log_bytes);
+    tk_json_object_end(json);
+}
+
 void
 tk_route_projects(struct tk_call *call)
 {
@@ -41,12 +117,19 @@ tk_route_projects(struct tk_call *call)
     tk_json_object(&json);
     tk_json_key(&json, TK_STR("projects"));
     tk_json_array(&json);
-    for (size_t i = 0; i < count; i++)
+    enum tk_err result = TK_OK;
+    for (size_t i = 0; i < count && result == TK_OK; i++)
         if (call->identity.all_projects || projects[i].id == call->identity.project_id)
-            tk_project_json(&json, &projects[i]);
+            result = write_project(call, &json, &projects[i], &err);
     tk_json_array_end(&json);
+    write_server(call, &json);
     tk_json_object_end(&json);
-    tk_reply_json(call, 200, &body);
+    if (result == TK_OK) {
+        tk_reply_json(call, 200, &body);
+    } else {
+        tk_buf_release(&body);
+        tk_reply_error(call, result, &err);
+    }
 }
 
 void
@@ -54,18 +137,13 @@ tk_route_project_create(struct tk_call *call)
 {
     struct tk_error err = {0};
     struct tk_project project;
-    struct tk_json_writer json;
-    struct tk_buf body;
     tk_str name = TK_STR_NONE;
     const struct tk_member fields[] = {{TK_STR("name"), &name, NULL}};
     if (failed(call, tk_members_read(call, fields, 1, &err), &err) || !may_manage(call, name) ||
         failed(call, tk_account_project_create(call->api->options.account, name, &project, &err),
                &err))
         return;
-    tk_buf_init(&body, TK_REPLY_SIZE_MAX);
-    tk_json_writer_init(&json, &body);
-    tk_project_json(&json, &project);
-    tk_reply_json(call, 201, &body);
+    reply_project(call, 201, &project);
 }
 
 void
@@ -74,8 +152,6 @@ tk_route_project_change(struct tk_call *call)
     const struct tk_api_options *options = &call->api->options;
     struct tk_error err = {0};
     struct tk_project project = {0};
-    struct tk_json_writer json;
-    struct tk_buf body;
     tk_str name = call->args[0], retention = TK_STR_NONE, disk = TK_STR_NONE;
     const struct tk_member fields[] = {{TK_STR("retention"), &retention, NULL},
                                        {TK_STR("disk"), &disk, NULL}};
@@ -87,9 +163,52 @@ tk_route_project_change(struct tk_call *call)
     struct tk_store_limits limits = {project.retention_nano, project.disk_bytes};
     if (failed(call, tk_store_set_limits(options->store, project.id, &limits, &err), &err))
         return;
+    reply_project(call, 200, &project);
+}
+
+static enum tk_err
+find_project(struct tk_call *call, tk_str name, struct tk_project *ret_project,
+             struct tk_error *err)
+{
+    struct tk_project *projects;
+    size_t count;
+    enum tk_err result = tk_account_project_list(call->api->options.account, &call->request->arena,
+                                                 &projects, &count, err);
+    if (result != TK_OK)
+        return result;
+    for (size_t i = 0; i < count; i++)
+        if (tk_str_eq(projects[i].name, name)) {
+            *ret_project = projects[i];
+            return TK_OK;
+        }
+    return tk_error_set(err, TK_ERR_NOT_FOUND, "there is no project `%.*s`", TK_STR_ARG(name));
+}
+
+void
+tk_route_project_due(struct tk_call *call)
+{
+    struct tk_error err = {0};
+    struct tk_project project = {0};
+    struct tk_store_usage usage;
+    struct tk_json_writer json;
+    struct tk_buf body;
+    tk_str name = call->args[0];
+    tk_str retention = tk_request_param(call->request, TK_STR("retention"));
+    tk_str disk = tk_request_param(call->request, TK_STR("disk"));
+    if (!may_manage(call, name) || failed(call, find_project(call, name, &project, &err), &err) ||
+        failed(call, tk_project_limits_parse(retention, disk, &project, &err), &err))
+        return;
+    struct tk_store_limits limits = {project.retention_nano, project.disk_bytes};
+    if (failed(call, tk_store_usage(call->api->options.store, project.id, &limits, &usage, &err),
+               &err))
+        return;
     tk_buf_init(&body, TK_REPLY_SIZE_MAX);
     tk_json_writer_init(&json, &body);
-    tk_project_json(&json, &project);
+    tk_json_object(&json);
+    write_count(&json, TK_STR("spanCount"), usage.due.spans);
+    write_count(&json, TK_STR("segmentCount"), usage.due.segments);
+    write_count(&json, TK_STR("bytes"), usage.due.bytes);
+    tk_json_object_end(&json);
     tk_reply_json(call, 200, &body);
 }
 

@@ -23,6 +23,7 @@ struct tk_api_options {
     uint64_t query_nano; /* --query-timeout: the time of one query; 0: params.h's default */
     size_t opened_max;   /* bytes of the long trace that is kept (opened.h); 0: none is */
     size_t query_memory; /* --query-memory: bytes of one query; 0: traceql.h's default */
+    struct tk_store_limits limits; /* --retention, --disk: the store's, to be told */
 };
 
 enum tk_err tk_api_new(const struct tk_api_options *options, struct tk_api **ret_api,

@@ -72,6 +72,7 @@ void tk_route_map(struct tk_call *call);            /* map.c */
 void tk_route_projects(struct tk_call *call);       /* accounts.c */
 void tk_route_project_create(struct tk_call *call); /* accounts.c */
 void tk_route_project_change(struct tk_call *call); /* accounts.c */
+void tk_route_project_due(struct tk_call *call);    /* accounts.c */
 void tk_route_project_delete(struct tk_call *call); /* accounts.c */
 void tk_route_keys(struct tk_call *call);           /* accounts.c */
 void tk_route_key_create(struct tk_call *call);     /* accounts.c */

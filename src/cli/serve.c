@@ -194,6 +194,7 @@ open_parts(struct server *server, const struct config *config, struct tk_error *
         .body_max = config->max_body,
         .query_nano = config->query_timeout,
         .query_memory = config->query_memory,
+        .limits = config->limits,
         .opened_max = config->memory / OPENED_SHARE,
     };
     result = tk_api_new(&api, &server->api, err);

@@ -33,6 +33,13 @@ tk_store_get_stats(struct tk_store *store, struct tk_store_stats *ret_stats)
 }
 
 enum tk_err
+tk_store_usage(struct tk_store *store, uint32_t project, const struct tk_store_limits *limits,
+               struct tk_store_usage *ret_usage, struct tk_error *err)
+{
+    return store->vtable->usage(store, project, limits, ret_usage, err);
+}
+
+enum tk_err
 tk_store_ready(struct tk_store *store, struct tk_error *err)
 {
     return store->vtable->ready(store, err);

@@ -116,6 +116,15 @@ struct tk_store_stats {
     struct tk_store_tally expired, evicted;  /* dropped for their age; for a cap on the disk */
 };
 
+/* What one project takes. */
+struct tk_store_usage {
+    struct tk_store_tally sealed; /* in segments; what came twice counts twice until it is merged */
+    uint64_t open_spans;          /* in memory and in the log, which all projects share */
+    uint64_t oldest_nano;         /* earliest start of all these; 0: there are none */
+    uint64_t newest_nano;         /* latest end */
+    struct tk_store_tally due;    /* of `sealed`: what the limits asked about would drop now */
+};
+
 enum tk_err tk_store_append(struct tk_store *store, const struct tk_store_append *append,
                             struct tk_error *err) TK_MUST_USE;
 /* Seals the open buffer and waits for it (shutdown, tests). */
@@ -134,6 +143,11 @@ enum tk_err tk_store_set_limits(struct tk_store *store, uint32_t project,
                                 const struct tk_store_limits *limits,
                                 struct tk_error *err) TK_MUST_USE;
 void tk_store_get_stats(struct tk_store *store, struct tk_store_stats *ret_stats);
+/* What the project takes, and what would go if these were its limits (0 as in tk_store_set_limits)
+   and the store's cap were not there.  Nothing is changed, and no file read. */
+enum tk_err tk_store_usage(struct tk_store *store, uint32_t project,
+                           const struct tk_store_limits *limits, struct tk_store_usage *ret_usage,
+                           struct tk_error *err) TK_MUST_USE;
 /* TK_OK, or why nothing can be appended now (TK_ERR_FULL, TK_ERR_IO). */
 enum tk_err tk_store_ready(struct tk_store *store, struct tk_error *err) TK_MUST_USE;
 /* Seals, stops the threads, frees. NULL is fine. */
@@ -243,6 +257,8 @@ struct tk_store_vtable {
     enum tk_err (*set_limits)(struct tk_store *, uint32_t, const struct tk_store_limits *,
                               struct tk_error *);
     void (*get_stats)(struct tk_store *, struct tk_store_stats *);
+    enum tk_err (*usage)(struct tk_store *, uint32_t, const struct tk_store_limits *,
+                         struct tk_store_usage *, struct tk_error *);
     enum tk_err (*ready)(struct tk_store *, struct tk_error *);
     void (*close)(struct tk_store *);
     enum tk_err (*view_open)(struct tk_store *, uint32_t, struct tk_store_view **,

@@ -1,9 +1,11 @@
 """Projects and keys over HTTP; and the rule that nothing is read or written across projects."""
 
 import json
+import shutil
+import tempfile
 import unittest
 
-from harness import WithServer, command, json_request, new_key, new_trace_id, request, span
+from harness import Server, WithServer, command, json_request, new_key, new_trace_id, request, span
 
 CSRF = {"X_TraceKit_CSRF": "1"}
 
@@ -95,6 +97,54 @@ class Managing(WithServer):
         self.assertEqual(change(retention="1ns").status, 200)
         self.assertEqual(self.server.trace(f"{trace_id}?project=brief").status, 200)
 
+    def test_a_project_says_what_it_takes_and_what_limits_would_delete(self):
+        self.server.send_json("POST", "/api/v1/projects", {"name": "full"})
+        key = self.make(project="full", kind="server").json["key"]
+        storage = lambda: next(p for p in self.server.get("/api/v1/projects").json["projects"]
+                               if p["name"] == "full")["storage"]
+        self.assertEqual(storage(), {"bytes": 0, "segmentCount": 0, "spanCount": 0, "unsealedSpanCount": 0})
+        sent = request(span(new_trace_id()), span(new_trace_id()))
+        self.assertEqual(self.server.send_otlp(sent, x_api_key=key).status, 200)
+        taken = storage()
+        self.assertEqual((taken["spanCount"], taken["unsealedSpanCount"], taken["bytes"]), (2, 2, 0))
+        self.assertLessEqual(int(taken["oldestUnixNano"]), int(taken["newestUnixNano"]))
+        due = lambda limits="": self.server.get("/api/v1/projects/full/due" + limits)
+        nothing = {"spanCount": 0, "segmentCount": 0, "bytes": 0}  # is due of what is not sealed
+        for limits in ("", "?retention=1ns&disk=1B", "?retention=none"):
+            self.assertEqual(due(limits).json, nothing)
+        self.assertIn("like 7d", self.problem(due("?retention=soon"), 400))
+        self.assertIn("like 10GiB", self.problem(due("?disk=7d"), 400))
+        self.problem(self.server.get("/api/v1/projects/nothing/due"), 404)
+
+
+class Limited(WithServer):
+    """A server with limits of its own, on a directory that holds a segment."""
+
+    @classmethod
+    def setUpClass(cls):
+        cls.data = tempfile.mkdtemp(prefix="tracekit-api-")
+        cls.addClassCleanup(shutil.rmtree, cls.data)
+        first = Server(data=cls.data)
+        first.send_otlp(request(span(new_trace_id()), span(new_trace_id())))
+        first.stop()  # which seals
+        cls.server = Server("--retention", "9000d", "--disk", "50GiB", data=cls.data)
+        cls.addClassCleanup(cls.server.stop)
+
+    def test_what_holds_for_all_projects_is_told_beside_them(self):
+        listed = self.server.get("/api/v1/projects").json
+        storage = listed["projects"][0]["storage"]
+        self.assertEqual((listed["server"]["retention"], listed["server"]["disk"]), ("9000d", "50GiB"))
+        self.assertEqual((storage["spanCount"], storage["unsealedSpanCount"], storage["segmentCount"]), (2, 0, 1))
+        self.assertGreaterEqual(listed["server"]["bytes"], storage["bytes"])
+
+    def test_what_is_said_to_be_due_goes_when_the_change_is_made(self):
+        listed = self.server.get("/api/v1/projects").json["projects"][0]["storage"]
+        due = self.server.get("/api/v1/projects/default/due?disk=1B").json
+        self.assertEqual(due, {"spanCount": 2, "segmentCount": 1, "bytes": listed["bytes"]})
+        self.assertEqual(self.server.get("/api/v1/projects").json["projects"][0]["storage"], listed)
+        changed = self.server.send_json("PATCH", "/api/v1/projects/default", {"disk": "1B"})
+        self.assertEqual(changed.json["storage"]["spanCount"], 0)
+
 
 class Isolation(WithServer):
     """Nothing can be read or written across projects."""
@@ -161,6 +211,16 @@ class Isolation(WithServer):
                 self.assertEqual((trace["spanCount"], trace["services"][0]["name"]), (count, project))
         finally:
             self.traces["shared"] = shared
+
+    def test_a_read_key_sees_what_is_kept_of_its_project_and_changes_nothing(self):
+        read = {"x_api_key": self.keys["ours"]["read"]}
+        listed = self.server.get("/api/v1/projects", **read).json["projects"]
+        self.assertEqual([project["name"] for project in listed], ["ours"])
+        for method, path, body in (("PATCH", "/api/v1/projects/ours", {"disk": "1GiB"}),
+                                   ("POST", "/api/v1/projects", {"name": "third"})):
+            self.problem(self.server.send_json(method, path, body, **read), 403)
+        self.problem(self.server.get("/api/v1/projects/ours/due", **read), 403)
+        self.problem(self.server.get("/api/v1/projects/theirs/due", x_api_key=self.keys["ours"]["admin"]), 403)
 
     def test_an_admin_key_manages_its_own_project_only(self):
         admin = {"x_api_key": self.keys["ours"]["admin"]}

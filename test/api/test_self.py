@@ -131,6 +131,8 @@ class OpenApi(WithServer):
             {"timeUnixNano": "1700000000000000001", "name": "hit"}]), "application/json")
         made = self.server.send_json("POST", "/api/v1/keys", {"project": "default", "kind": "read"})
         self.check(made.json, self.schema("/api/v1/keys", "post", "201"), "POST /api/v1/keys")
+        made = self.server.send_json("POST", "/api/v1/projects", {"name": "shop"})  # as the service
+        self.check(made.json, self.schema("/api/v1/projects", "post", "201"), "POST /api/v1/projects")
         for path, methods in self.api["paths"].items():
             kinds = methods.get("get", {}).get("responses", {}).get("200", {}).get("content", {})
             if "application/json" not in kinds:

@@ -317,6 +317,7 @@ const struct tk_store_vtable tk_embedded_vtable = {
     .drop = drop,
     .set_limits = tk_retention_set_limits,
     .get_stats = get_stats,
+    .usage = tk_retention_usage,
     .ready = tk_writer_ready,
     .close = close_store,
     .view_open = tk_view_open,

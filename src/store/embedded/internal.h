@@ -212,6 +212,9 @@ uint64_t tk_retention_reserve_max(const struct tk_embedded *store);
 enum tk_err tk_retention_set_limits(struct tk_store *store, uint32_t project,
                                     const struct tk_store_limits *limits,
                                     struct tk_error *err) TK_MUST_USE;
+enum tk_err tk_retention_usage(struct tk_store *store, uint32_t project,
+                               const struct tk_store_limits *limits,
+                               struct tk_store_usage *ret_usage, struct tk_error *err) TK_MUST_USE;
 
 /* replay.c: every log file becomes a generation; on success the open one is numbered behind. */
 enum tk_err tk_replay(struct tk_embedded *store, uint64_t last_covered,

@@ -11,6 +11,8 @@
  * A file is removed first and forgotten then.  A crash that undoes the removal brings back a
  * segment that is due, and goes at the next start.  Whoever reads one holds it open and reads on.
  *
+ * tk_retention_usage says beforehand what would go, by the same order, and what a project takes.
+ *
  * Runs after each sealing (the cap) and at least once a minute (the age).
  */
 #include "store/embedded/internal.h"
@@ -18,6 +20,7 @@
 #include "base/log.h"
 
 #include <inttypes.h>
+#include <stdlib.h>
 
 enum { RESERVE_SHARE = 16 }; /* of the cap: most that is kept free for a compaction */
 
@@ -168,4 +171,94 @@ tk_retention_set_limits(struct tk_store *base, uint32_t id, const struct tk_stor
     if (to == NULL)
         return tk_error_set(err, TK_ERR_MEMORY, "out of memory");
     return tk_retention_run(store, err);
+}
+
+/* ---- what a project takes ---- */
+
+static int
+by_age(const void *a, const void *b)
+{
+    const struct tk_segment *first = *(struct tk_segment *const *)a;
+    const struct tk_segment *second = *(struct tk_segment *const *)b;
+    return is_older(first, second) ? -1 : is_older(second, first);
+}
+
+/* What pick() would take of these: by age, then the oldest until the rest is not too much. */
+static void
+count_due(struct tk_segment **segments, uint32_t count, uint64_t now,
+          const struct tk_store_limits *limits, struct tk_store_usage *usage)
+{
+    uint64_t left = usage->sealed.bytes;
+    qsort(segments, count, sizeof(struct tk_segment *), by_age);
+    for (uint32_t i = 0; i < count; i++) {
+        if (!is_expired(segments[i], now, limits->retention_nano) && left <= limits->disk_bytes)
+            break;
+        tk_catalog_count(&usage->due, segments[i]);
+        left -= segments[i]->size;
+    }
+}
+
+static void
+count_batch(const struct tk_batch *batch, struct tk_store_usage *usage)
+{
+    usage->open_spans += batch->span_count;
+    for (uint32_t i = 0; i < batch->span_count; i++) {
+        if (usage->oldest_nano > batch->start_nano[i])
+            usage->oldest_nano = batch->start_nano[i];
+        if (usage->newest_nano < batch->end_nano[i])
+            usage->newest_nano = batch->end_nano[i];
+    }
+}
+
+/* Sums up a picture of the project; its segments into `segments`, which has room for all. */
+static uint32_t
+count_sources(const struct tk_sources *sources, struct tk_segment **segments,
+              struct tk_store_usage *usage)
+{
+    uint32_t count = 0;
+    for (uint32_t i = 0; i < sources->count; i++) {
+        const struct tk_source *source = &sources->source[i];
+        for (uint32_t b = 0; source->buffer != NULL && b < source->batch_count; b++)
+            count_batch(tk_buffer_batch(source->buffer, b), usage);
+        if (source->segment == NULL)
+            continue;
+        segments[count++] = source->segment;
+        tk_catalog_count(&usage->sealed, source->segment);
+        if (usage->oldest_nano > source->segment->start_min)
+            usage->oldest_nano = source->segment->start_min;
+        if (usage->newest_nano < source->segment->end_max)
+            usage->newest_nano = source->segment->end_max;
+    }
+    return count;
+}
+
+enum tk_err
+tk_retention_usage(struct tk_store *base, uint32_t id, const struct tk_store_limits *limits,
+                   struct tk_store_usage *ret_usage, struct tk_error *err)
+{
+    struct tk_embedded *store = (struct tk_embedded *)base;
+    struct tk_store_usage usage = {.oldest_nano = UINT64_MAX};
+    struct tk_store_view *view;
+    enum tk_err code = tk_view_open(base, id, &view, err);
+    if (code != TK_OK)
+        return code;
+    const struct tk_sources *sources = &((struct tk_view *)view)->sources;
+    struct tk_segment **segments = calloc(sources->count + 1, sizeof(struct tk_segment *));
+    if (segments == NULL) {
+        tk_view_close(view);
+        return tk_error_set(err, TK_ERR_MEMORY, "out of memory");
+    }
+    pthread_mutex_lock(&store->lock);
+    uint64_t common = store->limits.retention_nano;
+    pthread_mutex_unlock(&store->lock);
+    struct tk_store_limits all = {limit_of(limits->retention_nano, common),
+                                  limit_of(limits->disk_bytes, 0)};
+    uint32_t count = count_sources(sources, segments, &usage);
+    count_due(segments, count, store->env->wall_nano(store->env), &all, &usage);
+    if (usage.sealed.spans + usage.open_spans == 0)
+        usage.oldest_nano = 0;
+    *ret_usage = usage;
+    free(segments);
+    tk_view_close(view);
+    return TK_OK;
 }

@@ -329,6 +329,76 @@ a_crash_at_any_operation_of_dropping_keeps_what_is_to_stay(void **state)
     }
 }
 
+static struct tk_store_usage
+usage_of(struct tk_store *store, uint32_t project, uint64_t retention_nano, uint64_t disk_bytes)
+{
+    struct tk_error err = {0};
+    struct tk_store_limits limits = {retention_nano, disk_bytes};
+    struct tk_store_usage usage;
+    if (tk_store_usage(store, project, &limits, &usage, &err) != TK_OK)
+        fail_msg("usage: %s", err.message);
+    return usage;
+}
+
+static void
+a_project_says_what_it_takes_sealed_or_not(void **state)
+{
+    struct disk *disk = disk_new();
+    struct tk_store *store = open_on(disk);
+    (void)state;
+    wall_now = NOON;
+    struct tk_store_usage usage = usage_of(store, 1, 0, 0);
+    assert_int_equal(usage.sealed.spans + usage.open_spans + usage.sealed.bytes, 0);
+    assert_int_equal(usage.oldest_nano + usage.newest_nano, 0);
+    add_segment(store, 1, 1, NOON - 2 * DAY);
+    add_segment(store, 2, 2, NOON - 9 * DAY);
+    uint64_t bytes = stats_of(store).segment_bytes;
+    assert_int_equal(FX_SEND(store, 1, {.trace = 3, .span = 1, .start = NOON, .end = NOON + 5}),
+                     TK_OK);
+    usage = usage_of(store, 1, 0, 0);
+    assert_int_equal(usage.sealed.segments, 1);
+    assert_int_equal(usage.sealed.spans, 2);
+    assert_int_equal(usage.open_spans, 1);
+    assert_int_equal(usage.oldest_nano, NOON - 2 * DAY - SECOND);
+    assert_int_equal(usage.newest_nano, NOON + 5);
+    assert_int_equal(usage.sealed.bytes + usage_of(store, 2, 0, 0).sealed.bytes, bytes);
+    tk_store_close(store);
+    disk_free(disk);
+}
+
+/* For each pair of limits: what it says is due is what goes, and nothing goes by asking. */
+static void
+what_is_said_to_be_due_is_what_goes_under_these_limits(void **state)
+{
+    static const struct tk_store_limits asked[] = {
+        {0, 0}, {4 * DAY, 0},   {3 * DAY - SECOND, 0}, {0, 1},   {0, 1500},
+        {1, 0}, {4 * DAY, 900}, {NONE, NONE},          {NONE, 0}};
+    (void)state;
+    for (size_t i = 0; i < sizeof asked / sizeof *asked; i++) {
+        struct disk *disk = disk_new();
+        struct tk_store *store = open_on(disk);
+        wall_now = NOON;
+        limit(store, 1, NONE, NONE);
+        limit(store, 0, 6 * DAY, 0);
+        for (uint64_t trace = 1; trace <= 6; trace++) /* not in order of age */
+            add_segment(store, 1, trace, NOON - (trace * 3 % 7) * DAY - DAY);
+        struct tk_store_tally due =
+            usage_of(store, 1, asked[i].retention_nano, asked[i].disk_bytes).due;
+        struct tk_store_usage before = usage_of(store, 1, 0, 0);
+        assert_int_equal(before.sealed.segments, 6);
+        limit(store, 1, asked[i].retention_nano, asked[i].disk_bytes);
+        struct tk_store_usage after = usage_of(store, 1, NONE, NONE);
+        assert_int_equal(before.sealed.segments - after.sealed.segments, due.segments);
+        assert_int_equal(before.sealed.spans - after.sealed.spans, due.spans);
+        assert_int_equal(before.sealed.bytes - after.sealed.bytes, due.bytes);
+        assert_true(asked[i].retention_nano == NONE || due.segments > 0);
+        assert_int_equal(usage_of(store, 1, asked[i].retention_nano, asked[i].disk_bytes).due.spans,
+                         0);
+        tk_store_close(store);
+        disk_free(disk);
+    }
+}
+
 /* When everything has gone the numbers of log files begin anew, and so do the names of segments. */
 static void
 a_power_cut_brings_back_no_dropped_file_in_the_place_of_new_spans(void **state)
@@ -404,6 +474,8 @@ main(void)
         cmocka_unit_test(a_read_that_began_before_goes_on_to_its_end),
         cmocka_unit_test(a_file_that_cannot_be_removed_stays_visible_and_goes_at_the_next_attempt),
         cmocka_unit_test(a_crash_at_any_operation_of_dropping_keeps_what_is_to_stay),
+        cmocka_unit_test(a_project_says_what_it_takes_sealed_or_not),
+        cmocka_unit_test(what_is_said_to_be_due_is_what_goes_under_these_limits),
         cmocka_unit_test(a_power_cut_brings_back_no_dropped_file_in_the_place_of_new_spans),
         cmocka_unit_test(a_store_with_a_cap_takes_any_number_of_spans_within_it),
     };
