@@ -151,10 +151,42 @@ export interface ValueCounts {
   errorCount: number;
 }
 
-export interface Project {
+/** One that may be chosen. */
+export interface ProjectRef {
   id: number;
   name: string;
-  createdUnixNano?: string;
+}
+
+/** What may be kept: a time like `7d`, a size like `10GiB`; `none`, or `default`: as the server. */
+export interface Limits {
+  retention: string;
+  disk: string;
+}
+
+export interface Project extends ProjectRef, Limits {
+  createdUnixNano: string;
+  storage: {
+    bytes: number;
+    segmentCount: number;
+    spanCount: number;
+    /** Of them in the log, which all projects share, and not in `bytes` yet. */
+    unsealedSpanCount: number;
+    oldestUnixNano?: string;
+    newestUnixNano?: string;
+  };
+}
+
+export interface ProjectList {
+  projects: Project[];
+  /** What the server's flags say of all projects together. */
+  server: Limits & { bytes: number };
+}
+
+/** What limits would delete at once. */
+export interface Due {
+  spanCount: number;
+  segmentCount: number;
+  bytes: number;
 }
 
 export interface Key {
@@ -172,9 +204,9 @@ export interface Key {
 }
 
 export interface Whoami {
-  project: Project;
+  project: ProjectRef;
   kind: 'dev' | 'read' | 'admin' | 'session';
-  projects: Project[];
+  projects: ProjectRef[];
 }
 
 /** What keeps traces from connecting: docs/findings.md. */
@@ -280,7 +312,7 @@ export class ApiError extends Error {
 export const signedOut = signal(false);
 
 interface Options {
-  method?: 'GET' | 'POST' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
   body?: unknown;
   params?: Record<string, string | null | undefined>;
   signal?: AbortSignal;
@@ -376,8 +408,12 @@ export const api = {
   signIn: (key: string) => call<void>('/session', { method: 'POST', body: { key } }),
   signOut: () => call<void>('/session', { method: 'DELETE' }),
 
-  projects: async () => (await call<{ projects: Project[] }>('/projects')).projects,
+  projects: () => call<ProjectList>('/projects'),
   createProject: (name: string) => call<Project>('/projects', { method: 'POST', body: { name } }),
+  changeProject: (name: string, limits: Partial<Limits>) =>
+    call<Project>(`/projects/${encodeURIComponent(name)}`, { method: 'PATCH', body: limits }),
+  due: (name: string, limits: Partial<Limits>) =>
+    call<Due>(`/projects/${encodeURIComponent(name)}/due`, { params: { ...limits } }),
   deleteProject: (name: string) =>
     call<void>(`/projects/${encodeURIComponent(name)}`, { method: 'DELETE' }),
 

@@ -109,6 +109,22 @@ export function formatCount(count: number): string {
   return count.toLocaleString('en-US');
 }
 
+const byteUnits = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** `1.5 MiB`: three digits, in the units of the server's flags. */
+export function formatBytes(bytes: number): string {
+  let unit = 0;
+  for (; bytes >= 1023.5 && unit < byteUnits.length - 1; unit++) bytes /= 1024;
+  const digits = unit === 0 || bytes >= 99.95 ? 0 : bytes >= 9.995 ? 1 : 2;
+  return `${bytes.toFixed(digits)} ${byteUnits[unit]}`;
+}
+
+/** What the server writes, as `10GiB`; NaN where it is no size. */
+export function parseBytes(text: string): number {
+  const [, count, unit] = /^(\d+)([KMGT]iB|B)$/.exec(text) ?? [];
+  return unit ? Number(count) * 1024 ** byteUnits.indexOf(unit) : NaN;
+}
+
 /** `1 span`, `2 spans`. */
 export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;

@@ -34,6 +34,7 @@ const views = [
   ['the tags', '/tags?key=http.request.method', '[data-testid="tag-value"]', {}],
   ['the map', '/map', '[data-testid="map-row"]', {}],
   ['settings', '/settings', '[data-testid="key"]', {}],
+  ['limits to change', '/settings', 'button:has-text("Change…")', {}, true],
   ['the first minutes', '/traces', '[data-testid="empty"]', { traces: [] }],
   ['a key made', '/traces?setup=go', '[data-testid="setup"] button', { traces: [] }, true],
   ['the guide', '/docs/distributed-tracing', 'h1', {}],

@@ -75,6 +75,18 @@ function mapOf(traces) {
   };
 }
 
+/** A project that nobody has set limits for, with what these traces take. */
+function projectOf(id, name, traces) {
+  const spanCount = traces.reduce((sum, { spans }) => sum + spans.length, 0);
+  const storage = { bytes: spanCount * 20, segmentCount: 1, spanCount, unsealedSpanCount: 0 };
+  if (spanCount > 0) {
+    storage.oldestUnixNano = '1767225600000000000';
+    storage.newestUnixNano = '1767312000000000000';
+  }
+  const createdUnixNano = '1767225600000000000';
+  return { id, name, createdUnixNano, retention: 'default', disk: 'default', storage };
+}
+
 class Problem extends Error {
   constructor(status, title, more = {}) {
     super(title);
@@ -84,7 +96,12 @@ class Problem extends Error {
 
 /** What the server holds; tests change it while the page looks. */
 export class Fixture {
-  constructor({ traces = allTraces(), key = null, findings = someFindings() } = {}) {
+  constructor({
+    traces = allTraces(),
+    key = null,
+    findings = someFindings(),
+    kind = 'session',
+  } = {}) {
     this.traces = traces;
     this.findings = findings;
     /** With a key set, a session is needed. */
@@ -93,7 +110,12 @@ export class Fixture {
     this.requests = [];
     this.down = false;
     this.refusesKeys = false;
-    this.projects = [{ id: 1, name: 'default', createdUnixNano: '1767225600000000000' }];
+    this.projects = [projectOf(1, 'default', traces)];
+    this.server = { retention: '15d', disk: '50GiB', bytes: 3 * 2 ** 30 };
+    /** What any limit but `default` and `none` would delete. */
+    this.due = { spanCount: 0, segmentCount: 0, bytes: 0 };
+    /** What whoami says when a key is needed. */
+    this.kind = kind;
     this.keys = [
       {
         id: 1,
@@ -116,7 +138,7 @@ export class Fixture {
     if (this.key && !this.signedIn) throw new Problem(401, 'A key is needed');
     if (route === 'DELETE /session') return void (this.signedIn = false);
     if (route === 'GET /whoami') {
-      const kind = this.key ? 'session' : 'dev';
+      const kind = this.key ? this.kind : 'dev';
       return { project: this.projects[0], kind, projects: this.projects };
     }
     if (route === 'GET /traces') return this.#search(params);
@@ -130,7 +152,9 @@ export class Fixture {
     if (route === 'GET /differences') return someDifferences(params);
     if (route === 'GET /compare') return this.#compare(params);
     if (path.startsWith('/traces/')) return this.#trace(path.slice(8).split('/'), params);
-    if (path.startsWith('/projects')) return this.#projects(method, path.slice(10), body);
+    if (path.startsWith('/projects')) return this.#projects(method, path.slice(10), body, params);
+    if (path.startsWith('/keys') && this.key && this.kind === 'read')
+      throw new Problem(403, 'Forbidden');
     if (path.startsWith('/keys')) return this.#keys(method, path.slice(6), body);
     throw new Problem(404, 'No such path');
   }
@@ -367,8 +391,19 @@ export class Fixture {
     };
   }
 
-  #projects(method, name, body) {
-    if (method === 'GET') return { projects: this.projects };
+  #projects(method, name, body, params) {
+    if (name.endsWith('/due')) {
+      const asked = [params.get('retention'), params.get('disk')];
+      if (asked.includes('soon'))
+        throw new Problem(400, 'Bad request', { detail: '"soon" is not a time like 7d' });
+      const isLimit = asked.some((limit) => limit && !['default', 'none'].includes(limit));
+      return isLimit ? this.due : { spanCount: 0, segmentCount: 0, bytes: 0 };
+    }
+    if (method === 'GET') return { projects: this.projects, server: this.server };
+    if (method === 'PATCH') {
+      const project = this.projects.find((one) => one.name === decodeURIComponent(name));
+      return Object.assign(project, body);
+    }
     if (method === 'DELETE') {
       this.projects = this.projects.filter((project) => project.name !== decodeURIComponent(name));
       return undefined;
@@ -376,11 +411,7 @@ export class Fixture {
     if (this.projects.some((project) => project.name === body.name)) {
       throw new Problem(409, 'There is a project of this name');
     }
-    const project = {
-      id: this.projects.length + 1,
-      name: body.name,
-      createdUnixNano: '1767225600000000000',
-    };
+    const project = projectOf(this.projects.length + 1, body.name, []);
     this.projects = [...this.projects, project];
     return project;
   }

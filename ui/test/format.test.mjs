@@ -81,3 +81,21 @@ test('how long ago is counted in the largest unit', () => {
     '2 days ago',
   ]);
 });
+
+test('bytes are three digits in the units of the flags, and the flags are read again', () => {
+  const cases = [
+    [0, '0 B'],
+    [1023, '1023 B'],
+    [1024, '1.00 KiB'],
+    [10.2 * 1024, '10.2 KiB'],
+    [102.4 * 1024, '102 KiB'],
+    [1023.9 * 1024, '1.00 MiB'],
+    [3 * 2 ** 40, '3.00 TiB'],
+    [5000 * 2 ** 40, '5000 TiB'],
+  ];
+  for (const [bytes, text] of cases) assert.equal(format.formatBytes(bytes), text);
+  assert.equal(format.parseBytes('10GiB'), 10 * 2 ** 30);
+  assert.equal(format.parseBytes('7B'), 7);
+  for (const text of ['default', 'none', '10 GB', ''])
+    assert.ok(Number.isNaN(format.parseBytes(text)));
+});

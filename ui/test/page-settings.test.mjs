@@ -54,6 +54,127 @@ pageTest('projects are made, chosen and deleted', {}, async ({ page, url, fixtur
 });
 
 pageTest(
+  'what a project takes stands beside what is kept of it and what the server keeps',
+  {},
+  async ({ page, url, fixture }) => {
+    const [project] = fixture.projects;
+    Object.assign(project, { retention: '36h', disk: '4MiB' });
+    Object.assign(project.storage, { bytes: 2 ** 20, spanCount: 12345, unsealedSpanCount: 7 });
+    await page.goto(`${url}/settings`);
+    const row = page.locator('[data-testid="project"]');
+    await eventually(async () => {
+      const text = (await row.innerText()).replace(/\s+/g, ' ');
+      for (const part of [
+        '12,345',
+        '2026-01-01 to 2026-01-02',
+        '1.00 MiB of 4.00 MiB, 3.00 MiB left',
+        '7 spans in the log',
+        '36h',
+      ]) {
+        assert.ok(text.includes(part), `${part} in ${text}`);
+      }
+    });
+    const server = await page.locator('[data-testid="server-limits"]').innerText();
+    assert.match(
+      server,
+      /for 15d \(--retention\).*50.0 GiB \(--disk\).*take 3.00 GiB, 47.0 GiB are left/,
+    );
+  },
+);
+
+pageTest(
+  'a change that deletes says how much first, and is made by the keyboard alone',
+  {},
+  async ({ page, url, fixture }) => {
+    const [project] = fixture.projects;
+    fixture.due = { spanCount: 1234, segmentCount: 2, bytes: 5 * 2 ** 20 };
+    await page.goto(`${url}/settings`);
+    const change = page.locator('button[aria-label="Change what is kept of project default"]');
+    const save = page.locator('dialog[open] button[type="submit"]');
+    await change.focus();
+    await page.keyboard.press('Enter');
+    assert.equal(await save.isDisabled(), true, 'nothing is changed yet');
+    await page.focus('dialog[open] select[name="retention"]');
+    await page.keyboard.press('End'); // a time of its own
+    await page.keyboard.press('Tab');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('soon');
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog[open] [role="alert"]:has-text("not a time like 7d")');
+    await page.keyboard.press('Control+A');
+    await page.keyboard.type('3d');
+    await page.keyboard.press('Enter');
+    const due = page.locator('[data-testid="due"]');
+    await due.waitFor();
+    assert.match(await due.innerText(), /deletes 1,234 spans \(5.00 MiB\) at once/);
+    assert.equal(await save.innerText(), 'Save and delete 1,234 spans');
+    assert.equal(project.retention, 'default', 'it was only asked');
+    await page.keyboard.press('End');
+    await page.keyboard.type('d'); // other limits are another question
+    await due.waitFor({ state: 'detached' });
+    await page.keyboard.press('Backspace');
+    await page.keyboard.press('Enter');
+    await due.waitFor();
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog[open]', { state: 'detached' });
+    assert.deepEqual([project.retention, project.disk], ['3d', 'default']);
+    await page.waitForSelector('[data-testid="project"]:has-text("3d")');
+    assert.equal(await change.evaluate((button) => button === document.activeElement), true);
+  },
+);
+
+pageTest(
+  'a change that deletes nothing is made at once, and Escape leaves all as it was',
+  {},
+  async ({ page, url, fixture }) => {
+    const [project] = fixture.projects;
+    await page.goto(`${url}/settings`);
+    const change = page.locator('button[aria-label="Change what is kept of project default"]');
+    await change.click();
+    await page.selectOption('dialog[open] select[name="disk"]', 'own');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog[open]', { state: 'detached' });
+    await change.click();
+    assert.equal(await page.inputValue('dialog[open] select[name="disk"]'), 'default');
+    await page.selectOption('dialog[open] select[name="disk"]', 'own');
+    await page.fill('dialog[open] input[name="disk-own"]', '1GiB');
+    await page.click('dialog[open] button[type="submit"]');
+    await page.waitForSelector('dialog[open]', { state: 'detached' });
+    assert.deepEqual([project.retention, project.disk], ['default', '1GiB']);
+  },
+);
+
+pageTest(
+  'a read key sees what is kept and is offered no change',
+  { fixture: { key: 'tk_read', kind: 'read' } },
+  async ({ page, url, fixture }) => {
+    fixture.signedIn = true;
+    await page.goto(`${url}/settings`);
+    await page.waitForSelector('[data-testid="read-only"]');
+    assert.equal(await page.locator('[data-testid="project"]').count(), 1);
+    assert.deepEqual(await page.locator('main button, main form').count(), 0);
+    assert.equal(await page.locator('[role="alert"]').count(), 0);
+  },
+);
+
+pageTest(
+  'settings fit into 320 pixels, the dialog too',
+  { context: { viewport: { width: 320, height: 640 } } },
+  async ({ page, url, fixture }) => {
+    Object.assign(fixture.projects[0], { name: 'x'.repeat(64), disk: '10GiB' });
+    await page.goto(`${url}/settings`);
+    await page.click('button:has-text("Change…")');
+    const wide = () => page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok((await wide()) <= 320, `${await wide()} pixels`);
+    await page.selectOption('dialog[open] select[name="retention"]', 'own');
+    const hidden = (dialog) => dialog.scrollWidth - dialog.clientWidth;
+    assert.equal(await page.locator('dialog[open]').evaluate(hidden), 0);
+    const box = await page.locator('dialog[open]').boundingBox();
+    assert.ok(box.x >= 0 && box.x + box.width <= 320, JSON.stringify(box));
+  },
+);
+
+pageTest(
   'a locked server asks for a key, takes it, and lets go of it',
   { fixture: { key: 'tk_right' } },
   async ({ page, url }) => {

@@ -1,10 +1,10 @@
-// Projects and keys.
+// Projects with what is kept of them, and keys. A read key sees its project and changes nothing.
 
 import { useEffect, useState } from 'preact/hooks';
-import { api, type Key, type Project } from '../api';
+import { api, type Key, type Limits, type ProjectList } from '../api';
 import { Problem } from '../components/problem';
 import { currentProject, href, replace } from '../router';
-import { loadWhoami } from '../session';
+import { loadWhoami, whoami } from '../session';
 import { KeyForm } from '../settings/key-form';
 import { KeyTable } from '../settings/key-table';
 import { NewKey } from '../settings/new-key';
@@ -17,18 +17,24 @@ async function deleteProject(name: string): Promise<void> {
 }
 
 export function SettingsPage() {
-  const [projects, setProjects] = useState<Project[] | null>(null);
+  const [list, setList] = useState<ProjectList | null>(null);
   const [keys, setKeys] = useState<Key[]>([]);
   const [made, setMade] = useState<Key | null>(null);
   const [error, setError] = useState<unknown>(null);
 
+  const kind = whoami.value?.kind;
+
+  const refresh = async () => {
+    setList(await api.projects());
+    if (whoami.value === null) await loadWhoami();
+    if (whoami.value?.kind !== 'read') setKeys(await api.keys());
+  };
   /** Runs a change, then shows what the server has now. False, and said: it was refused. */
   const run = async (change: () => Promise<unknown>): Promise<boolean> => {
     try {
       await change();
       setError(null);
-      setProjects(await api.projects());
-      setKeys(await api.keys());
+      await refresh();
       return true;
     } catch (thrown) {
       setError(thrown);
@@ -46,29 +52,46 @@ export function SettingsPage() {
     void run(async () => undefined);
   }, []);
 
+  /** Throws, as the dialog that asks for it shows what is wrong with it. */
+  const changeLimits = async (name: string, limits: Partial<Limits>) => {
+    await api.changeProject(name, limits);
+    await run(async () => undefined);
+  };
   const createKey = (key: Parameters<typeof api.createKey>[0]) =>
     run(async () => setMade(await api.createKey(key)));
   return (
     <div class="page settings">
       <h1>Settings</h1>
       {error !== null && <Problem error={error} />}
-      {projects === null && error === null && (
+      {list === null && error === null && (
         <p class="loading" role="status">
           Loading…
         </p>
       )}
-      {projects !== null && (
+      {list !== null && (
         <>
           <Projects
-            projects={projects}
+            list={list}
+            mayChange={kind !== undefined && kind !== 'read'}
+            mayCreate={kind === 'dev' || kind === 'session'}
             onCreate={(name) => runOnProjects(() => api.createProject(name))}
+            onChange={changeLimits}
             onDelete={(name) => runOnProjects(() => deleteProject(name))}
           />
           <section class="card" aria-labelledby="keys-title">
             <h2 id="keys-title">Keys</h2>
-            {made && <NewKey made={made} onDone={() => setMade(null)} />}
-            <KeyTable keys={keys} onRevoke={(id) => run(() => api.revokeKey(id))} />
-            <KeyForm projects={projects} onCreate={createKey} />
+            {kind === 'read' ? (
+              <p class="muted" data-testid="read-only">
+                You are signed in with a read key: it sees traces and what is kept of them. Keys are
+                made and revoked, and limits changed, with an admin key.
+              </p>
+            ) : (
+              <>
+                {made && <NewKey made={made} onDone={() => setMade(null)} />}
+                <KeyTable keys={keys} onRevoke={(id) => run(() => api.revokeKey(id))} />
+                <KeyForm projects={list.projects} onCreate={createKey} />
+              </>
+            )}
           </section>
         </>
       )}

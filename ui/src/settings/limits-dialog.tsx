@@ -1,0 +1,167 @@
+// What is kept of a project, to be changed. What a change would delete is said before it is made: the
+// first press of the button asks the server, and only a second one, which says how many spans, deletes.
+
+import { useRef, useState } from 'preact/hooks';
+import { api, type Due, type Limits, type Project, type ProjectList } from '../api';
+import { Problem } from '../components/problem';
+import { formatBytes, plural } from '../format';
+
+interface Props {
+  project: Project;
+  server: ProjectList['server'];
+  /** Throws what the server says against it. */
+  onSave: (limits: Partial<Limits>) => Promise<unknown>;
+}
+
+export function LimitsDialog({ project, server, onSave }: Props) {
+  const dialog = useRef<HTMLDialogElement>(null);
+  const [limits, setLimits] = useState<Limits>(project);
+  /** What the limits that are in the form would delete, once that was asked. */
+  const [due, setDue] = useState<Due | null>(null);
+  const [error, setError] = useState<unknown>(null);
+
+  const edit = (change: Partial<Limits>) => {
+    setLimits((was) => ({ ...was, ...change }));
+    setDue(null);
+    setError(null);
+  };
+  const open = () => {
+    edit({ retention: project.retention, disk: project.disk });
+    dialog.current!.showModal();
+  };
+  const changes: Partial<Limits> = {};
+  if (limits.retention !== project.retention) changes.retention = limits.retention.trim();
+  if (limits.disk !== project.disk) changes.disk = limits.disk.trim();
+
+  const submit = async (event: Event) => {
+    event.preventDefault();
+    try {
+      if (due === null) {
+        const found = await api.due(project.name, changes);
+        if (found.spanCount > 0) return setDue(found);
+      }
+      await onSave(changes);
+      dialog.current!.close();
+    } catch (thrown) {
+      setDue(null);
+      setError(thrown);
+    }
+  };
+  const label = `What is kept of ${project.name}`;
+  const used = formatBytes(project.storage.bytes);
+  return (
+    <>
+      <button
+        type="button"
+        class="button"
+        aria-label={`Change what is kept of project ${project.name}`}
+        onClick={open}
+      >
+        Change…
+      </button>
+      <dialog ref={dialog} class="dialog" aria-label={label}>
+        <form class="limits" onSubmit={submit}>
+          <h3>{label}</h3>
+          <Limit
+            name="retention"
+            label="Spans are kept for"
+            unit="time"
+            value={limits.retention}
+            choices={{
+              default: `as long as the server says: ${server.retention === 'none' ? 'ever' : server.retention}`,
+              none: 'ever',
+            }}
+            own="a time of its own"
+            example="7d"
+            onChange={(retention) => edit({ retention })}
+          />
+          <Limit
+            name="disk"
+            label={`Most on disk (${used} now)`}
+            unit="size"
+            value={limits.disk === 'none' ? 'default' : limits.disk}
+            choices={{ default: 'no cap of its own' }}
+            own="a cap of its own"
+            example="10GiB"
+            onChange={(disk) => edit({ disk })}
+          />
+          {error !== null && <Problem error={error} />}
+          <div role="status">{due && <Warning due={due} />}</div>
+          <p class="dialog-buttons">
+            <button type="button" class="button" onClick={() => dialog.current!.close()}>
+              Cancel
+            </button>
+            <button
+              type="submit"
+              class={`button ${due ? 'button-danger' : 'button-primary'}`}
+              disabled={Object.keys(changes).length === 0}
+            >
+              {due ? `Save and delete ${plural(due.spanCount, 'span')}` : 'Save'}
+            </button>
+          </p>
+        </form>
+      </dialog>
+    </>
+  );
+}
+
+function Warning({ due }: { due: Due }) {
+  return (
+    <p class="notice notice-error" data-testid="due">
+      <strong>
+        This deletes {plural(due.spanCount, 'span')} ({formatBytes(due.bytes)}) at once.
+      </strong>{' '}
+      They are the oldest of the project; nothing brings them back.
+    </p>
+  );
+}
+
+interface LimitProps {
+  name: string;
+  label: string;
+  unit: string;
+  value: string;
+  choices: Record<string, string>;
+  own: string;
+  example: string;
+  onChange: (value: string) => void;
+}
+
+/** One of the choices, or a value that is typed. */
+function Limit({ name, label, unit, value, choices, own, example, onChange }: LimitProps) {
+  const isOwn = !(value in choices);
+  return (
+    <div class="limit">
+      <label class="field">
+        <span>{label}</span>
+        <select
+          name={name}
+          value={isOwn ? 'own' : value}
+          onChange={({ currentTarget }) =>
+            onChange(currentTarget.value === 'own' ? example : currentTarget.value)
+          }
+        >
+          {Object.entries(choices).map(([choice, text]) => (
+            <option key={choice} value={choice}>
+              {text}
+            </option>
+          ))}
+          <option value="own">{own}</option>
+        </select>
+      </label>
+      {isOwn && (
+        <label class="field">
+          <span>{`A ${unit} like ${example}`}</span>
+          <input
+            name={`${name}-own`}
+            required
+            autocomplete="off"
+            spellcheck={false}
+            value={value}
+            onInput={(event) => onChange(event.currentTarget.value)}
+          />
+        </label>
+      )}
+    </div>
+  );
+}
