@@ -1,8 +1,11 @@
 /* log - see log.h. A line leaves in one write, so that lines of several threads do not mix. */
 #include "log.h"
 
+#include <errno.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 static tracekit_log *log_function;
@@ -13,6 +16,23 @@ tk_log_to(tracekit_log *log, void *data)
 {
     log_function = log;
     log_data = data;
+}
+
+/* A full disk, a closed descriptor, a pipe that nobody reads: nobody is left to tell, and it is no
+ * reason for the program to end, or to find another errno than before. */
+static void
+write_line(const char *line, size_t size)
+{
+    sigset_t broken_pipe, before, pending;
+    int error = errno;
+    sigemptyset(&broken_pipe);
+    sigaddset(&broken_pipe, SIGPIPE);
+    sigpending(&pending);
+    pthread_sigmask(SIG_BLOCK, &broken_pipe, &before);
+    if (write(STDERR_FILENO, line, size) < 0 && errno == EPIPE && !sigismember(&pending, SIGPIPE))
+        sigtimedwait(&broken_pipe, NULL, &(struct timespec){0});
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    errno = error;
 }
 
 void
@@ -35,6 +55,5 @@ tk_log(const char *format, ...)
         return;
     }
     line[size++] = '\n';
-    ssize_t written = write(STDERR_FILENO, line, size);
-    (void)written; /* nobody is left to tell */
+    write_line(line, size);
 }

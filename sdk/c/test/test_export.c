@@ -228,6 +228,35 @@ a_flush_ends_a_long_wait_between_tries(void **state)
     assert_int_equal(receiver.spans, TK_BATCH_MAX);
 }
 
+/* Each answer asks for 30 s; a flush stands for their end. The program goes on meanwhile. */
+static void
+an_hour_of_429_is_waited_out_and_every_span_is_counted(void **state)
+{
+    (void)state;
+    enum { WAITS = 3600 / 30, MADE = 600 };
+    receiver.status = 429;
+    receiver.retry_after = "30";
+    for (int i = 0; i < WAITS; i++) {
+        unsigned before = receiver.posts;
+        make_spans(MADE);
+        tracekit_flush(0);
+        wait_for(receiver.posts > before);
+    }
+    assert_in_range(receiver.posts, WAITS, WAITS * TK_ATTEMPTS_MAX / (TK_ATTEMPTS_MAX - 1) + 2);
+    assert_true(tk_tracer.block_bytes <= TK_QUEUE_BYTES_MAX);
+    receiver.status = 200;
+    assert_int_equal(tracekit_flush(60000), TRACEKIT_OK);
+    assert_int_equal(statistics().sent + statistics().dropped, WAITS * MADE);
+    assert_int_equal(statistics().sent, receiver.spans);
+    assert_in_range(receiver.spans, TK_QUEUE_MAX - TK_BATCH_MAX, TK_QUEUE_MAX + TK_BATCH_MAX);
+    const char *const told[] = {"it answered 429", "spans are being dropped"};
+    for (size_t i = 0; i < sizeof told / sizeof told[0]; i++) {
+        char *line = strstr(said, told[i]);
+        assert_non_null(line);
+        assert_null(strstr(line + 1, told[i]));
+    }
+}
+
 static void
 a_partial_success_is_told_and_never_sent_again(void **state)
 {
@@ -480,6 +509,7 @@ main(void)
         test(a_busy_server_is_asked_five_times_and_told_of_once),
         test(a_batch_arrives_once_the_server_is_well_again),
         test(a_flush_ends_a_long_wait_between_tries),
+        test(an_hour_of_429_is_waited_out_and_every_span_is_counted),
         test(a_partial_success_is_told_and_never_sent_again),
         test(nonsense_in_an_answer_is_passed_over),
         test(a_flush_gives_up_in_time),

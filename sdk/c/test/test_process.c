@@ -502,6 +502,75 @@ a_clock_that_is_set_does_not_change_how_long_a_span_took(void **state)
     assert_int_equal(run(set_the_clock), 0);
 }
 
+/* ---- a log that cannot be written ---- */
+
+/* Says something on the program's own thread, and on the exporter's. */
+static void
+say_and_send(void)
+{
+    const char *const wrong[] = {"~(", NULL};
+    set_up(NULL);
+    tracekit_shutdown(10000);
+    errno = ENOTTY;
+    int error = tracekit_init(&(tracekit_options){.propagation_targets = wrong});
+    if (error != TRACEKIT_ERROR_ARGUMENT || errno != ENOTTY)
+        _exit(1);
+    receiver.status = 500;
+    if (tracekit_init(&(tracekit_options){.api_key = "k", .transport = receive}) != TRACEKIT_OK)
+        _exit(2);
+    for (uint64_t round = 1; round <= 2; round++) {
+        tracekit_statistics statistics;
+        make_spans(3);
+        if (tracekit_flush(60000) != TRACEKIT_OK)
+            _exit(3);
+        tracekit_get_statistics(&statistics);
+        if (statistics.dropped != 3 * round)
+            _exit(4);
+    }
+    receiver.status = 200;
+    make_spans(3);
+    exit(7); /* and what ends the program is its own */
+}
+
+static void
+say_to_a_full_disk(void)
+{
+    if (dup2(open("/dev/full", O_WRONLY), STDERR_FILENO) < 0)
+        _exit(90);
+    say_and_send();
+}
+
+static void
+say_to_a_pipe_without_a_reader(void)
+{
+    int ends[2];
+    if (pipe(ends) != 0 || dup2(ends[1], STDERR_FILENO) < 0)
+        _exit(90);
+    close(ends[0]);
+    close(ends[1]);
+    say_and_send();
+}
+
+static void
+say_to_nothing(void)
+{
+    close(STDERR_FILENO);
+    say_and_send();
+}
+
+static void
+a_full_disk_under_the_log_changes_nothing(void **state)
+{
+    (void)state;
+    void (*const programs[])(void) = {say_to_a_full_disk, say_to_a_pipe_without_a_reader,
+                                      say_to_nothing};
+    for (size_t i = 0; i < sizeof programs / sizeof programs[0]; i++) {
+        int status = run(programs[i]);
+        assert_true(WIFEXITED(status));
+        assert_int_equal(WEXITSTATUS(status), 7);
+    }
+}
+
 int
 main(void)
 {
@@ -515,6 +584,7 @@ main(void)
         cmocka_unit_test(no_allocation_that_is_refused_harms_the_program),
         cmocka_unit_test(a_span_allocates_nothing),
         cmocka_unit_test(a_clock_that_is_set_does_not_change_how_long_a_span_took),
+        cmocka_unit_test(a_full_disk_under_the_log_changes_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
