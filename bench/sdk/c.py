@@ -11,8 +11,8 @@ from pathlib import Path
 PROGRAM = Path(__file__).resolve().parents[2] / "build" / "release" / "sdk" / "c" / "bench_spans"
 RUNS = 5
 BARS = {0: 80, 5: 110, 10: 170}
-# What a span took when this was written (700, 1,520 and 2,280), and a sixth more.
-INSTRUCTIONS_MAX = {0: 820, 5: 1770, 10: 2660}
+# What a span took when this was written (611, 1,247 and 1,842), and a sixth more.
+INSTRUCTIONS_MAX = {0: 715, 5: 1455, 10: 2150}
 
 
 def times():
@@ -20,7 +20,7 @@ def times():
     found = {}
     for _ in range(RUNS):
         out = subprocess.run([str(PROGRAM)], capture_output=True, text=True, check=True).stdout
-        last = {}  # the first ten attributes are to warm up
+        last = {}  # the first runs, of ten attributes, are to warm up
         for attributes, thread, process in re.findall(r"(\d+) attributes: +([\d.]+) ns .*?([\d.]+) ns of the process", out):
             last[int(attributes)] = (float(thread), float(process))
         for attributes, pair in last.items():

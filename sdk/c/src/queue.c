@@ -5,6 +5,10 @@
  * publishes them by storing `used`; when the next span does not fit it links another block, after
  * which `used` of the one before is final. The exporter walks behind: a block that is read to its
  * end and has a next one goes back to the pool. Nobody waits.
+ *
+ * The pool's lock costs two system calls, for signals wait meanwhile. So a thread that has filled a
+ * block takes some along, of those that are there; the exporter takes back what an idle one has not
+ * used.
  */
 #include "tracer.h"
 
@@ -14,6 +18,8 @@
 #include <stdlib.h>
 
 /* ---- blocks ---- */
+
+enum { USUAL_CAPACITY = TK_BLOCK_SIZE - (int)sizeof(struct tk_block) };
 
 /* Frees blocks of the usual size, as far as there are some, where a large one wants their room. The
  * lock is held. */
@@ -33,7 +39,7 @@ make_block_room(size_t wanted)
 static struct tk_block *
 take_block(size_t wanted)
 {
-    size_t capacity = TK_BLOCK_SIZE - sizeof(struct tk_block);
+    size_t capacity = USUAL_CAPACITY;
     struct tk_block *block = tk_tracer.free_blocks;
     if (wanted > capacity) {
         capacity = wanted;
@@ -60,7 +66,7 @@ take_block(size_t wanted)
 static void
 give_block(struct tk_block *block)
 {
-    if (block->capacity > TK_BLOCK_SIZE - sizeof *block) {
+    if (block->capacity > USUAL_CAPACITY) {
         tk_tracer.block_bytes -= block->capacity;
         free(block);
         return;
@@ -69,15 +75,62 @@ give_block(struct tk_block *block)
     tk_tracer.free_blocks = block;
 }
 
+/* The lock is held. */
+static void
+give_spares(struct tk_thread *thread)
+{
+    struct tk_block *block = atomic_exchange(&thread->spare, NULL);
+    while (block != NULL) {
+        struct tk_block *next = atomic_load_explicit(&block->next, memory_order_relaxed);
+        give_block(block);
+        block = next;
+    }
+}
+
+/* The lock is held. */
+static void
+take_spares(struct tk_thread *thread)
+{
+    struct tk_block *list = NULL;
+    for (int i = 0; i < TK_SPARE_BLOCKS && tk_tracer.free_blocks != NULL; i++) {
+        struct tk_block *block = take_block(0);
+        atomic_store_explicit(&block->next, list, memory_order_relaxed);
+        list = block;
+    }
+    atomic_store(&thread->spare, list);
+}
+
+static struct tk_block *
+pop_spare(struct tk_thread *thread)
+{
+    struct tk_block *block = atomic_exchange(&thread->spare, NULL);
+    if (block != NULL) {
+        atomic_store(&thread->spare, atomic_load_explicit(&block->next, memory_order_relaxed));
+        atomic_store_explicit(&block->next, NULL, memory_order_relaxed);
+    }
+    return block;
+}
+
+static struct tk_block *
+take_from_pool(struct tk_thread *thread, size_t wanted)
+{
+    sigset_t signals;
+    tk_lock(&signals);
+    struct tk_block *block = take_block(wanted);
+    if (thread->write != NULL && atomic_load(&thread->spare) == NULL)
+        take_spares(thread);
+    tk_unlock(&signals);
+    return block;
+}
+
 /* Another block at the end of the thread's chain. */
 static struct tk_block *
 next_block(struct tk_thread *thread, size_t wanted)
 {
-    sigset_t signals;
     tk_exporter_ensure(); /* it does not run yet in a child after fork */
-    tk_lock(&signals);
-    struct tk_block *block = take_block(wanted);
-    tk_unlock(&signals);
+    struct tk_block *block = wanted <= USUAL_CAPACITY ? pop_spare(thread) : NULL;
+    if (block == NULL)
+        block = take_from_pool(thread, wanted);
     if (block == NULL)
         return NULL;
     if (thread->write == NULL)
@@ -241,6 +294,8 @@ tk_queue_take(struct tk_buffer *buffer)
             if (thread->read_at == before)
                 break;
         }
+        if (count < TK_BATCH_MAX)
+            give_spares(thread);
     }
     atomic_fetch_add(&tk_tracer.under_way, count);
     tk_unlock(&signals);
@@ -276,6 +331,7 @@ tk_queue_clear(struct tk_thread *thread)
         give_block(block);
         block = next;
     }
+    give_spares(thread);
     uint64_t left = atomic_load(&thread->pushed) - atomic_load(&thread->popped);
     thread->read = thread->write = NULL;
     thread->read_at = thread->written = 0;

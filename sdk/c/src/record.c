@@ -138,8 +138,7 @@ key_bit(const char *key, size_t size)
         memcpy(&first, key, 8);
         memcpy(&last, key + size - 8, 8);
     }
-    return (unsigned)(((first ^ (last + size) * 0x9e3779b97f4a7c15ULL) * 0xbf58476d1ce4e5b9ULL) >>
-                      56);
+    return (unsigned)((first + 3 * last + size) * 0x9e3779b97f4a7c15ULL >> 56);
 }
 
 /* Makes room for an attribute: takes out the one with the same key; says no when there are too
@@ -338,6 +337,15 @@ tracekit_record_begin(tracekit_record *record, void *bytes, uint32_t capacity,
 }
 
 void
+tk_record_first_name(tracekit_record *record, const char *name, size_t name_size)
+{
+    if (name_size > TK_TEXT_MAX)
+        name_size = tk_utf8_cut(name, name_size, TK_TEXT_MAX);
+    if (room(record, TK_TEXT_SIZE_MAX(name_size)))
+        set_end(record, put_text(end_of(record), TK_TAG_NAME, name, name_size));
+}
+
+void
 tracekit_record_name(tracekit_record *record, const char *name, size_t name_size)
 {
     name_size = tk_utf8_cut(name, name_size, TK_TEXT_MAX);
@@ -371,28 +379,52 @@ tracekit_record_status(tracekit_record *record, tracekit_status status, const ch
     set_end(record, close_message(body, to));
 }
 
-/* A string of an attribute that is short and ASCII has all its lengths in one byte each. */
+/*
+ * The commonest by far, quickly: a key that is new, texts that are short, so that all lengths are
+ * one byte, ASCII, and room for them. Gives where the attribute begins, and the bit of its key, or
+ * NULL: then it is nothing yet, and goes the long way.
+ */
+enum { SHORT_MAX = 0x7f - 6, SHORT_ROOM = 0x7f + 2 };
+
 static inline uint8_t *
-put_short_string(uint8_t *to, const char *key, size_t key_size, const char *value,
-                 size_t value_size)
+short_room(tracekit_record *record, const char *key, size_t key_size, size_t value_size,
+           unsigned *ret_bit)
 {
-    to[0] = TK_TAG_ATTRIBUTE;
-    to[1] = (uint8_t)(key_size + value_size + 6);
-    to[2] = TK_TAG_KEY;
-    to[3] = (uint8_t)key_size;
-    bool ascii = tk_copy_ascii(to + 4, key, key_size);
-    to += 4 + key_size;
-    to[0] = TK_TAG_VALUE;
-    to[1] = (uint8_t)(value_size + 2);
-    to[2] = TK_TAG_VALUE_STRING;
-    to[3] = (uint8_t)value_size;
-    ascii &= tk_copy_ascii(to + 4, value, value_size);
-    return ascii ? to + 4 + value_size : NULL;
+    if (key == NULL || key_size - 1 >= SHORT_MAX || key_size + value_size > SHORT_MAX ||
+        record->capacity - record->size < SHORT_ROOM || record->attributes >= TK_ATTRIBUTES_MAX)
+        return NULL;
+    *ret_bit = key_bit(key, key_size);
+    if (record->keys[*ret_bit / 64] >> *ret_bit % 64 & 1)
+        return NULL;
+    return end_of(record);
 }
 
-void
-tracekit_record_string(tracekit_record *record, const char *key, size_t key_size, const char *value,
-                       size_t value_size)
+/* The attribute's key and the tag of its value, whose size with its own tag is known. */
+static inline uint8_t *
+put_short_key(uint8_t *to, const char *key, size_t key_size, size_t value_size, bool *ret_ascii)
+{
+    to[0] = TK_TAG_ATTRIBUTE;
+    to[1] = (uint8_t)(key_size + value_size + 4);
+    to[2] = TK_TAG_KEY;
+    to[3] = (uint8_t)key_size;
+    *ret_ascii = tk_copy_ascii(to + 4, key, key_size);
+    to += 4 + key_size;
+    to[0] = TK_TAG_VALUE;
+    to[1] = (uint8_t)value_size;
+    return to + 2;
+}
+
+static inline void
+added_short(tracekit_record *record, unsigned bit, const uint8_t *end)
+{
+    record->keys[bit / 64] |= 1ULL << bit % 64;
+    record->attributes++;
+    set_end(record, end);
+}
+
+static __attribute__((noinline)) void
+record_string_slowly(tracekit_record *record, const char *key, size_t key_size, const char *value,
+                     size_t value_size)
 {
     if (!valid_key(key, &key_size) || value == NULL)
         return;
@@ -400,76 +432,91 @@ tracekit_record_string(tracekit_record *record, const char *key, size_t key_size
         value_size = tk_utf8_cut(value, value_size, TK_TEXT_MAX);
     if (!begin_attribute(record, key, key_size, text_room(value, value_size)))
         return;
-    uint8_t *to = end_of(record);
-    if (key_size + value_size < 122) {
-        uint8_t *end = put_short_string(to, key, key_size, value, value_size);
-        if (end != NULL) {
-            set_end(record, end);
-            return;
-        }
-    }
-    uint8_t *body, *inner;
+    uint8_t *body, *inner, *to = end_of(record);
     to = put_text(open_message(to, TK_TAG_ATTRIBUTE, &body), TK_TAG_KEY, key, key_size);
     to = put_text(open_message(to, TK_TAG_VALUE, &inner), TK_TAG_VALUE_STRING, value, value_size);
     set_end(record, close_message(body, close_message(inner, to)));
 }
 
-/* Everything of an attribute up to its value, of at most 10 bytes, whose size goes to where
- * `ret_sizes` says. */
-static inline uint8_t *
-begin_number(tracekit_record *record, const char *key, size_t key_size, uint8_t **ret_body)
+void
+tracekit_record_string(tracekit_record *record, const char *key, size_t key_size, const char *value,
+                       size_t value_size)
 {
-    if (!valid_key(key, &key_size) || !begin_attribute(record, key, key_size, 1 + TK_VARINT_MAX))
-        return NULL;
-    uint8_t *to = open_message(end_of(record), TK_TAG_ATTRIBUTE, ret_body);
-    to = put_text(to, TK_TAG_KEY, key, key_size);
-    to[0] = TK_TAG_VALUE;
-    return to + 2;
+    unsigned bit;
+    uint8_t *to = value_size <= SHORT_MAX && value != NULL
+                      ? short_room(record, key, key_size, value_size, &bit)
+                      : NULL;
+    if (to != NULL) {
+        bool ascii;
+        to = put_short_key(to, key, key_size, value_size + 2, &ascii);
+        to[0] = TK_TAG_VALUE_STRING;
+        to[1] = (uint8_t)value_size;
+        if (ascii & tk_copy_ascii(to + 2, value, value_size)) {
+            added_short(record, bit, to + 2 + value_size);
+            return;
+        }
+    }
+    record_string_slowly(record, key, key_size, value, value_size);
 }
 
-static inline void
-end_number(tracekit_record *record, uint8_t *body, uint8_t *value, uint8_t *end)
+/* A number is its tag and at most ten bytes. */
+enum { NUMBER_MAX = 1 + TK_VARINT_MAX };
+
+static __attribute__((noinline)) void
+record_number_slowly(tracekit_record *record, const char *key, size_t key_size,
+                     const uint8_t *number, size_t size)
 {
-    value[-1] = (uint8_t)(end - value);
-    size_t size = (size_t)(end - body);
-    if (size >= 0x80)
-        end = close_message(body, end);
-    else
-        body[-1] = (uint8_t)size;
-    set_end(record, end);
+    if (!valid_key(key, &key_size) || !begin_attribute(record, key, key_size, NUMBER_MAX))
+        return;
+    uint8_t *body, *to = open_message(end_of(record), TK_TAG_ATTRIBUTE, &body);
+    to = put_text(to, TK_TAG_KEY, key, key_size);
+    to[0] = TK_TAG_VALUE;
+    to[1] = (uint8_t)size;
+    memcpy(to + 2, number, size);
+    set_end(record, close_message(body, to + 2 + size));
+}
+
+/* `number` has NUMBER_MAX bytes, of which the first `size` count. */
+static inline void
+record_number(tracekit_record *record, const char *key, size_t key_size, const uint8_t *number,
+              size_t size)
+{
+    unsigned bit;
+    uint8_t *to = short_room(record, key, key_size, NUMBER_MAX, &bit);
+    bool ascii = false;
+    if (to != NULL)
+        to = put_short_key(to, key, key_size, size, &ascii);
+    if (!ascii) {
+        record_number_slowly(record, key, key_size, number, size);
+        return;
+    }
+    memcpy(to, number, NUMBER_MAX);
+    added_short(record, bit, to + size);
 }
 
 void
 tracekit_record_int(tracekit_record *record, const char *key, size_t key_size, int64_t value)
 {
-    uint8_t *body, *to = begin_number(record, key, key_size, &body);
-    if (to == NULL)
-        return;
-    to[0] = TK_TAG_VALUE_INT;
-    end_number(record, body, to, tk_put_varint(to + 1, (uint64_t)value));
+    uint8_t number[NUMBER_MAX] = {TK_TAG_VALUE_INT};
+    uint8_t *end = tk_put_varint(number + 1, (uint64_t)value);
+    record_number(record, key, key_size, number, (size_t)(end - number));
 }
 
 void
 tracekit_record_double(tracekit_record *record, const char *key, size_t key_size, double value)
 {
+    uint8_t number[NUMBER_MAX] = {TK_TAG_VALUE_DOUBLE};
     uint64_t bits;
-    uint8_t *body, *to = begin_number(record, key, key_size, &body);
-    if (to == NULL)
-        return;
     memcpy(&bits, &value, sizeof bits);
-    to[0] = TK_TAG_VALUE_DOUBLE;
-    end_number(record, body, to, tk_put_fixed64(to + 1, bits));
+    tk_put_fixed64(number + 1, bits);
+    record_number(record, key, key_size, number, 1 + sizeof bits);
 }
 
 void
 tracekit_record_bool(tracekit_record *record, const char *key, size_t key_size, bool value)
 {
-    uint8_t *body, *to = begin_number(record, key, key_size, &body);
-    if (to == NULL)
-        return;
-    to[0] = TK_TAG_VALUE_BOOL;
-    to[1] = value;
-    end_number(record, body, to, to + 2);
+    const uint8_t number[NUMBER_MAX] = {TK_TAG_VALUE_BOOL, value};
+    record_number(record, key, key_size, number, 2);
 }
 
 void

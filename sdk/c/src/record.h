@@ -1,6 +1,7 @@
 #ifndef TK_RECORD_H
 #define TK_RECORD_H
 /* record - the limits of one span, and the bits of its flags. Its calls are public: tracekit.h. */
+#include <tracekit.h>
 
 enum {
     TK_ATTRIBUTES_MAX = 128, /* of a span, an event, a list or a map */
@@ -16,5 +17,8 @@ enum {
     TK_REMOTE_IS_KNOWN = 0x100,
     TK_IS_REMOTE = 0x200,
 };
+
+/* tracekit_record_name for a record that has no name yet. */
+void tk_record_first_name(tracekit_record *record, const char *name, size_t name_size);
 
 #endif

@@ -12,6 +12,7 @@
  */
 #include "context.h"
 #include "random.h"
+#include "record.h"
 #include "tracer.h"
 #include "utf8.h"
 
@@ -218,7 +219,7 @@ begin_record(tracekit_span *span, const uint8_t *state, size_t state_size, const
     span->record.size = (uint32_t)state_size;
     span->state_size = (uint16_t)state_size;
     if (span->recording)
-        tracekit_record_name(&span->record, name, name_size);
+        tk_record_first_name(&span->record, name, name_size);
 }
 
 static tracekit_span *

@@ -37,6 +37,7 @@ enum {
     TK_SLAB_SLOTS = 32,  /* slots made at a time */
     TK_CACHE_SLOTS = 64, /* that a thread keeps for itself */
     TK_BLOCK_SIZE = 8192,
+    TK_SPARE_BLOCKS = 7, /* that a thread takes along from the pool */
 };
 
 struct tk_baggage {
@@ -82,6 +83,7 @@ struct tk_thread {
     struct tk_block *_Atomic first;
     _Atomic uint64_t pushed, dropped;
     atomic_bool gone;
+    struct tk_block *_Atomic spare; /* put there by the thread, taken by it and by the exporter */
 
     /* Of the exporter, away from what the thread writes all the time. */
     _Alignas(64) struct tk_block *read;

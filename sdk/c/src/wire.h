@@ -101,21 +101,33 @@ tk_get_length(const uint8_t *from, uint32_t *ret_length)
     return from;
 }
 
+/* Sixteen bytes at once, where the machine can. */
+typedef uint64_t tk_pair __attribute__((vector_size(16)));
+
 /* Copies text and says whether all of it is ASCII. Short texts are most there is: two loads that
  * overlap, and no call. */
 static inline bool
 tk_copy_ascii(uint8_t *to, const char *from, size_t size)
 {
-    uint64_t head, tail, seen = 0;
-    if (size >= 8) {
-        for (size_t at = 0; at + 8 < size; at += 8) {
-            memcpy(&head, from + at, 8);
-            memcpy(to + at, &head, 8);
-            seen |= head;
+    if (size >= 16) {
+        tk_pair pair, seen = {0, 0};
+        for (size_t at = 0; at + 16 < size; at += 16) {
+            memcpy(&pair, from + at, 16);
+            memcpy(to + at, &pair, 16);
+            seen |= pair;
         }
-        memcpy(&tail, from + size - 8, 8);
-        memcpy(to + size - 8, &tail, 8);
-        return ((seen | tail) & 0x8080808080808080ULL) == 0;
+        memcpy(&pair, from + size - 16, 16);
+        memcpy(to + size - 16, &pair, 16);
+        seen |= pair;
+        return ((seen[0] | seen[1]) & 0x8080808080808080ULL) == 0;
+    }
+    if (size >= 8) {
+        uint64_t first, last;
+        memcpy(&first, from, 8);
+        memcpy(&last, from + size - 8, 8);
+        memcpy(to, &first, 8);
+        memcpy(to + size - 8, &last, 8);
+        return ((first | last) & 0x8080808080808080ULL) == 0;
     }
     if (size >= 4) {
         uint32_t first, last;
