@@ -43,7 +43,7 @@ def type_check(workspace):
 def gofmt():
     """Beside the go command's library: not every Go puts it on the path."""
     _, goroot = run(["go", "env", "GOROOT"])
-    ok, text = run([f"{goroot.strip()}/bin/gofmt", "-l", "sdk/go", "examples/three-services/go",
+    ok, text = run([f"{goroot.strip()}/bin/gofmt", "-l", "sdk/go", "bench/sdk/go", "examples/three-services/go",
                      "test/e2e/shop/users"])
     return ok and not text.strip(), text
 
