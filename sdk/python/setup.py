@@ -17,8 +17,8 @@ os.chdir(HERE)
 LIBRARY = HERE / "native" / "libtracekit"
 OF_LIBRARY = [
     "include/tracekit.h",
-    *(f"src/{name}" for name in ("clock.c", "clock.h", "random.c", "random.h", "record.c", "record.h")),
-    *(f"src/{name}" for name in ("utf8.c", "utf8.h", "wire.h")),
+    *(f"src/{name}.{kind}" for name in ("clock", "context", "random", "record", "utf8") for kind in "ch"),
+    "src/wire.h",
 ]
 
 if (HERE.parent / "c" / OF_LIBRARY[0]).exists():
@@ -32,7 +32,7 @@ if (HERE.parent / "c" / OF_LIBRARY[0]).exists():
 works = sys.implementation.name == "cpython" and not sysconfig.get_config_var("Py_GIL_DISABLED")
 core = Extension(
     "tracekit._core",
-    sources=["native/core.c", "native/queue.c", "native/span.c"],
+    sources=["native/core.c", "native/queue.c", "native/server.c", "native/span.c"],
     depends=["native/core.h", *(f"native/libtracekit/{Path(path).name}" for path in OF_LIBRARY)],
     include_dirs=["native/libtracekit"],
     extra_compile_args=["-O2", "-fvisibility=hidden"] if sys.platform != "win32" else [],

@@ -97,8 +97,8 @@ begin_trace(Tracer *tracer, Span *span)
 }
 
 /* `name` is a str. */
-static PyObject *
-start_below(Tracer *tracer, PyObject *name, long kind, PyObject *parent)
+static Span *
+new_span(PyObject *name, long kind)
 {
     PyTypeObject *type = (PyTypeObject *)core.span;
     Span *span = (Span *)type->tp_alloc(type, 0);
@@ -107,10 +107,16 @@ start_below(Tracer *tracer, PyObject *name, long kind, PyObject *parent)
     Py_INCREF(name);
     span->name = name;
     span->identity.kind = (uint8_t)kind;
-    core_span_take_parent(span, parent);
+    return span;
+}
+
+/* It has its parent. */
+static void
+begin(Tracer *tracer, Span *span)
+{
     if (tracer->queue == NULL) {
         memcpy(span->identity.span_id, span->identity.parent_id, sizeof span->identity.span_id);
-        return (PyObject *)span;
+        return;
     }
     uint64_t id = core_random_id();
     memcpy(span->identity.span_id, &id, sizeof id);
@@ -118,6 +124,16 @@ start_below(Tracer *tracer, PyObject *name, long kind, PyObject *parent)
         begin_trace(tracer, span);
     if (span->identity.flags & SAMPLED)
         core_span_record(span, tracer->queue);
+}
+
+static PyObject *
+start_below(Tracer *tracer, PyObject *name, long kind, PyObject *parent)
+{
+    Span *span = new_span(name, kind);
+    if (span == NULL)
+        return NULL;
+    core_span_take_parent(span, parent);
+    begin(tracer, span);
     return (PyObject *)span;
 }
 
@@ -208,25 +224,46 @@ static PyType_Spec tracer_spec = {
 
 /* ---- the module's functions ---- */
 
-/* Below the current span, with the tracer in use; the environment makes one when there is none. */
-static PyObject *
-start_here(PyObject *name, long kind)
+/* A new reference to the tracer in use; the environment makes one when there is none. */
+static Tracer *
+tracer_in_use(void)
 {
-    PyObject *parent = NULL;
     if (in_use == NULL) {
         PyObject *answer = PyObject_CallFunction(core.set_up, "{}");
         if (answer == NULL)
             return NULL;
         Py_DECREF(answer);
-        if (in_use == NULL) {
-            PyErr_SetString(PyExc_RuntimeError, "nothing was set up");
-            return NULL;
-        }
     }
-    if (PyContextVar_Get(core.current, NULL, &parent) < 0)
+    if (in_use == NULL)
+        PyErr_SetString(PyExc_RuntimeError, "nothing was set up");
+    Py_XINCREF(in_use);
+    return in_use;
+}
+
+Span *
+core_start_below_caller(PyObject *name, long kind, const tracekit_context *caller)
+{
+    Tracer *tracer = tracer_in_use();
+    Span *span = tracer != NULL ? new_span(name, kind) : NULL;
+    if (span != NULL) {
+        if (caller != NULL)
+            core_span_take_caller(span, caller);
+        begin(tracer, span);
+    }
+    Py_XDECREF(tracer);
+    return span;
+}
+
+/* Below the current span. */
+static PyObject *
+start_here(PyObject *name, long kind)
+{
+    PyObject *parent = NULL;
+    Tracer *tracer = tracer_in_use();
+    if (tracer == NULL || PyContextVar_Get(core.current, NULL, &parent) < 0) {
+        Py_XDECREF(tracer);
         return NULL;
-    Tracer *tracer = in_use;
-    Py_INCREF(tracer);
+    }
     PyObject *span = start_below(tracer, name, kind, parent);
     Py_DECREF(tracer);
     Py_XDECREF(parent);
@@ -287,8 +324,13 @@ bind(PyObject *Py_UNUSED(module), PyObject *arguments, PyObject *keywords)
         const char *name;
         PyObject **slot;
     } places[] = {
-        {"span", &core.span},       {"set_up", &core.set_up}, {"any_value", &core.any_value},
-        {"text_of", &core.text_of}, {"utf8", &core.utf8},     {"clock", &core.clock},
+        {"span", &core.span},
+        {"set_up", &core.set_up},
+        {"any_value", &core.any_value},
+        {"text_of", &core.text_of},
+        {"utf8", &core.utf8},
+        {"clock", &core.clock},
+        {"redact_query", &core.redact_query},
     };
     if (PyTuple_GET_SIZE(arguments) > 0) {
         PyErr_SetString(PyExc_TypeError, "bind() takes names");
@@ -372,11 +414,14 @@ fill_module(PyObject *module)
         return -1;
     }
     core_random_seed();
+    if (!core_server_init() || PyModule_AddFunctions(module, core_server_functions) < 0)
+        return -1;
     core.record = add_type(module, &core_record_spec, "Record");
     core.queue = add_type(module, &core_queue_spec, "Queue");
     core.tracer = add_type(module, &tracer_spec, "Tracer");
     core.current = PyContextVar_New("tracekit-span", Py_None);
-    if (core.record == NULL || core.queue == NULL || core.tracer == NULL || core.current == NULL)
+    if (core.record == NULL || core.queue == NULL || core.tracer == NULL || core.current == NULL ||
+        add_type(module, &core_within_spec, "Within") == NULL)
         return -1;
     Py_INCREF(core.current);
     return PyModule_AddObject(module, "current", core.current);

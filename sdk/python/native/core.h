@@ -73,6 +73,9 @@ extern PyType_Spec core_record_spec;
 /* Whose child `span` is: of a Record or a SpanContext, None or NULL. Takes the trace over too. */
 void core_span_take_parent(Span *span, PyObject *parent);
 
+/* The same of a caller that its headers name. */
+void core_span_take_caller(Span *span, const tracekit_context *caller);
+
 /* Whether it belongs to a trace. */
 bool core_span_has_trace(const Span *span);
 
@@ -83,14 +86,25 @@ void core_random_seed(void);
 uint64_t core_random_id(void);
 void core_sync_clock(void);
 
+/* ---- server.c ---- */
+
+extern PyMethodDef core_server_functions[];
+extern PyType_Spec core_within_spec;
+
+/* Makes the names that it looks for; false, and an exception, when there is no memory. */
+bool core_server_init(void);
+
 /* ---- core.c ---- */
+
+/* Of the tracer in use, below a caller or, NULL, at the top of a trace. */
+Span *core_start_below_caller(PyObject *name, long kind, const tracekit_context *caller);
 
 /* What is defined elsewhere: types, the ContextVar of the current span, and what `bind` was given.
  */
 struct core {
     PyTypeObject *record, *queue, *tracer;
     PyObject *current;
-    PyObject *span, *set_up, *any_value, *text_of, *utf8, *clock;
+    PyObject *span, *set_up, *any_value, *text_of, *utf8, *clock, *redact_query;
 };
 extern struct core core;
 

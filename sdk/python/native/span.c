@@ -188,6 +188,18 @@ take_context(Span *span, PyObject *context)
 }
 
 void
+core_span_take_caller(Span *span, const tracekit_context *caller)
+{
+    memcpy(span->identity.trace_id, caller->trace_id, sizeof span->identity.trace_id);
+    memcpy(span->identity.parent_id, caller->span_id, sizeof span->identity.parent_id);
+    span->identity.flags = caller->flags;
+    span->identity.parent_is_remote = true;
+    if (caller->tracestate_size > 0)
+        span->tracestate = PyUnicode_FromStringAndSize(caller->tracestate, caller->tracestate_size);
+    PyErr_Clear();
+}
+
+void
 core_span_take_parent(Span *span, PyObject *parent)
 {
     if (parent == NULL || parent == Py_None)

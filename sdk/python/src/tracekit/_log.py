@@ -23,7 +23,7 @@ def say(message: str) -> None:
 
 
 def _print(line: str) -> None:
-    """Past the buffer of stderr: what a full disk leaves there makes Python end the program with 120, whatever its own status."""
+    """Past the buffer of stderr: what a full disk leaves there makes Python end the program with 120."""
     stream = sys.stderr
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     if raw is None:

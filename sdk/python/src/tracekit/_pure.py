@@ -18,7 +18,7 @@ from tracekit._sampling import samples as samples
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from contextvars import Token
     from types import TracebackType
     from typing import Any
@@ -406,3 +406,42 @@ def start_span(name: str, tags: Mapping[str, object] | None = None) -> Span:
 
 reseed = _ids.reseed
 sync_clock = _clock.sync
+
+
+def from_environ(environ: Mapping[str, Any], path: str | None) -> Any:
+    """The span of a request, as `_server` describes it. NotImplemented: that is to make it, as it always is here."""
+    return NotImplemented
+
+
+def from_scope(scope: Mapping[str, Any]) -> Any:
+    return NotImplemented
+
+
+class Within:
+    """The parts of a response that is made while it is sent: each is made within the span, and `done` is called when there
+    are no more."""
+
+    __slots__ = ("_done", "_parts", "_span", "_whole")
+
+    def __init__(self, parts: Iterable[Any], span: Span, done: Callable[[], None]) -> None:
+        self._whole = parts
+        self._parts = iter(parts)
+        self._span = span
+        self._done = done
+
+    def __iter__(self) -> Within:
+        return self
+
+    def __next__(self) -> Any:
+        span = self._span
+        token = current.set(span)
+        try:
+            return next(self._parts)
+        except StopIteration:
+            self._done()
+            raise
+        except Exception as error:
+            span.capture_exception(error)
+            raise
+        finally:
+            current.reset(token)

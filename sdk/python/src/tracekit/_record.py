@@ -7,7 +7,22 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from tracekit._pure import Queue, Record, Tracer, bind, current, reseed, samples, start, start_span, sync_clock, use
+    from tracekit._pure import (
+        Queue,
+        Record,
+        Tracer,
+        Within,
+        bind,
+        current,
+        from_environ,
+        from_scope,
+        reseed,
+        samples,
+        start,
+        start_span,
+        sync_clock,
+        use,
+    )
 else:
     _implementation = None
     if os.environ.get("TRACEKIT_PURE_PYTHON", "") in ("", "0"):
@@ -18,16 +33,21 @@ else:
     if _implementation is None:
         from tracekit import _pure as _implementation
     Queue, Record, Tracer = _implementation.Queue, _implementation.Record, _implementation.Tracer
+    Within = _implementation.Within
     start, start_span, current = _implementation.start, _implementation.start_span, _implementation.current
     bind, use, samples = _implementation.bind, _implementation.use, _implementation.samples
     reseed, sync_clock = _implementation.reseed, _implementation.sync_clock
+    from_environ, from_scope = _implementation.from_environ, _implementation.from_scope
 
 __all__ = [
     "Queue",
     "Record",
     "Tracer",
+    "Within",
     "bind",
     "current",
+    "from_environ",
+    "from_scope",
     "is_native",
     "reseed",
     "samples",

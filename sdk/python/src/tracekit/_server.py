@@ -6,18 +6,23 @@ after the path, that would be a name per user.
 
 from __future__ import annotations
 
-from tracekit import _client, _http, _span
+from tracekit import _client, _http, _record, _span
 from tracekit._propagation import extract
-from tracekit._record import current
+from tracekit._record import Within
 from tracekit._redact import redact_query
 from tracekit._url import split_host
 
+__all__ = ["Within", "finish", "from_environ", "from_scope", "set_route"]
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from tracekit._span import Span
+
+_record.bind(redact_query=redact_query)
+_usual_environ, _usual_scope = _record.from_environ, _record.from_scope
 
 
 def from_environ(environ: Mapping[str, Any], path: str | None = None) -> Span | None:
@@ -25,6 +30,17 @@ def from_environ(environ: Mapping[str, Any], path: str | None = None) -> Span | 
 
     `path` is for those who have decoded it.
     """
+    span = _usual_environ(environ, path)
+    return _from_environ(environ, path) if span is NotImplemented else span
+
+
+def from_scope(scope: Mapping[str, Any]) -> Span | None:
+    """Starts the span of an ASGI request. None: it has none, being a browser's question whether it may ask (CORS)."""
+    span = _usual_scope(scope)
+    return _from_scope(scope) if span is NotImplemented else span
+
+
+def _from_environ(environ: Mapping[str, Any], path: str | None) -> Span | None:
     method = environ.get("REQUEST_METHOD") or "GET"
     if method == "OPTIONS" and "HTTP_ACCESS_CONTROL_REQUEST_METHOD" in environ:
         return None
@@ -66,8 +82,7 @@ def _text(path: str) -> str:
 _WANTED = frozenset((b"host", b"user-agent", b"traceparent", b"tracestate", b"baggage", b"access-control-request-method"))
 
 
-def from_scope(scope: Mapping[str, Any]) -> Span | None:
-    """Starts the span of an ASGI request. None: it has none, being a browser's question whether it may ask (CORS)."""
+def _from_scope(scope: Mapping[str, Any]) -> Span | None:
     method = scope.get("method") or "GET"
     traceparents: list[str] = []
     tracestates: list[str] = []
@@ -130,35 +145,6 @@ def _head(method: str, scheme: str, authority: str, agent: str, protocol: str) -
                 _heads.clear()
             _heads[key] = head
     return head
-
-
-class Within:
-    """The parts of a response that is made while it is sent: each is made within the span, and `done` is called when there
-    are no more."""
-
-    __slots__ = ("_done", "_parts", "_span")
-
-    def __init__(self, parts: Iterable[Any], span: Span, done: Callable[[], None]) -> None:
-        self._parts = iter(parts)
-        self._span = span
-        self._done = done
-
-    def __iter__(self) -> Within:
-        return self
-
-    def __next__(self) -> Any:
-        span = self._span
-        token = current.set(span)
-        try:
-            return next(self._parts)
-        except StopIteration:
-            self._done()
-            raise
-        except Exception as error:
-            span.capture_exception(error)
-            raise
-        finally:
-            current.reset(token)
 
 
 def set_route(span: Span, method: str, route: str) -> None:

@@ -31,16 +31,10 @@ class TracekitMiddleware:
         span = _server.from_environ(environ)
         if span is None:
             return self.app(environ, start_response)
-        request = _Request(span, environ, self._route)
-
-        def started(status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
-            request.status = int(status[:3]) if status[:3].isdigit() else 0
-            request.name()
-            return start_response(status, headers, *exc_info)
-
+        request = _Request(span, environ, start_response, self._route)
         token = current.set(span)
         try:
-            body = self.app(environ, started)
+            body = self.app(environ, request.started)
         except BaseException as error:
             request.finish(error)
             raise
@@ -50,20 +44,29 @@ class TracekitMiddleware:
             request.finish()
             return body
         wrapper = environ.get("wsgi.file_wrapper")
-        if isinstance(wrapper, type) and isinstance(body, wrapper):
+        if wrapper is not None and isinstance(wrapper, type) and isinstance(body, wrapper):
             _end_with(body, request)
             return body
-        return _Body(body, request)
+        return _Body(body, request.span, request.finish)
 
 
 class _Request:
-    __slots__ = ("environ", "route", "span", "status")
+    __slots__ = ("environ", "route", "span", "start_response", "status")
 
-    def __init__(self, span: Span, environ: dict[str, Any], route: Route | None) -> None:
+    def __init__(self, span: Span, environ: dict[str, Any], start_response: Callable[..., Any], route: Route | None) -> None:
         self.span = span
         self.environ = environ
+        self.start_response = start_response
         self.route = route
         self.status = 0
+
+    def started(self, status: str, headers: list[tuple[str, str]], *exc_info: Any) -> Any:
+        """In `start_response`'s place."""
+        code = status[:3]
+        self.status = int(code) if code.isdigit() else 0
+        if self.route is not None:
+            self.name()
+        return self.start_response(status, headers, *exc_info)
 
     def name(self) -> None:
         route, self.route = self.route, None
@@ -75,7 +78,8 @@ class _Request:
 
     def finish(self, error: BaseException | None = None) -> None:
         if self.span.is_recording:
-            self.name()
+            if self.route is not None:
+                self.name()
             _server.finish(self.span, self.status, error)
 
 
@@ -99,15 +103,11 @@ def _end_with(body: Any, request: _Request) -> None:
 class _Body(_server.Within):
     """A response that is made while it is sent."""
 
-    __slots__ = ("_body",)
-
-    def __init__(self, body: Iterable[bytes], request: _Request) -> None:
-        super().__init__(body, request.span, request.finish)
-        self._body = body
+    __slots__ = ()
 
     def close(self) -> None:
         """The server calls it, whatever happened."""
-        close = getattr(self._body, "close", None)
+        close = getattr(self._whole, "close", None)
         token = current.set(self._span)
         try:
             if close is not None:
@@ -117,4 +117,4 @@ class _Body(_server.Within):
             self._done()
 
     def __getattr__(self, name: str) -> Any:
-        return getattr(self._body, name)
+        return getattr(self._whole, name)
