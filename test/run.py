@@ -128,7 +128,8 @@ TSAN = ["setarch", "-R"]
 # Tests of what one thread does alone: minutes under TSan, and nothing for it to find. ASan has them all.
 ONE_THREAD = "^(query|wire)/|^store/test_(count|counts|filters|segment_merge|value_index)$"
 
-FALLBACK = [f"sdk/python/tests/test_{name}.py" for name in ("span", "server", "vectors", "exporter", "process", "w3c", "frameworks")]
+FALLBACK = [f"sdk/python/tests/test_{name}.py"
+            for name in ("span", "server", "vectors", "exporter", "process", "w3c", "frameworks")]
 
 SUITES = [
     Suite("tree", "floors, names, sizes: the rules of the house", read_unittest,

@@ -33,7 +33,7 @@ SCOPE = {
 HEADERS = {"host": b"localhost:8000", "user-agent": b"test", "traceparent": CALLER.encode()}
 
 LONG_STATE = ",".join(f"key{n}={'v' * 200}" for n in range(8))
-AUTHORITIES = "h h: h:80 h:x h:123456 h:1:2 [::1] [::1]:8 [::1]x [::1 [ :80 ü.example".split()
+AUTHORITIES = ["h", "h:", "h:80", "h:x", "h:123456", "h:1:2", "[::1]", "[::1]:8", "[::1]x", "[::1", "[", ":80", "ü.example"]
 ODD = {
     "REQUEST_METHOD": ("", "POST", "get", "BREW", "ÖFFNE"),
     "SCRIPT_NAME": ("/app", "/ä", None),
