@@ -87,7 +87,11 @@ export class Attributes {
   }
 
   setAll(tags: Tags | undefined): void {
-    for (const key in tags) this.set(key, tags[key]);
+    try {
+      for (const key in tags) this.set(key, tags[key]);
+    } catch {
+      // a getter of the app's: what comes behind it is left out
+    }
   }
 
   /** Takes from `others` what is not set here. */

@@ -209,7 +209,7 @@ export class Exporter<
       // Worth a line of its own after another failure.
       log.loud('refused', `${url} refuses the API key (${status} ${said})`);
     } else if (status === null) {
-      this._say('status', `no answer from ${url} (${said}); is the server running?`);
+      this._say('status', `no answer from ${url} (${said})`);
     } else {
       this._say(`status ${status}`, `${url} answered ${status} ${said}`);
     }
