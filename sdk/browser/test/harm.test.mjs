@@ -110,7 +110,7 @@ describe('what the page gives', TIMEOUT, () => {
     await spans(stats.queued);
     await page.evaluate(() => TraceKit.startSpan('next').end());
     await spans(stats.queued + 1);
-    assert.equal(said.filter((line) => line.includes('[tracekit]')).length, 1, said.join('\n'));
+    assert.equal(said.filter((line) => line.includes('dropped')).length, 1, said.join('\n'));
   });
 
   test('a clock that is set back while a span is open', async () => {
