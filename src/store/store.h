@@ -160,7 +160,8 @@ void tk_store_view_close(struct tk_store_view *view);
 
 /* The whole trace, duplicates merged, rows in no order, behind the rows of `to` (all text copied or
    owned by `to`).  `want` NULL: everything.  TK_ERR_NOT_FOUND when there is none; TK_ERR_LIMIT when
-   to->memory_max was reached: some of its spans are there. */
+   to->memory_max was reached: some of its spans are there.  Spans that cannot be read are left out
+   and reported; err->code then says TK_ERR_CORRUPT, though TK_OK is returned. */
 enum tk_err tk_store_find(struct tk_store_view *view, struct tk_trace_id id,
                           const struct tk_store_want *want, struct tk_batch *to,
                           struct tk_error *err) TK_MUST_USE;

@@ -2,8 +2,10 @@
  * batch - see batch.h.
  *
  * The span columns grow together and lie behind each other in one block; each of the other kinds
- * has one or two columns.  A growth that fails halfway leaves some columns larger than their
- * capacity says, which is harmless: capacity and count are raised only when all of them have grown.
+ * has one or two columns.  A large block comes as zeroes from the kernel, page by page as they are
+ * touched; so its new rows are not written to, and columns that stay zero take no memory.  A growth
+ * that fails halfway leaves some columns larger than their capacity says, which is harmless:
+ * capacity and count are raised only when all of them have grown.
  */
 #include "trace/batch.h"
 
@@ -172,10 +174,12 @@ grow_column(void *column_ptr, uint32_t capacity, size_t element_size)
 static enum tk_err
 grow_spans_to(struct tk_batch *batch, uint32_t capacity)
 {
-    char *block = malloc(capacity * span_size(batch)), *at = block;
+    size_t size = capacity * span_size(batch);
+    bool large = size >= TK_MEMORY_HUGE;
+    char *block = large ? calloc(1, size) : malloc(size), *at = block;
     if (block == NULL)
         return TK_ERR_MEMORY;
-    tk_memory_huge(block, capacity * span_size(batch));
+    tk_memory_huge(block, size);
 #define X(column)                                                                                  \
     if (batch->span_count > 0)                                                                     \
         memcpy(at, batch->column, batch->span_count * sizeof *batch->column);                      \
@@ -186,6 +190,7 @@ grow_spans_to(struct tk_batch *batch, uint32_t capacity)
     free(batch->_spans);
     batch->_spans = block;
     batch->_span_capacity = capacity;
+    batch->_spans_used = large ? batch->span_count : capacity;
     return TK_OK;
 }
 
@@ -204,11 +209,14 @@ tk_batch_add_span(struct tk_batch *batch, uint32_t *ret_row)
         if (code != TK_OK)
             return code;
     }
-    uint32_t row = batch->span_count++;
+    uint32_t row = *ret_row = batch->span_count++;
+    if (row >= batch->_spans_used) {
+        batch->_spans_used = row + 1;
+        return TK_OK;
+    }
 #define X(column) memset(&batch->column[row], 0, sizeof *batch->column);
     SPAN_COLUMNS(X)
 #undef X
-    *ret_row = row;
     return TK_OK;
 }
 

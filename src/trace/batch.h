@@ -150,6 +150,7 @@ struct tk_batch {
     size_t memory_max; /* bytes that the columns may take, then TK_ERR_LIMIT; 0: no limit */
 
     /* private */
+    uint32_t _spans_used; /* rows behind these were never written to, and are zero */
     uint32_t _span_capacity, _attr_capacity, _event_capacity, _link_capacity;
     uint32_t _resource_capacity, _scope_capacity;
     void *_spans; /* the block with all span columns */

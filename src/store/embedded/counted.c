@@ -99,7 +99,8 @@ ask_buffer(struct tk_counted_source *source, const struct tk_source *from, struc
     tk_pieces_init(&pieces);
     if (tk_buffer_collect(from->buffer, from->batch_count, id, &pieces) == TK_OK)
         for (uint32_t i = 0; i < pieces.count; i++)
-            if (!add_spans(source, &pieces.piece[i].batch->span_id[pieces.piece[i].row], 1))
+            if (!add_spans(source, pieces.piece[i].batch->span_id + pieces.piece[i].row,
+                           pieces.piece[i].count))
                 break;
     tk_pieces_release(&pieces);
 }

@@ -639,11 +639,13 @@ check_filters(struct tk_merge *merge, const struct tk_pieces *pieces, struct tk_
 {
     uint32_t mask = 0, count = merge->filters.count;
     uint32_t all = count == 32 ? UINT32_MAX : ((uint32_t)1 << count) - 1;
-    for (uint32_t i = 0; i < pieces->count && mask != all; i++)
-        for (uint32_t f = 0; f < count && pieces->piece[i].batch != NULL; f++)
-            if ((mask >> f & 1) == 0 && tk_match_row(merge->filters.filter[f],
-                                                     pieces->piece[i].batch, pieces->piece[i].row))
-                mask |= (uint32_t)1 << f;
+    for (uint32_t i = 0; i < pieces->count && mask != all; i++) {
+        const struct tk_piece *piece = &pieces->piece[i];
+        for (uint32_t f = 0; f < count && piece->batch != NULL; f++)
+            for (uint32_t k = 0; k < piece->count && (mask >> f & 1) == 0; k++)
+                if (tk_match_row(merge->filters.filter[f], piece->batch, piece->row + k))
+                    mask |= (uint32_t)1 << f;
+    }
     for (uint32_t i = 0; i < merge->sources->count && mask != all; i++) {
         if (merge->parts[i].row_count == 0 || merge->sources->source[i].segment == NULL)
             continue;

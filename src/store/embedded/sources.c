@@ -95,19 +95,14 @@ tk_sources_stamp(const struct tk_sources *sources, struct tk_trace_id id, uint64
     return found ? TK_OK : damage;
 }
 
-/* The rows of one trace in one group; *ret_count of them. */
+/* The rows of trace number `trace` of a group, which is this one; from *ret_begin on. */
 static enum tk_err
-collect_group(struct tk_segment *segment, uint32_t number, uint32_t trace, struct tk_trace_id id,
-              bool whole, struct tk_pieces *pieces, uint32_t *ret_count, struct tk_error *err)
+find_rows(struct tk_segment *segment, struct tk_group *group, uint32_t trace, struct tk_trace_id id,
+          uint32_t *ret_begin, uint32_t *ret_count, struct tk_error *err)
 {
-    struct tk_cache_item *item;
     struct tk_values high, low;
     const void *array;
-    enum tk_err code = tk_segment_group(segment, number, whole, &item, err);
-    if (code != TK_OK)
-        return code;
-    struct tk_group *group = item->value;
-    code = tk_group_array(group, TK_GROUP_TRACE_ROW, &array, err);
+    enum tk_err code = tk_group_array(group, TK_GROUP_TRACE_ROW, &array, err);
     if (code == TK_OK)
         code = tk_group_values(group, TK_COLUMN_TRACE_HIGH, &high, err);
     if (code == TK_OK)
@@ -116,13 +111,36 @@ collect_group(struct tk_segment *segment, uint32_t number, uint32_t trace, struc
         (trace >= high.count || high.number[trace] != id.high || low.number[trace] != id.low))
         code = tk_segment_corrupt(segment, tk_group_entry(group)->offset, "a group",
                                   "its rows are of another trace", err);
+    if (code != TK_OK)
+        return code;
+    const uint32_t *trace_row = array;
+    *ret_begin = trace_row[trace];
+    *ret_count = trace_row[trace + 1] - trace_row[trace];
+    return TK_OK;
+}
+
+/* The rows of one trace in one group; *ret_count of them. */
+static enum tk_err
+collect_group(struct tk_segment *segment, uint32_t number, uint32_t trace,
+              const struct tk_trace_entry *part, bool whole, struct tk_pieces *pieces,
+              uint32_t *ret_count, struct tk_error *err)
+{
+    struct tk_cache_item *item = NULL;
+    struct tk_group *own = NULL;
+    uint32_t begin;
+    enum tk_err code = pieces->deep && part->row_count >= TK_PIECES_LONG
+                           ? tk_group_open(segment, number, false, &own, err)
+                           : tk_segment_group(segment, number, whole, &item, err);
+    if (code != TK_OK)
+        return code;
+    code = find_rows(segment, own != NULL ? own : item->value, trace, part->id, &begin, ret_count,
+                     err);
+    tk_group_close(own);
     if (code != TK_OK) {
         tk_cache_release(item);
         return code;
     }
-    const uint32_t *trace_row = array;
-    *ret_count = trace_row[trace + 1] - trace_row[trace];
-    code = tk_pieces_add_group(pieces, segment, item, trace_row[trace], *ret_count);
+    code = tk_pieces_add_group(pieces, segment, number, item, begin, *ret_count);
     return code == TK_OK ? TK_OK : tk_error_set(err, code, "out of memory for a trace");
 }
 
@@ -135,8 +153,7 @@ collect_groups(struct tk_segment *segment, const struct tk_trace_entry *part, bo
     uint32_t got = 0, count = 0, trace = part->trace;
     for (uint32_t number = part->group; number < segment->group_count && got < part->row_count;
          number++, trace = 0) {
-        enum tk_err code =
-            collect_group(segment, number, trace, part->id, whole, pieces, &count, err);
+        enum tk_err code = collect_group(segment, number, trace, part, whole, pieces, &count, err);
         if (code == TK_ERR_CORRUPT) {
             damage = code;
             count = segment->groups[number].row_count; /* if it goes on behind this one */

@@ -70,10 +70,11 @@ tk_view_find(struct tk_store_view *base, struct tk_trace_id id, const struct tk_
     struct tk_view *view = (struct tk_view *)base;
     struct tk_pieces pieces;
     tk_pieces_init(&pieces);
+    pieces.deep = true;
     bool whole = want == NULL || !want->lean;
     enum tk_err code = tk_sources_find(&view->sources, id, whole, &pieces, err);
     if (code == TK_OK)
-        code = tk_pieces_copy(&pieces, id, want, true, to, err);
+        code = tk_pieces_copy(&pieces, id, want, to, err);
     tk_pieces_release(&pieces);
     return code;
 }
@@ -117,7 +118,7 @@ tk_view_scan_next(struct tk_store_scan *base, struct tk_store_trace *ret_trace,
         tk_batch_clear(scan->batch); /* it views what `pieces` holds: first this, then that */
         code = tk_merge_next(scan->merge, &entry, &scan->pieces, err);
         if (code == TK_OK)
-            code = tk_pieces_copy(&scan->pieces, entry.id, &scan->want, false, scan->batch, err);
+            code = tk_pieces_copy(&scan->pieces, entry.id, &scan->want, scan->batch, err);
     } while (code == TK_ERR_CORRUPT);
     if (code == TK_OK)
         *ret_trace =

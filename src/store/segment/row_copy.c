@@ -2,7 +2,9 @@
  * row_copy - see row_copy.h.
  *
  * Work is done once for what repeats: a column is looked up once a group, a shape once a group, a
- * resource and a scope once a trace; a row then costs its values.
+ * resource and a scope once a trace, and a text of a dictionary is copied about once; a row then
+ * costs its values.  Fixed columns are copied one after the other, and zeroes not at all: a new row
+ * has them.
  */
 #include "store/segment/row_copy.h"
 
@@ -54,6 +56,8 @@ tk_row_copy_clear(struct tk_row_copy *copy)
     copy->_item_count = 0;
     tk_number_map_clear(&copy->_resources);
     tk_number_map_clear(&copy->_scopes);
+    if (copy->deep)
+        memset(copy->_texts, 0, sizeof copy->_texts);
 }
 
 void
@@ -420,10 +424,18 @@ open_fixed(struct run *run, struct fixed *fixed, uint32_t first, uint32_t end, u
         fixed->view[column] = view_of(run, column, begin, count);
 }
 
+/* A dictionary is held until the copy is cleared: where its text lies says which one it is. */
 static tk_str
 fixed_text(struct run *run, const struct fixed *fixed, uint32_t column, uint32_t at)
 {
-    return put_text(run, text_at(&run->copy->_views[fixed->view[column]], at));
+    const struct tk_row_view *view = &run->copy->_views[fixed->view[column]];
+    tk_str text = text_at(view, at);
+    if (text.len == 0 || !run->copy->deep || view->dictionary == NULL)
+        return put_text(run, text);
+    struct tk_row_text *known = &run->copy->_texts[((uintptr_t)text.ptr >> 3) % TK_ROW_TEXTS];
+    if (known->from != text.ptr)
+        *known = (struct tk_row_text){text.ptr, put_text(run, text)};
+    return known->own;
 }
 
 static uint64_t
@@ -448,28 +460,87 @@ parent_of(struct run *run, const struct fixed *fixed, uint32_t row, uint32_t *pa
     return fixed_number(run, fixed, TK_COLUMN_SPAN_ID, (uint32_t)at);
 }
 
+/* Rows of the group, and where they go to: row `to` of the batch and following. */
+struct rows {
+    uint32_t begin, count, to;
+};
+
 static void
-put_row(struct run *run, const struct fixed *fixed, const uint64_t *starts, uint32_t from,
-        uint32_t *parents)
+put_ids(struct run *run, const struct fixed *fixed, struct rows rows, struct tk_trace_id id,
+        uint32_t parents)
 {
     struct tk_batch *to = run->copy->to;
-    uint32_t row = to->span_count - 1;
-    to->span_id[row] = fixed_number(run, fixed, TK_COLUMN_SPAN_ID, from);
-    to->parent_id[row] = parent_of(run, fixed, from, parents);
-    to->start_nano[row] = starts[from];
-    to->end_nano[row] = starts[from] + fixed_number(run, fixed, TK_COLUMN_DURATION, from);
-    to->name[row] = fixed_text(run, fixed, TK_COLUMN_NAME, from);
-    to->status[row] = (int32_t)tk_unzigzag(fixed_number(run, fixed, TK_COLUMN_STATUS, from));
-    to->kind[row] = (int32_t)tk_unzigzag(fixed_number(run, fixed, TK_COLUMN_KIND, from));
-    to->flags[row] = (uint32_t)fixed_number(run, fixed, TK_COLUMN_FLAGS, from);
-    to->dropped_attrs[row] = (uint32_t)fixed_number(run, fixed, TK_COLUMN_DROPPED_ATTRS, from);
-    to->dropped_events[row] = (uint32_t)fixed_number(run, fixed, TK_COLUMN_DROPPED_EVENTS, from);
-    to->dropped_links[row] = (uint32_t)fixed_number(run, fixed, TK_COLUMN_DROPPED_LINKS, from);
-    if (to->span_id[row] == 0 || to->end_nano[row] < to->start_nano[row])
-        (void)fail(run, TK_ERR_CORRUPT);
-    /* codes as they are: these columns have no dictionary */
-    to->resource[row] = put_resource(run, fixed_number(run, fixed, TK_COLUMN_RESOURCE, from));
-    to->scope[row] = put_scope(run, fixed_number(run, fixed, TK_COLUMN_SCOPE, from));
+    for (uint32_t i = 0; i < rows.count && run->code == TK_OK; i++) {
+        uint32_t from = rows.begin + i, row = rows.to + i;
+        to->trace_id[row] = id;
+        to->span_id[row] = fixed_number(run, fixed, TK_COLUMN_SPAN_ID, from);
+        to->parent_id[row] = parent_of(run, fixed, from, &parents);
+        if (to->span_id[row] == 0)
+            (void)fail(run, TK_ERR_CORRUPT);
+    }
+}
+
+static void
+put_times(struct run *run, const struct fixed *fixed, struct rows rows, const uint64_t *starts)
+{
+    struct tk_batch *to = run->copy->to;
+    for (uint32_t i = 0; i < rows.count && run->code == TK_OK; i++) {
+        uint64_t start = starts[rows.begin + i];
+        uint64_t end = start + fixed_number(run, fixed, TK_COLUMN_DURATION, rows.begin + i);
+        to->start_nano[rows.to + i] = start;
+        to->end_nano[rows.to + i] = end;
+        if (end < start)
+            (void)fail(run, TK_ERR_CORRUPT);
+    }
+}
+
+static void
+put_names(struct run *run, const struct fixed *fixed, struct rows rows)
+{
+    struct tk_batch *to = run->copy->to;
+    for (uint32_t i = 0; i < rows.count && run->code == TK_OK; i++)
+        to->name[rows.to + i] = fixed_text(run, fixed, TK_COLUMN_NAME, rows.begin + i);
+}
+
+static void
+put_numbers(const struct run *run, const struct fixed *fixed, uint32_t column, struct rows rows,
+            uint32_t *to)
+{
+    for (uint32_t i = 0; i < rows.count; i++) {
+        uint32_t number = (uint32_t)fixed_number(run, fixed, column, rows.begin + i);
+        if (number != 0)
+            to[rows.to + i] = number;
+    }
+}
+
+static void
+put_signed(const struct run *run, const struct fixed *fixed, uint32_t column, struct rows rows,
+           int32_t *to)
+{
+    for (uint32_t i = 0; i < rows.count; i++) {
+        uint64_t number = fixed_number(run, fixed, column, rows.begin + i);
+        if (number != 0)
+            to[rows.to + i] = (int32_t)tk_unzigzag(number);
+    }
+}
+
+/* Of what each row refers to, which often is what the row before does. */
+static void
+put_messages(struct run *run, const struct fixed *fixed, enum tk_message what, struct rows rows,
+             uint32_t *to)
+{
+    uint32_t column = what == TK_MESSAGE_RESOURCE ? TK_COLUMN_RESOURCE : TK_COLUMN_SCOPE;
+    uint64_t last = 0;
+    uint32_t index = 0;
+    for (uint32_t i = 0; i < rows.count && run->code == TK_OK; i++) {
+        /* codes as they are: these columns have no dictionary */
+        uint64_t number = fixed_number(run, fixed, column, rows.begin + i);
+        if (i == 0 || number != last)
+            index =
+                what == TK_MESSAGE_RESOURCE ? put_resource(run, number) : put_scope(run, number);
+        last = number;
+        to[rows.to + i] = index;
+    }
 }
 
 /* Parents that lie in column PARENT_ID before this row. */
@@ -510,17 +581,25 @@ put_rows(struct run *run, struct tk_trace_id id, uint32_t begin, uint32_t count)
     open_fixed(run, &fixed, TK_COLUMN_DROPPED_ATTRS, TK_COLUMN_EVENTS, begin, count);
     if (run->code != TK_OK)
         return;
-    uint32_t parents = count_parents(run, &fixed, begin);
-    for (uint32_t from = begin; from < begin + count && run->code == TK_OK; from++) {
+    struct rows rows = {begin, count, to->span_count};
+    for (uint32_t i = 0; i < count; i++)
         if (fail(run, tk_batch_add_span(to, &row)))
             return;
-        to->trace_id[row] = id;
-        put_row(run, &fixed, starts, from, &parents);
-        if (wants_attrs(run->copy)) {
-            struct tk_range range =
-                put_attrs(run, &attrs, TK_COLUMN_OTHER, from - first, begin + count - from);
-            to->attrs[row] = range;
-        }
+    put_ids(run, &fixed, rows, id, count_parents(run, &fixed, begin));
+    put_times(run, &fixed, rows, starts);
+    put_names(run, &fixed, rows);
+    put_signed(run, &fixed, TK_COLUMN_STATUS, rows, to->status);
+    put_signed(run, &fixed, TK_COLUMN_KIND, rows, to->kind);
+    put_numbers(run, &fixed, TK_COLUMN_FLAGS, rows, to->flags);
+    put_numbers(run, &fixed, TK_COLUMN_DROPPED_ATTRS, rows, to->dropped_attrs);
+    put_numbers(run, &fixed, TK_COLUMN_DROPPED_EVENTS, rows, to->dropped_events);
+    put_numbers(run, &fixed, TK_COLUMN_DROPPED_LINKS, rows, to->dropped_links);
+    put_messages(run, &fixed, TK_MESSAGE_RESOURCE, rows, to->resource);
+    put_messages(run, &fixed, TK_MESSAGE_SCOPE, rows, to->scope);
+    for (uint32_t i = 0; i < count && run->code == TK_OK && wants_attrs(run->copy); i++) {
+        struct tk_range range =
+            put_attrs(run, &attrs, TK_COLUMN_OTHER, begin + i - first, count - i);
+        to->attrs[rows.to + i] = range;
     }
 }
 

@@ -12,6 +12,13 @@
 #include "store/segment/number_map.h"
 #include "store/store.h"
 
+/* A text of a dictionary that was copied. */
+struct tk_row_text {
+    const char *from;
+    tk_str own;
+};
+enum { TK_ROW_TEXTS = 256 };
+
 struct tk_row_copy {
     struct tk_batch *to;
     const struct tk_store_want *want; /* NULL: everything */
@@ -29,6 +36,7 @@ struct tk_row_copy {
     uint32_t _view_count, _view_capacity;
     struct tk_cache_item **_items; /* held */
     uint32_t _item_count, _item_capacity;
+    struct tk_row_text _texts[TK_ROW_TEXTS]; /* of `deep`, by a hash of `from` */
 };
 
 void tk_row_copy_init(struct tk_row_copy *copy);

@@ -156,6 +156,55 @@ of_two_copies_the_fuller_one_wins_wherever_they_lie(void **state)
     }
 }
 
+/* Spans 1.. of trace 1; every hundredth has more attributes if `fuller`. */
+static void
+send_long(struct home *home, uint32_t count, bool fuller)
+{
+    enum { REQUEST = 1000 };
+    struct fx_span spans[REQUEST];
+    for (uint32_t sent = 0; sent < count; sent += REQUEST) {
+        for (uint32_t i = 0; i < REQUEST; i++)
+            spans[i] = (struct fx_span){.trace = 1,
+                                        .span = sent + i + 1,
+                                        .start = 1000 + sent + i,
+                                        .attrs = fuller && i % 100 == 0 ? 3 : 0,
+                                        .name = fuller && i % 100 == 0 ? "fuller" : "long"};
+        assert_int_equal(fx_send(home->store, 1, spans, REQUEST), TK_OK);
+    }
+}
+
+static void
+a_long_trace_that_came_twice_is_there_once_with_the_fuller_spans(void **state)
+{
+    enum { COUNT = 10000 }; /* of one segment more than are put together at once */
+    (void)state;
+    for (int first_fuller = 0; first_fuller < 2; first_fuller++) {
+        struct home home = make_home();
+        send_long(&home, COUNT, first_fuller != 0);
+        seal(&home);
+        send_long(&home, COUNT, first_fuller == 0);
+        for (int sealed = 0; sealed < 2; sealed++) {
+            struct tk_batch *found = fx_find(home.store, 1, 1);
+            uint64_t sum = 0, fuller = 0;
+            assert_int_equal(found->span_count, COUNT);
+            for (uint32_t row = 0; row < COUNT; row++) {
+                uint64_t span = found->span_id[row];
+                bool is_fuller = (span - 1) % 100 == 0;
+                assert_true(found->start_nano[row] == 999 + span);
+                assert_true(
+                    tk_str_eq(found->name[row], is_fuller ? TK_STR("fuller") : TK_STR("long")));
+                sum += span;
+                fuller += is_fuller;
+            }
+            assert_int_equal(fuller, COUNT / 100);
+            assert_true(sum == (uint64_t)COUNT * (COUNT + 1) / 2);
+            tk_batch_free(found);
+            seal(&home);
+        }
+        end_home(&home);
+    }
+}
+
 static void
 a_scan_yields_newest_first_and_ties_by_id(void **state)
 {
@@ -580,6 +629,7 @@ main(void)
         cmocka_unit_test(a_picture_does_not_change_while_spans_come_and_are_sealed),
         cmocka_unit_test(a_retried_request_does_not_double_its_spans),
         cmocka_unit_test(of_two_copies_the_fuller_one_wins_wherever_they_lie),
+        cmocka_unit_test(a_long_trace_that_came_twice_is_there_once_with_the_fuller_spans),
         cmocka_unit_test(a_scan_yields_newest_first_and_ties_by_id),
         cmocka_unit_test(a_late_span_moves_its_trace_and_is_merged_into_it),
         cmocka_unit_test(a_range_takes_traces_by_their_start),

@@ -192,10 +192,11 @@ assert_holds(const char *path, struct tk_batch *sent)
             row++;
         rows.count = row - rows.begin;
         tk_pieces_init(&pieces);
+        pieces.deep = true;
         assert_int_equal(tk_sources_find(&sources, sent->trace_id[rows.begin], true, &pieces, &err),
                          TK_OK);
-        assert_int_equal(
-            tk_pieces_copy(&pieces, sent->trace_id[rows.begin], NULL, true, found, &err), TK_OK);
+        assert_int_equal(tk_pieces_copy(&pieces, sent->trace_id[rows.begin], NULL, found, &err),
+                         TK_OK);
         struct tk_buf a, b;
         tk_buf_init(&a, 1 << 26);
         tk_buf_init(&b, 1 << 26);

@@ -238,6 +238,29 @@ what_is_reserved_changes_nothing_but_when_memory_is_taken(void **state)
 }
 
 static void
+a_new_span_is_zero_however_many_there_were_before(void **state)
+{
+    enum { MANY = 40000 }; /* columns of some MiB, as the kernel gives them */
+    struct tk_batch *batch = tk_batch_new();
+    uint32_t row;
+    (void)state;
+    for (uint32_t count = MANY / 2; count <= 4 * MANY; count *= 2) {
+        for (uint32_t i = 0; i < count; i++) {
+            assert_int_equal(tk_batch_add_span(batch, &row), TK_OK);
+            assert_int_equal(row, i);
+            assert_true(batch->span_id[i] == 0 && batch->name[i].ptr == NULL);
+            assert_true(batch->dropped_links[i] == 0 && batch->flags[i] == 0);
+            batch->span_id[i] = batch->flags[i] = batch->dropped_links[i] = i + 1;
+            batch->name[i] = TK_STR("x");
+        }
+        for (uint32_t i = 0; i < count; i++)
+            assert_true(batch->span_id[i] == i + 1 && batch->flags[i] == i + 1);
+        tk_batch_clear(batch);
+    }
+    tk_batch_free(batch);
+}
+
+static void
 a_span_without_a_service_name_is_of_an_unknown_service(void **state)
 {
     struct tk_batch *batch = tk_batch_new();
@@ -265,6 +288,7 @@ main(void)
         cmocka_unit_test(spans_with_the_same_keys_and_types_have_one_shape),
         cmocka_unit_test(no_number_of_shapes_makes_unequal_spans_equal),
         cmocka_unit_test(what_is_reserved_changes_nothing_but_when_memory_is_taken),
+        cmocka_unit_test(a_new_span_is_zero_however_many_there_were_before),
         cmocka_unit_test(a_span_without_a_service_name_is_of_an_unknown_service),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
