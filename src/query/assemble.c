@@ -15,21 +15,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A span by rank, all that is asked of it in one cache line: long traces miss every cache. */
+/* A span by rank: rows of the batch and ranks, or TK_NO_SPAN.  Long traces miss every cache, so
+   what is asked of a span together lies together, and times are looked at once. */
 struct node {
-    _Alignas(64) uint64_t start_nano;
-    uint64_t end_nano;
-    uint64_t covered_to; /* from its start on, by the children met so far */
-    uint64_t self_nano;
     uint32_t row;
-    uint32_t parent;   /* rank, or TK_NO_SPAN */
-    uint32_t position; /* in display order */
-    bool orphan;
-};
-
-/* Ranks, or TK_NO_SPAN.  Apart from the nodes: where the walk goes next depends on each. */
-struct link {
-    uint32_t first_child, next; /* which has the same parent */
+    uint32_t parent, first_child, next; /* the next has the same parent */
 };
 
 /* Span id -> rank, open-addressed; no span has the id 0. */
@@ -40,12 +30,21 @@ struct slot {
 
 enum { AHEAD = 16 }; /* what will be needed is asked for so much ahead */
 
+/* A block that is used all over; NULL: out of memory. */
+static void *
+make_block(size_t size)
+{
+    void *block = malloc(size);
+    tk_memory_huge(block, size);
+    return block;
+}
+
 struct builder {
     const struct tk_batch *trace;
     uint32_t count;
-    uint32_t *row;     /* by rank */
-    struct node *node; /* by rank */
-    struct link *link; /* by rank */
+    uint32_t *row;      /* by rank; at last ranks in display order */
+    struct node *node;  /* by rank */
+    uint32_t *position; /* by rank: in display order */
     uint32_t first_top;
 };
 
@@ -66,7 +65,7 @@ static enum tk_err
 sort_by_start(const struct tk_batch *t, uint32_t *row, uint32_t count)
 {
     enum { DIGITS = 1 << 16 };
-    uint32_t *from = row, *to = malloc(count * sizeof *to), *spare = to;
+    uint32_t *from = row, *to = make_block(count * sizeof *to), *spare = to;
     uint32_t *next = malloc(DIGITS * sizeof *next);
     uint64_t least = UINT64_MAX, greatest = 0;
     if (to == NULL || next == NULL) {
@@ -132,18 +131,11 @@ rank_rows(struct builder *b)
 static void
 fill_nodes(struct builder *b)
 {
-    const struct tk_batch *t = b->trace;
-    for (uint32_t rank = 0; rank < b->count; rank++) {
-        uint32_t row = b->row[rank];
-        uint64_t start = t->start_nano[row], end = t->end_nano[row];
-        b->node[rank] = (struct node){.start_nano = start,
-                                      .end_nano = end,
-                                      .covered_to = start,
-                                      .self_nano = end - start,
-                                      .row = row,
-                                      .parent = TK_NO_SPAN};
-        b->link[rank].first_child = TK_NO_SPAN;
-    }
+    for (uint32_t rank = 0; rank < b->count; rank++)
+        b->node[rank] = (struct node){.row = b->row[rank],
+                                      .parent = TK_NO_SPAN,
+                                      .first_child = TK_NO_SPAN,
+                                      .next = TK_NO_SPAN};
 }
 
 /* ---- parents ---- */
@@ -172,10 +164,9 @@ find_parents(struct builder *b)
     while (slot_count / 2 < b->count)
         slot_count *= 2;
     uint32_t mask = slot_count - 1;
-    struct slot *slots = malloc(slot_count * sizeof *slots);
+    struct slot *slots = make_block(slot_count * sizeof *slots);
     if (slots == NULL)
         return TK_ERR_MEMORY;
-    tk_memory_huge(slots, slot_count * sizeof *slots);
     memset(slots, 0, slot_count * sizeof *slots);
     for (uint32_t rank = 0; rank < b->count; rank++) {
         if (rank + AHEAD < b->count)
@@ -192,8 +183,6 @@ find_parents(struct builder *b)
         const struct slot *found = id != 0 ? find_slot(slots, mask, id) : NULL;
         if (found != NULL && found->id != 0)
             b->node[rank].parent = found->rank;
-        else
-            b->node[rank].orphan = id != 0;
     }
     free(slots);
     return TK_OK;
@@ -212,43 +201,20 @@ cut_cycles(struct builder *b)
         if (node[rank].parent == TK_NO_SPAN || node[rank].parent < rank)
             continue;
         uint32_t at = rank;
-        while (at != TK_NO_SPAN && node[at].position == 0) {
-            node[at].position = rank + 1;
+        while (at != TK_NO_SPAN && b->position[at] == 0) {
+            b->position[at] = rank + 1;
             at = node[at].parent;
         }
-        if (at == TK_NO_SPAN || node[at].position != rank + 1)
+        if (at == TK_NO_SPAN || b->position[at] != rank + 1)
             continue;
         uint32_t first = at;
         for (uint32_t i = node[at].parent; i != at; i = node[i].parent)
             first = i < first ? i : first;
         node[first].parent = TK_NO_SPAN;
-        node[first].orphan = true;
     }
 }
 
 /* ---- children ---- */
-
-/*
- * Ranks come by start, so the union of each parent's children grows at its end: what a child adds
- * to it is taken from the parent's own time.
- */
-static void
-measure_self(struct builder *b)
-{
-    for (uint32_t rank = 0; rank < b->count; rank++) {
-        const struct node *child = &b->node[rank];
-        if (child->parent == TK_NO_SPAN)
-            continue;
-        struct node *parent = &b->node[child->parent];
-        uint64_t from = child->start_nano, to = child->end_nano;
-        from = from > parent->covered_to ? from : parent->covered_to;
-        to = to < parent->end_nano ? to : parent->end_nano;
-        if (to > from) {
-            parent->self_nano -= to - from;
-            parent->covered_to = to;
-        }
-    }
-}
 
 /* From the last to the first, so that each list begins with the earliest. */
 static void
@@ -257,8 +223,8 @@ link_children(struct builder *b)
     b->first_top = TK_NO_SPAN;
     for (uint32_t rank = b->count; rank-- > 0;) {
         uint32_t parent = b->node[rank].parent;
-        uint32_t *first = parent != TK_NO_SPAN ? &b->link[parent].first_child : &b->first_top;
-        b->link[rank].next = *first;
+        uint32_t *first = parent != TK_NO_SPAN ? &b->node[parent].first_child : &b->first_top;
+        b->node[rank].next = *first;
         *first = rank;
     }
 }
@@ -267,38 +233,85 @@ link_children(struct builder *b)
 static enum tk_err
 walk(struct builder *b)
 {
-    uint32_t *aside = malloc(b->count * sizeof *aside);
+    uint32_t *aside = make_block(b->count * sizeof *aside);
     uint32_t height = 0, shown = 0;
     if (aside == NULL)
         return TK_ERR_MEMORY;
     for (uint32_t rank = b->first_top; rank != TK_NO_SPAN || height > 0;) {
         if (rank == TK_NO_SPAN)
             rank = aside[--height];
+        const struct node *node = &b->node[rank];
         b->row[shown++] = rank;
-        if (b->link[rank].next != TK_NO_SPAN)
-            aside[height++] = b->link[rank].next;
-        rank = b->link[rank].first_child;
+        if (node->next != TK_NO_SPAN) {
+            __builtin_prefetch(&b->node[node->next]); /* while its sibling's children are walked */
+            aside[height++] = node->next;
+        }
+        rank = node->first_child;
     }
     free(aside);
     TK_ASSERT(shown == b->count);
     return TK_OK;
 }
 
+/*
+ * Siblings come by start, so the union of each parent's children grows at its end: what a child
+ * adds to it is taken from the parent's own time.  `covered_to` by position: how far, from its
+ * start on, the children met so far cover a span.
+ */
 static void
+cover_parent(const struct tk_batch *t, struct tk_tree *tree, uint64_t *covered_to, uint32_t parent,
+             uint64_t from, uint64_t to)
+{
+    uint64_t end = t->end_nano[tree->row[parent]];
+    from = from > covered_to[parent] ? from : covered_to[parent];
+    to = to < end ? to : end;
+    if (to > from) {
+        tree->self_nano[parent] -= to - from;
+        covered_to[parent] = to;
+    }
+}
+
+/* Asks for what position `i` will need of its span: first the node, then the times. */
+static void
+look_ahead(const struct builder *b, uint32_t i)
+{
+    if (i + 2 * AHEAD < b->count)
+        __builtin_prefetch(&b->node[b->row[i + 2 * AHEAD]]);
+    if (i + AHEAD < b->count) {
+        const struct node *node = &b->node[b->row[i + AHEAD]];
+        __builtin_prefetch(&b->trace->start_nano[node->row]);
+        __builtin_prefetch(&b->trace->end_nano[node->row]);
+        __builtin_prefetch(&b->position[b->row[i + AHEAD]], 1);
+        if (node->parent != TK_NO_SPAN)
+            __builtin_prefetch(&b->position[node->parent]);
+    }
+}
+
+static enum tk_err
 fill_tree(struct builder *b, struct tk_tree *tree)
 {
-    const uint32_t *order = b->row;
+    const struct tk_batch *t = b->trace;
+    uint64_t *covered_to = make_block(b->count * sizeof *covered_to);
+    if (covered_to == NULL)
+        return TK_ERR_MEMORY;
     for (uint32_t i = 0; i < b->count; i++) {
-        if (i + AHEAD < b->count)
-            __builtin_prefetch(&b->node[order[i + AHEAD]], 1);
-        struct node *node = &b->node[order[i]];
-        node->position = i;
+        look_ahead(b, i);
+        const struct node *node = &b->node[b->row[i]];
+        uint64_t start = t->start_nano[node->row], end = t->end_nano[node->row];
+        bool is_top = node->parent == TK_NO_SPAN;
+        uint32_t parent = is_top ? TK_NO_SPAN : b->position[node->parent];
+        b->position[b->row[i]] = i;
         tree->row[i] = node->row;
-        tree->parent[i] = node->parent != TK_NO_SPAN ? b->node[node->parent].position : TK_NO_SPAN;
-        tree->depth[i] = node->parent != TK_NO_SPAN ? tree->depth[tree->parent[i]] + 1 : 0;
-        tree->self_nano[i] = node->self_nano;
-        tree->orphan[i] = node->orphan;
+        tree->parent[i] = parent;
+        tree->depth[i] = is_top ? 0 : tree->depth[parent] + 1;
+        tree->self_nano[i] = end - start;
+        tree->orphan[i] = is_top && t->parent_id[node->row] != 0;
+        covered_to[i] = start;
+        if (!is_top)
+            cover_parent(t, tree, covered_to, parent, start, end);
     }
+    free(covered_to);
+    return TK_OK;
 }
 
 static void
@@ -319,25 +332,24 @@ find_root(const struct tk_batch *trace, struct tk_tree *tree)
 static enum tk_err
 build(struct builder *b, struct tk_tree *tree)
 {
-    size_t size = b->count * sizeof *b->node;
     enum tk_err result = TK_ERR_MEMORY;
-    b->row = malloc(b->count * sizeof *b->row);
-    b->link = malloc(b->count * sizeof *b->link);
-    b->node = aligned_alloc(_Alignof(struct node), size);
-    tk_memory_huge(b->node, size);
-    if (b->row == NULL || b->link == NULL || b->node == NULL || (result = rank_rows(b)) != TK_OK)
+    b->row = make_block(b->count * sizeof *b->row);
+    b->position = make_block(b->count * sizeof *b->position);
+    b->node = make_block(b->count * sizeof *b->node);
+    if (b->row == NULL || b->position == NULL || b->node == NULL ||
+        (result = rank_rows(b)) != TK_OK)
         goto out;
     fill_nodes(b);
+    memset(b->position, 0, b->count * sizeof *b->position);
     if ((result = find_parents(b)) != TK_OK)
         goto out;
     cut_cycles(b);
-    measure_self(b);
     link_children(b);
     if ((result = walk(b)) == TK_OK)
-        fill_tree(b, tree);
+        result = fill_tree(b, tree);
 out:
     free(b->row);
-    free(b->link);
+    free(b->position);
     free(b->node);
     return result;
 }
@@ -410,6 +422,10 @@ tk_trace_services(const struct tk_batch *trace, const struct tk_tree *tree, stru
     memset(services.of_resource, 0xff, trace->resource_count * sizeof *services.of_resource);
     for (uint32_t i = 0; i < tree->span_count; i++) {
         uint32_t row = tree->row[i];
+        if (i + AHEAD < tree->span_count) {
+            __builtin_prefetch(&trace->resource[tree->row[i + AHEAD]]);
+            __builtin_prefetch(&trace->status[tree->row[i + AHEAD]]);
+        }
         uint32_t *number = &services.of_resource[trace->resource[row]];
         if (*number == TK_NO_SPAN) {
             tk_str name = tk_batch_service(trace, row);

@@ -22,7 +22,7 @@ struct tk_tree {
 };
 
 /* `trace` must not be empty.  Time O(n log n), no recursion; memory 21 bytes a span in the arena,
-   and some 130 more meanwhile. */
+   and some 60 more meanwhile. */
 enum tk_err tk_tree_build(const struct tk_batch *trace, struct tk_arena *arena,
                           struct tk_tree *ret_tree) TK_MUST_USE;
 
