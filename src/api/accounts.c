@@ -229,6 +229,7 @@ tk_route_project_delete(struct tk_call *call)
     if (failed(call, tk_account_project_delete(options->account, name, &err), &err) ||
         failed(call, tk_store_drop(options->store, id, &err), &err))
         return;
+    tk_opened_forget(&call->api->opened, id);
     tk_reply_empty(call, 204);
 }
 

@@ -55,7 +55,8 @@ look_up(struct tk_opened_last *last, uint32_t project, struct tk_trace_id id, ui
 static void
 keep(struct tk_opened_last *last, struct tk_opened *opened)
 {
-    if (opened->spans->span_count < TK_OPENED_KEPT_MIN || tk_opened_memory(opened) > last->max)
+    if (opened->_damaged || opened->spans->span_count < TK_OPENED_KEPT_MIN ||
+        tk_opened_memory(opened) > last->max)
         return;
     atomic_fetch_add(&opened->_references, 1);
     pthread_mutex_lock(&last->_lock);
@@ -65,13 +66,14 @@ keep(struct tk_opened_last *last, struct tk_opened *opened)
     tk_opened_release(before);
 }
 
-/* What was kept of another state of the store goes first: both need not fit. */
+/* Lets go of what is kept if it is of the project, and is this trace of it (NULL: any). */
 static void
-forget(struct tk_opened_last *last, uint32_t project, struct tk_trace_id id)
+forget(struct tk_opened_last *last, uint32_t project, const struct tk_trace_id *id)
 {
     pthread_mutex_lock(&last->_lock);
     struct tk_opened *kept = last->_trace;
-    bool same = kept != NULL && kept->_project == project && tk_trace_id_eq(kept->_id, id);
+    bool same =
+        kept != NULL && kept->_project == project && (id == NULL || tk_trace_id_eq(kept->_id, *id));
     if (same)
         last->_trace = NULL;
     pthread_mutex_unlock(&last->_lock);
@@ -79,13 +81,21 @@ forget(struct tk_opened_last *last, uint32_t project, struct tk_trace_id id)
         tk_opened_release(kept);
 }
 
+void
+tk_opened_forget(struct tk_opened_last *last, uint32_t project)
+{
+    forget(last, project, NULL);
+}
+
 static enum tk_err
 assemble(struct tk_store_view *view, struct tk_opened *opened, struct tk_error *err)
 {
     static const struct tk_store_want lean = {.lean = true};
+    err->code = TK_OK;
     enum tk_err code = tk_store_find(view, opened->_id, &lean, opened->spans, err);
     if (code != TK_OK)
         return code;
+    opened->_damaged = err->code != TK_OK;
     code = tk_tree_build(opened->spans, &opened->_arena, &opened->tree);
     if (code == TK_OK)
         code = tk_trace_services(opened->spans, &opened->tree, &opened->_arena, &opened->services);
@@ -127,7 +137,8 @@ tk_opened_find(struct tk_opened_last *last, struct tk_store *store, uint32_t pro
     code = tk_store_stamp(view, id, &stamp, err);
     *ret_opened = code == TK_OK ? look_up(last, project, id, stamp) : NULL;
     if (*ret_opened == NULL) {
-        forget(last, project, id);
+        /* what was kept of another state of the store goes first: both need not fit */
+        forget(last, project, &id);
         if (code == TK_OK)
             code = open_new(view, project, id, stamp, ret_opened, err);
         if (code == TK_OK)

@@ -4,7 +4,8 @@
  * opened - a trace as the page needs it, assembled: spans without their attributes, tree, services.
  *
  * Who opens a long trace asks for its first rows, then for all of them, then again.  So the last
- * long one is kept, as long as the store has nothing else of it (tk_store_stamp).
+ * long one is kept, as long as the store has nothing else of it (tk_store_stamp), if all of it
+ * could be read.
  *
  * Ownership: an opened trace is counted and never changed.  Threads: any.
  */
@@ -25,6 +26,7 @@ struct tk_opened {
     uint32_t _project;
     struct tk_trace_id _id;
     uint64_t _stamp;
+    bool _damaged; /* some of it could not be read: maybe it can the next time */
 };
 
 /* The one that is kept. */
@@ -36,6 +38,8 @@ struct tk_opened_last {
 
 void tk_opened_last_init(struct tk_opened_last *last, size_t max);
 void tk_opened_last_release(struct tk_opened_last *last);
+/* The project is deleted: nothing of it is kept. */
+void tk_opened_forget(struct tk_opened_last *last, uint32_t project);
 
 /* The project's trace, to be let go by tk_opened_release; errors as of tk_store_find. */
 enum tk_err tk_opened_find(struct tk_opened_last *last, struct tk_store *store, uint32_t project,

@@ -1,5 +1,6 @@
 /* A long trace is opened once and kept; what is answered is what the store has at that instant. */
 #include "api/opened.h"
+#include "store/disk.h"
 #include "store/fixture.h"
 
 enum { PROJECT = 1, OTHER = 2, LONG = 7, PLENTY = 64 << 20 };
@@ -211,6 +212,59 @@ what_expired_is_not_answered_from_what_is_kept(void **state)
 }
 
 static void
+of_a_deleted_project_nothing_is_kept(void **state)
+{
+    struct home home = make_home(PLENTY);
+    struct tk_opened *first;
+    struct tk_error err = {0};
+    bool same;
+    (void)state;
+    send_long(&home, PROJECT, LONG, TK_OPENED_KEPT_MIN);
+    assert_int_equal(find(&home, PROJECT, LONG, &first), TK_OK);
+    tk_opened_forget(&home.last, OTHER);
+    assert_int_equal(open_again(&home, LONG, first, &same), TK_OPENED_KEPT_MIN);
+    assert_true(same);
+    tk_opened_forget(&home.last, PROJECT);
+    assert_int_equal(open_again(&home, LONG, first, &same), TK_OPENED_KEPT_MIN);
+    assert_false(same);
+    tk_opened_release(first);
+    assert_int_equal(tk_store_drop(home.store, PROJECT, &err), TK_OK);
+    end_home(&home);
+}
+
+static void
+what_a_passing_read_error_hid_is_there_when_it_has_passed(void **state)
+{
+    enum { READS_MAX = 1000 };
+    struct disk *disk = disk_new();
+    struct home home = {0};
+    struct tk_store_options options = {.env = &disk->env, .dir = "data", .memory = PLENTY};
+    struct tk_opened *opened;
+    struct tk_error err = {0};
+    bool same, was_cut = false;
+    (void)state;
+    assert_int_equal(tk_embedded_open(&options, &home.store, &err), TK_OK);
+    tk_opened_last_init(&home.last, PLENTY);
+    send_long(&home, PROJECT, LONG, 2 * TK_OPENED_KEPT_MIN);
+    seal(&home);
+    for (uint64_t at = 1; at < READS_MAX && !was_cut; at++) {
+        disk_fail(disk, DISK_READ, TK_ERR_IO, at); /* what was read before is enough to be kept */
+        was_cut = find(&home, PROJECT, LONG, &opened) == TK_OK;
+        if (was_cut) {
+            was_cut = opened->tree.span_count >= TK_OPENED_KEPT_MIN;
+            assert_in_range(opened->tree.span_count, 1, 2 * TK_OPENED_KEPT_MIN - 1);
+            tk_opened_release(opened);
+        }
+        disk_fail(disk, DISK_ANY, TK_OK, 0);
+    }
+    assert_true(was_cut);
+    assert_int_equal(open_again(&home, LONG, NULL, &same), 2 * TK_OPENED_KEPT_MIN);
+    tk_opened_last_release(&home.last);
+    tk_store_close(home.store);
+    disk_free(disk);
+}
+
+static void
 what_takes_more_than_it_may_is_not_kept(void **state)
 {
     struct home home = make_home(PLENTY);
@@ -243,6 +297,8 @@ main(void)
         cmocka_unit_test(a_fuller_copy_of_a_span_takes_its_place),
         cmocka_unit_test(what_is_gone_or_anothers_is_not_answered_from_what_is_kept),
         cmocka_unit_test(what_expired_is_not_answered_from_what_is_kept),
+        cmocka_unit_test(of_a_deleted_project_nothing_is_kept),
+        cmocka_unit_test(what_a_passing_read_error_hid_is_there_when_it_has_passed),
         cmocka_unit_test(what_takes_more_than_it_may_is_not_kept),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
