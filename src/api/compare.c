@@ -2,6 +2,7 @@
  * compare - GET /api/v1/compare: why one trace took longer than another, by the time of each
  * operation on the critical paths of both.  The changes add up to the change of the whole.
  */
+#include "api/params.h"
 #include "api/private.h"
 #include "query/critical_path.h"
 #include "store/store.h"
@@ -21,6 +22,7 @@ struct comparison {
     struct tk_batch *trace[2];
     struct tk_path_table table;
     struct tk_arena arena;
+    uint64_t deadline_nano;
 };
 
 static bool
@@ -75,6 +77,16 @@ add_side(struct comparison *c, int side)
     return tk_path_table_add(&c->table, side, trace, &tree, top, &c->arena);
 }
 
+/* Asked before each step that takes as long as its trace is. */
+static enum tk_err
+check_time(struct tk_call *call, const struct comparison *c, struct tk_error *err)
+{
+    struct tk_env *env = tk_api_options(call->api)->env;
+    return env->mono_nano(env) <= c->deadline_nano
+               ? TK_OK
+               : tk_error_set(err, TK_ERR_TIMEOUT, "the time of one query was over");
+}
+
 /* *ret_side: which one failed. */
 static enum tk_err
 compare(struct tk_call *call, struct comparison *c, int *ret_side, struct tk_error *err)
@@ -87,7 +99,11 @@ compare(struct tk_call *call, struct comparison *c, int *ret_side, struct tk_err
         return result;
     for (int side = 0; side < 2 && result == TK_OK; side++) {
         *ret_side = side;
-        result = tk_store_find(view, c->id[side], &lean, c->trace[side], err);
+        result = check_time(call, c, err);
+        if (result == TK_OK)
+            result = tk_store_find(view, c->id[side], &lean, c->trace[side], err);
+        if (result == TK_OK)
+            result = check_time(call, c, err);
         if (result == TK_OK)
             result = add_side(c, side);
     }
@@ -159,7 +175,7 @@ answer(struct tk_call *call, const struct comparison *c)
 void
 tk_route_compare(struct tk_call *call)
 {
-    struct comparison c = {.span = {0}};
+    struct comparison c = {.deadline_nano = tk_query_deadline(call)};
     struct tk_error err = {.message = ""};
     int side = 0;
     if (!param_sides(call, &c))
@@ -178,7 +194,7 @@ tk_route_compare(struct tk_call *call)
         tk_reply_problem(call, 404, "No such trace", "no such span of trace %s (%s) has arrived",
                          id, sides[side]);
     } else {
-        tk_reply_error(call, result, &err);
+        tk_reply_query_failed(call, NULL, result, &err);
     }
     tk_batch_free(c.trace[0]);
     tk_batch_free(c.trace[1]);

@@ -51,8 +51,9 @@ class Budgets(WithServer):
     def test_time_is_refused_by_name(self):
         server = Server("--query-timeout", "1ns")
         self.addCleanup(server.stop)
-        self.assertEqual(server.send_json("POST", "/v1/traces", body(span(new_trace_id(), 1, "x"))).status, 200)
-        for path in ("/traces", "/metrics"):
+        trace = new_trace_id()
+        self.assertEqual(server.send_json("POST", "/v1/traces", body(span(trace, 1, "x"))).status, 200)
+        for path in ("/traces", "/metrics", f"/compare?first={trace}&second={trace}"):
             answer = server.get("/api/v1" + path)
             self.problem(answer, 503)
             self.assertEqual((answer.json["budget"], answer.json["limit"]), ("time", "1"))
