@@ -78,9 +78,10 @@ def rows(record):
                           ("search, newest 20 of all", None), ("search, failed below the gateway, newest 20", None),
                           ("search, duration > 250ms, newest 20", None),
                           ("count by service", "< 100"), ("p95 by service", "< 100"),
-                          ("count by service, 60 steps", "< 100"), ("count by name", "< 100"),
+                          ("count by service, 60 steps", None), ("durations, 60 steps", None), ("count by name", "< 100"),
                           ("count of errors by service", "< 100"), ("acknowledged to found", "p99 < 50")):
         yield f"{question}, {store}: p50 / p99 ms", record.pair(f"{at}: {question}"), aim
+        yield f"{question}, {store}, the first time: ms", record.get(f"{at}: {question}, the first time, ms"), aim
     for what, aim in (("RSS MiB, mean", "< 100"), ("RSS MiB, peak", "< 100"), ("% of a core", "< 3"), ("ack p99 ms", None),
                       ("acknowledged to found p99 ms", "< 50")):
         yield f"10,000 spans/s: {what}", record.get(f"10,000 spans/s: {what}"), aim

@@ -194,19 +194,25 @@ def ask_all(server, directory, name, sent, spans):
         "search, failed below the gateway, newest 20":
             lambda: search(server, f'{{ resource.service.name = "{SERVICE}" }} >> {{ status = error }}', 20),
         "search, duration > 250ms, newest 20": lambda: search(server, "{ duration > 250ms }", 20),
+    }
+    numbers = {
         "count by service": lambda: grouped(server, "{ } | count_over_time() by (resource.service.name)", bounds, spans),
         "p95 by service":
             lambda: grouped(server, "{ } | quantile_over_time(duration, .95) by (resource.service.name)", bounds),
         "count by service, 60 steps":
             lambda: grouped(server, "{ } | count_over_time() by (resource.service.name)", bounds, spans, 60),
+        "durations, 60 steps": lambda: grouped(server, "{ } | histogram_over_time(duration)", bounds, steps=60),
         "count by name": lambda: grouped(server, "{ } | count_over_time() by (name)", bounds, spans),
         "count of errors by service":
             lambda: grouped(server, "{ status = error } | count_over_time() by (resource.service.name)", bounds),
     }
     figures = {}
-    for question, asked in questions.items():
+    for question, asked in {**questions, **numbers}.items():
         try:
-            figures.update(latencies(f"{name}: {question}", asked()))
+            answers = asked()
+            if question in numbers:  # what was counted is remembered
+                figures[f"{name}: {question}, the first time, ms"] = answers.pop(0)[1]
+            figures.update(latencies(f"{name}: {question}", answers))
         except Unanswered as why:
             figures[f"{name}: {question}"] = f"not answered ({why})".replace("|", "/").replace("\n", " ")
         except Wrong as why:
