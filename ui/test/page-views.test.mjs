@@ -221,6 +221,9 @@ pageTest(
       (await first.innerText()).replace(/\s+/g, ' '),
       /db\.Query Go Microservice 1 180ms 180ms 180ms/,
     );
+    const sorted = '[data-testid="statistics"] th[aria-sort="descending"]';
+    assert.equal(await page.innerText(sorted), 'Self', 'the arrow is drawn, once');
+    assert.equal(await page.locator('[data-testid="statistics"] th[aria-sort]').count(), 1);
     await page.click('button.sort:has-text("Total")');
     await eventually(async () => assert.match(await first.innerText(), /React Frontend/));
     await first.locator('button').click();

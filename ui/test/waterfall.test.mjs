@@ -166,8 +166,8 @@ test('gaps are rows of their own, named and bounded', () => {
   assert.deepEqual(gaps.slice(0, 4), [
     ['own work or not instrumented', 0, 20],
     ['own work or not instrumented', 400, 20],
-    ['request on the way: network + queue, at most 20ms', 20, 10],
-    ['response on the way: network + queue, at most 20ms', 390, 10],
+    ['request on the way, at most 20ms: network + queue', 20, 10],
+    ['response on the way, at most 20ms: network + queue', 390, 10],
   ]);
 });
 

@@ -28,7 +28,9 @@ export function Difference({ comparison }: { comparison: Comparison }) {
           <thead>
             <tr>
               <th scope="col">Operation</th>
-              <th scope="col">Spans</th>
+              <th scope="col" class="right">
+                Spans
+              </th>
               <th scope="col" class="changes-bar">
                 <span class="sr-only">From the first duration to the second</span>
               </th>
@@ -108,7 +110,7 @@ function StepRow({ step, scale }: { step: Step; scale: Scale }) {
           </>
         )}
       </th>
-      <td class="num muted changes-spans">
+      <td class="num right muted changes-spans">
         {service && spansOf(operation!.first.spanCount, operation!.second.spanCount)}
       </td>
       <td class="changes-bar" aria-hidden="true">

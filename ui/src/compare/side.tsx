@@ -37,7 +37,7 @@ export function Side({ title, traceId, spanId, longest }: Props) {
   return (
     <section class="side" aria-label={title} data-testid="side">
       <h2>
-        {title} <a href={href(`/traces/${traceId}`, { span: spanId })}>open</a>
+        {title} <a href={href(`/traces/${traceId}`, { span: spanId })}>Open</a>
       </h2>
       {error !== null && <Problem error={error} />}
       {open && <SideRows open={open} spanId={spanId} longest={longest} />}

@@ -101,7 +101,7 @@ export function OtherTrace({ finding: { other } }: { finding: Finding }) {
   });
   return (
     <>
-      {' '}
+      {' · '}
       <a href={to}>
         What <bdi>{other.service}</bdi> recorded
         {other.project && (

@@ -116,7 +116,7 @@ export function Heatmap({ times, step, bounds, counts, onChoose }: Props) {
     <figure class="heatmap">
       <div class="heatmap-scale num muted" aria-hidden="true">
         <span>{formatDuration(upper(rows - 1))}</span>
-        <span>{formatDuration(0)}</span>
+        <span>0</span>
       </div>
       <div class="heatmap-field">
         <canvas

@@ -222,11 +222,13 @@ export class Rows {
     const service = spans.service[span]!;
     const most = bothWays(spans, span);
     const onTheWay = kind === GapKind.Request || kind === GapKind.Response;
+    // The bound first: a narrow column cuts the end.
+    const [name, ...why] = gapNames[kind].split(':');
     const bound = onTheWay && most > 0 ? `, at most ${formatDuration(most)}` : '';
     return {
       type: 'gap',
       depth: this.#depth[line]! + 1,
-      label: gapNames[kind] + bound,
+      label: [name + bound, ...why].join(':'),
       service: services[service]!.name,
       offsetNano: this.#shifted(gaps.from[gap]!, service),
       durationNano: gaps.to[gap]! - gaps.from[gap]!,

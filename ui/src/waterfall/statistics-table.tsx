@@ -58,11 +58,10 @@ export function StatisticsTable({
                 key={column}
                 scope="col"
                 class="right"
-                aria-sort={by === column ? 'descending' : 'none'}
+                aria-sort={by === column ? 'descending' : undefined}
               >
                 <button type="button" class="sort" title={title} onClick={() => setBy(column)}>
                   {name}
-                  {by === column && <span aria-hidden="true"> ↓</span>}
                 </button>
               </th>
             ))}
