@@ -2,7 +2,6 @@
 
 import { BrokenBadge } from '../components/broken-badge';
 import { CopyButton } from '../components/copy';
-import { ServiceChips } from '../components/service-chips';
 import { formatClock, formatDuration, formatInstant, plural } from '../format';
 import { href } from '../router';
 import type { Trace } from '../trace/trace';
@@ -53,7 +52,6 @@ export function TraceHead({ traceId, trace, service, operation }: Props) {
           Compare
         </a>
       </p>
-      <ServiceChips services={trace.services} />
     </header>
   );
 }

@@ -1,7 +1,9 @@
 // What the trace is about, in words, before any row is read: where the time went, what failed
 // first, what is missing, whose clock is wrong.
 
+import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
+import { ServiceChips } from '../components/service-chips';
 import { formatDuration, plural } from '../format';
 import type { OpenTrace } from '../trace/analysis';
 import { causes, pathUp } from '../trace/marks';
@@ -27,15 +29,19 @@ export function Story({ open, isAligned, onAlign, onOpen, onFind, onNextOrphan }
   const failedFirst = useMemo(() => causes(trace.spans, causesMax), [trace]);
   if (analysis === null)
     return (
-      <p class="story muted" role="status" data-testid="rest">
-        The first {trace.rows.count.toLocaleString('en-US')} of{' '}
-        {trace.rowTotal.toLocaleString('en-US')} rows; the others are on their way…
-      </p>
+      <div class="story">
+        <StoryHead trace={trace}>
+          <p class="muted" role="status" data-testid="rest">
+            The first {trace.rows.count.toLocaleString('en-US')} of{' '}
+            {trace.rowTotal.toLocaleString('en-US')} rows; the others are on their way…
+          </p>
+        </StoryHead>
+      </div>
     );
   const skewed = analysis.skews.filter(isSkewed);
   return (
     <div class="story">
-      {trace.spanCount > 1 && <WhereTimeWent open={open} onFind={onFind} />}
+      <WhereTimeWent open={open} onFind={onFind} />
       <ErrorPath trace={trace} first={failedFirst} onOpen={onOpen} />
       {orphans > 0 && (
         <p data-testid="missing">
@@ -87,12 +93,22 @@ function sayOf({ services }: Trace, skew: Skew): string {
   );
 }
 
+/** A heading, and at the other end whose colours are whose. */
+function StoryHead({ trace, children }: { trace: Trace; children: ComponentChildren }) {
+  return (
+    <div class="story-head">
+      {children}
+      <ServiceChips services={trace.services} />
+    </div>
+  );
+}
+
 /** Pieces of the critical path by operation, the longest first. */
 function WhereTimeWent({ open, onFind }: { open: OpenTrace; onFind: (text: string) => void }) {
   const { trace, analysis } = open;
   const stats = analysis!.statistics;
   const total = stats.critical.reduce((sum, part) => sum + part, 0);
-  if (!(total > 0)) return null;
+  if (!(total > 0) || trace.spanCount < 2) return <StoryHead trace={trace}>{null}</StoryHead>;
   const longest = mostOf(stats.critical, 5).filter((group) => stats.critical[group]! > 0);
   const parts = longest.map((group) => ({
     name: textOf(trace.texts, stats.name[group]!),
@@ -103,7 +119,15 @@ function WhereTimeWent({ open, onFind }: { open: OpenTrace; onFind: (text: strin
   const share = (nanos: number) => `${((nanos / total) * 100).toFixed(2)}%`;
   const percent = (nanos: number) => `${Math.round((nanos / total) * 100)} %`;
   return (
-    <section class="went" aria-label="Where the time went" data-testid="went">
+    <section class="went" aria-labelledby="went" data-testid="went">
+      <StoryHead trace={trace}>
+        <h2
+          id="went"
+          title="By the critical path: what would have to be shorter for the whole to be"
+        >
+          Where the time went
+        </h2>
+      </StoryHead>
       <div class="went-bar" aria-hidden="true">
         {parts.map((part, i) => (
           <span key={i} style={{ width: share(part.nanos), '--service': colourOf(part.service) }} />
@@ -117,7 +141,7 @@ function WhereTimeWent({ open, onFind }: { open: OpenTrace; onFind: (text: strin
             <button
               type="button"
               class="link"
-              title={`${part.name}, ${part.service}: on the critical path`}
+              title={`Find ${part.name} of ${part.service}`}
               onClick={() => onFind(part.name)}
             >
               <bdi>{part.name.slice(0, 200).trim() || '(no name)'}</bdi>
@@ -129,6 +153,7 @@ function WhereTimeWent({ open, onFind }: { open: OpenTrace; onFind: (text: strin
         {rest > total / 1000 && (
           <li class="muted">
             others <span class="num">{formatDuration(rest)}</span>
+            <span class="num">{percent(rest)}</span>
           </li>
         )}
       </ul>
