@@ -137,6 +137,20 @@ for (const [typed, service] of [
 }
 
 pageTest(
+  'at 320 pixels every page can be chosen in the bar without scrolling it',
+  { context: { viewport: { width: 320, height: 640 } } },
+  async ({ page, url }) => {
+    await page.goto(`${url}/traces`);
+    const [link, bar] = await Promise.all([
+      page.locator('.top-bar nav a', { hasText: 'Settings' }).boundingBox(),
+      page.locator('.top-bar').boundingBox(),
+    ]);
+    assert.ok(link.x + link.width <= 320, `${link.x} ${link.width}`);
+    assert.ok(link.y + link.height <= bar.y + bar.height);
+  },
+);
+
+pageTest(
   'a pasted trace id opens the trace',
   {
     context: { permissions: ['clipboard-read', 'clipboard-write'] },

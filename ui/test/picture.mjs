@@ -4,12 +4,12 @@
 
 const square = 16;
 const shades = ' .:-=+*#%@';
-/** The page's bar, which has other links in other versions. */
-const top = 44;
 
 /** Reads a screenshot in a page of its own, which has no policy. */
 export async function pictureOf(page, reader) {
   const { width, height } = page.viewportSize();
+  // Below the bar, which has other links in other versions.
+  const { height: top } = await page.locator('.top-bar').boundingBox();
   const clip = { x: 0, y: top, width, height: height - top };
   await page.bringToFront();
   const shot = await page.screenshot({ clip, animations: 'disabled', caret: 'hide' });
