@@ -125,6 +125,29 @@ export function parseBytes(text: string): number {
   return unit ? Number(count) * 1024 ** byteUnits.indexOf(unit) : NaN;
 }
 
+/** Three digits that matter of a number a second, two of less than one. */
+export function formatRate(perSecond: number): string {
+  if (perSecond === 0) return '0';
+  return perSecond >= 100
+    ? Math.round(perSecond).toLocaleString('en-US')
+    : String(Number(perSecond.toPrecision(perSecond < 1 ? 2 : 3)));
+}
+
+/** How often, in the unit of which there is at least one: `12/s`, `5/min`, `3/h`. */
+export function formatFrequency(perSecond: number): string {
+  if (perSecond === 0) return '0';
+  if (perSecond >= 0.995) return formatRate(perSecond) + '/s';
+  if (perSecond >= 0.995 / 60) return formatRate(perSecond * 60) + '/min';
+  return formatRate(perSecond * 3600) + '/h';
+}
+
+/** The same for a screen reader: `12 a second`. */
+export const speakFrequency = (perSecond: number) =>
+  formatFrequency(perSecond)
+    .replace('/s', ' a second')
+    .replace('/min', ' a minute')
+    .replace('/h', ' an hour');
+
 /** `1 span`, `2 spans`. */
 export function plural(count: number, noun: string): string {
   return `${formatCount(count)} ${noun}${count === 1 ? '' : 's'}`;

@@ -71,6 +71,12 @@ test('an offset of nothing is 0, and one before the start is negative', () => {
   assert.equal(format.formatOffset(-34e6), '-34ms');
 });
 
+test('how often is told in the unit of which there is at least one', () => {
+  const told = [0, 120, 1, 0.5, 1 / 60, 0.001].map((rate) => format.formatFrequency(rate));
+  assert.deepEqual(told, ['0', '120/s', '1/s', '30/min', '1/min', '3.6/h']);
+  assert.equal(format.speakFrequency(0.5), '30 a minute');
+});
+
 test('how long ago is counted in the largest unit', () => {
   const ago = (seconds) => format.formatAgo('1767225600000000000', 1767225600000 + seconds * 1000);
   assert.deepEqual([0, 30, 60, 7200, 172800].map(ago), [

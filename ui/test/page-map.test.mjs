@@ -43,7 +43,7 @@ pageTest(
     assert.deepEqual(await boxes.locator('bdi').allInnerTexts(), ['api', 'web', 'postgresql']);
     assert.match(await page.locator('[data-testid="map"]').innerText(), /◆ 2 %/);
     const row = page.locator('[data-testid="map-row"]').first();
-    assert.match(await row.innerText(), /web\s+api\s+1\s+3,600\s+2 %\s+1ms\s+30ms\s+40ms/);
+    assert.match(await row.innerText(), /web\s+api\s+1\/s\s+3,600\s+2 %\s+1ms\s+30ms\s+40ms/);
     await page.locator('[data-testid="map-call"]').nth(1).focus();
     await page.keyboard.press('Enter');
     await page.waitForURL(/\/traces\?/);
@@ -80,7 +80,10 @@ pageTest(
       'api calls postgresql',
       'postgresql database',
     ]);
-    assert.match(await focused(page), /1 calls a second, none failed, 95 % within 30 milliseconds/);
+    assert.match(
+      await focused(page),
+      /Calls: 1 a second, none failed, 95 % within 30 milliseconds/,
+    );
     assert.equal(await page.locator('[data-testid="map"] a[tabindex="0"]').count(), 1);
   },
 );

@@ -52,6 +52,20 @@ pageTest('dragging along a chart looks closer, and back is back', {}, async ({ p
   await eventually(() => assert.doesNotMatch(page.url(), /end=/));
 });
 
+pageTest(
+  'beside the heatmap stand rate, errors and percentiles of what the search selects',
+  {},
+  async ({ page, url }) => {
+    await page.goto(`${url}/traces?q=payments`);
+    const numbers = page.locator('[data-testid="numbers"]');
+    await numbers.waitFor();
+    const told = (await numbers.innerText()).replace(/\s+/g, ' ').trim();
+    const spans = String.raw`[\d.,]+/(s|min|h)`;
+    const wanted = `^Spans ${spans} Errors [\\d.]+ % p50 [\\d.]+[mµn]?s p95 [\\d.]+[mµn]?s p99 [\\d.]+[mµn]?s$`;
+    assert.match(told, RegExp(wanted));
+  },
+);
+
 pageTest('what is dragged over in the heatmap becomes the search', {}, async ({ page, url }) => {
   await page.goto(`${url}/traces?q=payments`);
   const map = page.locator('[data-testid="heatmap"]');

@@ -136,7 +136,10 @@ pageTest('gaps stand as rows with a name and a bound', {}, async ({ page, url })
 pageTest('where the time went is said, and the critical path drawn', {}, async ({ page, url }) => {
   await opened(page, url, `/traces/${goldenId}`);
   const went = await page.innerText('[data-testid="went"]');
-  assert.match(went.replace(/\s+/g, ' '), /^Where the time went .*db\.Query 180ms 43 % .*GET \/users 60ms 14 %/);
+  assert.match(
+    went.replace(/\s+/g, ' '),
+    /^Where the time went .*db\.Query 180ms 43 % .*GET \/users 60ms 14 %/,
+  );
   assert.equal(await page.locator(`${row}:has-text("db.Query") .wf-critical`).count(), 1);
   await page.click('text=Critical path');
   await eventually(async () => assert.equal(await page.locator('.wf-critical').count(), 0));

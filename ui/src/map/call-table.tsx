@@ -2,9 +2,9 @@
 
 import type { MapNode, ServiceMap } from '../api';
 import type { TimeRange } from '../components/time-choice';
-import { formatCount, formatDuration } from '../format';
+import { formatCount, formatDuration, formatFrequency } from '../format';
 import { href } from '../router';
-import { formatRate, formatShare } from '../services/service-table';
+import { formatShare } from '../services/service-table';
 import { colourOf } from '../waterfall/colour';
 import { queryOf, secondsOf } from './calls';
 
@@ -27,7 +27,7 @@ export function CallTable({ map, calls, range }: Props) {
             <tr>
               <th scope="col">Caller</th>
               <th scope="col">Callee</th>
-              {['Calls/s', 'Calls', 'Errors', 'p50', 'p95', 'p99'].map((title) => (
+              {['Rate', 'Calls', 'Errors', 'p50', 'p95', 'p99'].map((title) => (
                 <th key={title} scope="col" class="right">
                   {title}
                 </th>
@@ -52,7 +52,7 @@ export function CallTable({ map, calls, range }: Props) {
                   <td>
                     <Name node={map.nodes[call.callee]!} />
                   </td>
-                  <td class="num right">{formatRate(call.callCount / seconds)}</td>
+                  <td class="num right">{formatFrequency(call.callCount / seconds)}</td>
                   <td class="num right">{formatCount(call.callCount)}</td>
                   <td class={`num right ${failed > 0 ? 'error-text' : 'muted'}`}>
                     {formatShare(failed)}

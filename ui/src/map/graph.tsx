@@ -4,9 +4,9 @@
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import type { MapCall, MapNode, ServiceMap } from '../api';
 import type { TimeRange } from '../components/time-choice';
-import { formatDuration, speakDuration } from '../format';
+import { formatDuration, formatFrequency, speakDuration, speakFrequency } from '../format';
 import { href } from '../router';
-import { formatRate, formatShare } from '../services/service-table';
+import { formatShare } from '../services/service-table';
 import { colourOf } from '../waterfall/colour';
 import { queryOf, queryOfNode, secondsOf, type Shown } from './calls';
 import { layOut, type Point } from './layout';
@@ -127,13 +127,13 @@ export function Graph({ map, shown, range }: Props) {
 
 type Link = { 'data-spot': Spot; tabIndex: number; onFocus: () => void };
 
-/** `12 calls a second, 2 % failed, 95 % within 30 milliseconds` */
+/** `Calls: 12 a second, 2 % failed, 95 % within 30 milliseconds` */
 export function sayNumbers(numbers: MapCall | MapNode, seconds: number): string {
   const failed =
     numbers.errorCount > 0
       ? `${formatShare(numbers.errorCount / numbers.callCount)} failed`
       : 'none failed';
-  return `${formatRate(numbers.callCount / seconds)} calls a second, ${failed}, 95 % within ${speakDuration(numbers.p95Nano)}`;
+  return `Calls: ${speakFrequency(numbers.callCount / seconds)}, ${failed}, 95 % within ${speakDuration(numbers.p95Nano)}`;
 }
 
 const kindNames = { service: '', database: 'database', messaging: 'queue', external: 'external' };
@@ -169,7 +169,7 @@ function Box(props: { node: MapNode; at: Point; seconds: number; range: TimeRang
       <span class="m-numbers num" aria-hidden="true">
         {node.callCount > 0 && (
           <>
-            <span>{formatRate(node.callCount / seconds)}/s</span>
+            <span>{formatFrequency(node.callCount / seconds)}</span>
             {node.errorCount > 0 && (
               <span class="error-text">
                 <span class="mark mark-error" /> {formatShare(node.errorCount / node.callCount)}
@@ -219,7 +219,7 @@ function Line({ map, call, points, share, seconds, range, link }: LineProps) {
       </a>
       <g class="m-text" aria-hidden="true">
         <text x={middle.x} y={middle.y - 6} text-anchor="middle">
-          {formatRate(call.callCount / seconds)}/s
+          {formatFrequency(call.callCount / seconds)}
         </text>
         {failed && (
           <text class="m-failed" x={middle.x} y={middle.y + 15} text-anchor="middle">

@@ -58,8 +58,8 @@ export function MapPage() {
           <Cut map={answer} shown={shown} around={around} />
           <Graph map={answer} shown={shown} range={range} />
           <p class="muted small m-legend">
-            In a box and on a line: calls a second, how many of them failed (◆), and in a box how
-            long 95 % of them take at most. A thicker line has more calls.
+            In a box and on a line: how often it is called, how many of the calls failed (◆), and in
+            a box how long 95 % of them take at most. A thicker line has more calls.
           </p>
           <CallTable map={answer} calls={callsOf(answer, around)} range={range} />
         </>

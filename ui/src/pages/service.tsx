@@ -4,7 +4,7 @@ import { useEffect, useMemo } from 'preact/hooks';
 import { api } from '../api';
 import { Problem } from '../components/problem';
 import { TimeChoice } from '../components/time-choice';
-import { formatDuration } from '../format';
+import { formatDuration, formatRate } from '../format';
 import { Chart } from '../metrics/chart';
 import { groupsOf, timesMillis } from '../metrics/groups';
 import { useAnswer } from '../metrics/use-answer';
@@ -12,7 +12,6 @@ import { withService } from '../query';
 import { currentProject, href, navigate, place } from '../router';
 import { OperationTable } from '../services/operation-table';
 import { askedRange, instant, isLive, readRange } from '../services/range';
-import { formatRate } from '../services/service-table';
 import { colourOf } from '../waterfall/colour';
 
 export function ServicePage({ name }: { name: string }) {

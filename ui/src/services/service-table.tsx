@@ -1,7 +1,7 @@
 // A row per service; the head of a column sorts by it (`?sort=`).
 
 import type { TimeRange } from '../components/time-choice';
-import { formatDuration } from '../format';
+import { formatDuration, formatFrequency } from '../format';
 import { Sparkline } from '../metrics/sparkline';
 import { href, place, replace } from '../router';
 import { colourOf } from '../waterfall/colour';
@@ -25,7 +25,7 @@ type SortKey = 'name' | 'rate' | 'errorShare' | 'p50' | 'p95' | 'p99';
 
 const columns: [SortKey, string][] = [
   ['name', 'Service'],
-  ['rate', 'Spans/s'],
+  ['rate', 'Spans'],
   ['errorShare', 'Errors'],
   ['p50', 'p50'],
   ['p95', 'p95'],
@@ -35,13 +35,6 @@ const columns: [SortKey, string][] = [
 function sorted(rows: ServiceRow[], key: SortKey): ServiceRow[] {
   const by = (row: ServiceRow) => (key === 'name' ? 0 : (row[key] ?? -1));
   return [...rows].sort((a, b) => by(b) - by(a) || a.name.localeCompare(b.name));
-}
-
-export function formatRate(perSecond: number): string {
-  if (perSecond === 0) return '0';
-  return perSecond >= 100
-    ? Math.round(perSecond).toLocaleString('en-US')
-    : String(Number(perSecond.toPrecision(perSecond < 1 ? 2 : 3)));
 }
 
 export function formatShare(share: number): string {
@@ -102,7 +95,7 @@ function Row({ row, range }: { row: ServiceRow; range: TimeRange }) {
       </td>
       <td class="num right" title={`${row.spans.toLocaleString('en-US')} spans`}>
         <Sparkline values={row.rates} colour={colour} />{' '}
-        <span class="with-spark">{formatRate(row.rate)}</span>
+        <span class="with-spark">{formatFrequency(row.rate)}</span>
       </td>
       <td class={`num right ${row.errorShare > 0 ? 'error-text' : 'muted'}`}>
         {formatShare(row.errorShare)}

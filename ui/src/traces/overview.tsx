@@ -1,13 +1,16 @@
-// Over the list: how long the spans took that the search selects, when. What is dragged over becomes
-// the search.
+// Over the list: how long the spans took that the search selects, when; how many there are and how
+// many fail. What is dragged over becomes the search.
 
 import { useMemo } from 'preact/hooks';
 import { ApiError, api, type Summary } from '../api';
-import { groupsOf, stepMillis, timesMillis } from '../metrics/groups';
+import { formatDuration, formatFrequency } from '../format';
+import { groupsOf, stepMillis, timesMillis, type Group } from '../metrics/groups';
 import { Heatmap, type Choice } from '../metrics/heatmap';
+import { Sparkline } from '../metrics/sparkline';
 import { useAnswer } from '../metrics/use-answer';
 import { resolveTime, withDuration, withService } from '../query';
 import { currentProject, href, navigate } from '../router';
+import { formatShare } from '../services/service-table';
 import { writeRest } from '../why/why';
 import type { Search } from './search';
 
@@ -17,6 +20,8 @@ interface Props {
   live: boolean;
 }
 
+/** A step that is longer than any time: one number for all of it. */
+const whole = '36500d';
 const minuteNano = 60_000_000_000n;
 
 /** Without bounds the time of what is listed, to the minute, so that a new trace is no new question. */
@@ -46,20 +51,23 @@ export function Overview({ search, traces, live }: Props) {
           live ? '' : endOf(search, traces, live),
           currentProject(),
         ]);
-  const { answer, error } = useAnswer(id, live, (signal) =>
-    api.metrics(
-      {
-        q: withService(search.q, search.service).text,
-        start: startOf(search, traces),
-        end: endOf(search, traces, live),
-      },
-      signal,
-    ),
-  );
+  const { answer: both, error } = useAnswer(id, live, (signal) => {
+    const asked = {
+      q: withService(search.q, search.service).text,
+      start: startOf(search, traces),
+      end: endOf(search, traces, live),
+    };
+    return Promise.all([
+      api.metrics(asked, signal),
+      api.metrics({ ...asked, step: whole }, signal),
+    ]);
+  });
+  const answer = both && both[0];
   const shown = useMemo(() => {
     const group = answer ? groupsOf(answer)[0] : undefined;
     if (!answer || !group) return null;
-    return { times: timesMillis(answer), step: stepMillis(answer), ...group.histogram };
+    const histogram = { times: timesMillis(answer), step: stepMillis(answer), ...group.histogram };
+    return { histogram, group };
   }, [answer]);
   // What is chosen is looked at beside the rest of what is shown.
   const rest = answer && {
@@ -79,6 +87,38 @@ export function Overview({ search, traces, live }: Props) {
     );
   // A query that /metrics refuses (a pipeline) still finds traces: then there is no picture of it.
   if (error !== null && !(error instanceof ApiError)) throw error;
-  if (shown === null || shown.counts.length === 0) return null;
-  return <Heatmap {...shown} onChoose={choose} />;
+  if (shown === null || shown.histogram.counts.length === 0) return null;
+  return (
+    <div class="overview">
+      <Heatmap {...shown.histogram} onChoose={choose} />
+      <Numbers steps={shown.group} all={groupsOf(both![1])[0]} />
+    </div>
+  );
+}
+
+/** How many, how many failed, how long: over all of the time, and how it went. */
+function Numbers({ steps, all }: { steps: Group; all: Group | undefined }) {
+  const [rate, errors] = [all?.rate[0] ?? 0, all?.errors[0] ?? 0];
+  const rows: [name: string, text: string, values: Group['rate'], colour: string][] = [
+    ['Spans', formatFrequency(rate), steps.rate, 'var(--accent)'],
+    ['Errors', formatShare(rate > 0 ? errors / rate : 0), steps.errors, 'var(--error)'],
+  ];
+  for (const name of ['p50', 'p95', 'p99'] as const) {
+    const nanos = all?.[name][0] ?? null;
+    const text = nanos === null ? '–' : formatDuration(nanos);
+    rows.push([name, text, steps[name], 'var(--muted)']);
+  }
+  return (
+    <dl class="numbers" data-testid="numbers">
+      {rows.map(([name, text, values, colour]) => (
+        <div key={name}>
+          <dt>{name}</dt>
+          <dd class={`num ${name === 'Errors' && errors > 0 ? 'error-text' : ''}`}>
+            <Sparkline values={values} colour={colour} />
+            {text}
+          </dd>
+        </div>
+      ))}
+    </dl>
+  );
 }
