@@ -113,6 +113,7 @@ pageTest(
       await page.keyboard.press('Enter');
       await eventually(async () => assert.deepEqual(await active(), [label]));
     }
+    assert.equal(await page.textContent('[data-testid="matches"]'), '1 of 3');
     await page.keyboard.press('Shift+Enter');
     await eventually(async () => assert.deepEqual(await active(), ['GET /users']));
     assert.equal(await page.locator('.is-found').count(), 3);
@@ -264,6 +265,7 @@ pageTest(
     await page.focus('[role="treegrid"]');
     await page.keyboard.press('?');
     await page.waitForSelector('[data-testid="keys"]:has-text("next error")');
+    await page.waitForSelector('[data-testid="keys"]:has-text("hatched: failed")');
     await page.keyboard.press('Escape');
     await page.waitForSelector('[data-testid="keys"]', { state: 'detached' });
   },

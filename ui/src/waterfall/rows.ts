@@ -185,6 +185,17 @@ export class Rows {
     return -1;
   }
 
+  /** How many of the lines down to this one match. */
+  countLines(to: number, matches: (span: number, visit: number) => boolean): number {
+    let count = 0;
+    for (let line = 0; line <= to; line++) {
+      const what = this.#whatAt(line);
+      const visit = what < 0 ? ~what : -1;
+      if (matches(visit < 0 ? what : this.trace.visits.folded[visit]!, visit)) count++;
+    }
+    return count;
+  }
+
   lineAt(index: number): number {
     return index < 0 ? -1 : this.#lineAt(index);
   }

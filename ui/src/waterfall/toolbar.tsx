@@ -24,6 +24,8 @@ interface Props {
   findBox: RefObject<HTMLInputElement>;
   /** Rows found; null: nothing is looked for. */
   matches: number | null;
+  /** The how many-th of them the reader is at; null: at none. */
+  at: number | null;
   onNext: () => void;
   onPrevious: () => void;
   isPathShown: boolean;
@@ -56,8 +58,18 @@ export function Toolbar(props: Props) {
       <Find {...props} />
       {canFold && (
         <>
-          <Switch name="Critical path" on={props.isPathShown} onChange={props.onPath} />
-          <Switch name="Gaps" on={props.hasGaps} onChange={props.onGaps} />
+          <Switch
+            name="Critical path"
+            title="Marks what decides how long the whole takes"
+            on={props.isPathShown}
+            onChange={props.onPath}
+          />
+          <Switch
+            name="Gaps"
+            title="Rows for the time in which no child of a span ran"
+            on={props.hasGaps}
+            onChange={props.onGaps}
+          />
         </>
       )}
       <span class="spacer" />
@@ -77,8 +89,8 @@ export function Toolbar(props: Props) {
       <button
         type="button"
         class="button-icon"
-        aria-label="Keys"
-        title="Keys ( ? )"
+        aria-label="Signs and keys"
+        title="Signs and keys ( ? )"
         onClick={props.onKeys}
       >
         ?
@@ -87,7 +99,7 @@ export function Toolbar(props: Props) {
   );
 }
 
-function Find({ wanted, onFind, findBox, matches, onNext, onPrevious }: Props) {
+function Find({ wanted, onFind, findBox, matches, at, onNext, onPrevious }: Props) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Enter') {
       event.preventDefault();
@@ -114,7 +126,9 @@ function Find({ wanted, onFind, findBox, matches, onNext, onPrevious }: Props) {
       {matches !== null && (
         <>
           <span class="num muted" role="status" data-testid="matches">
-            {matches === 0 ? 'none' : formatCount(matches)}
+            {matches === 0
+              ? 'none'
+              : `${at === null ? '' : formatCount(at) + ' of '}${formatCount(matches)}`}
           </span>
           <Tool name="Previous match ( p )" sign="↑" onClick={onPrevious} />
           <Tool name="Next match ( n )" sign="↓" onClick={onNext} />
@@ -132,17 +146,16 @@ function Tool({ name, sign, onClick }: { name: string; sign: string; onClick: ()
   );
 }
 
-function Switch({
-  name,
-  on,
-  onChange,
-}: {
+interface SwitchProps {
   name: string;
+  title: string;
   on: boolean;
   onChange: (on: boolean) => void;
-}) {
+}
+
+function Switch({ name, title, on, onChange }: SwitchProps) {
   return (
-    <label class="switch">
+    <label class="switch" title={title}>
       <input
         type="checkbox"
         checked={on}

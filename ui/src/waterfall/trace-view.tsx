@@ -162,6 +162,11 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
   };
 
   const hasPanel = openKey !== null && Panel.knows(open, openKey);
+  const at = useMemo(() => {
+    const index = isGrid && found && activeKey ? rows.indexOf(activeKey) : -1;
+    if (index < 0 || !isFound(rows.read(index))) return null;
+    return rows.countLines(rows.lineAt(index), isFoundLine);
+  }, [isGrid, found, activeKey, rows, folds]);
   const matches = found && (layout === 'tree' ? found.spanCount : found.rowCount);
   return (
     <div class={`trace-page ${hasPanel ? 'has-panel' : ''}`}>
@@ -189,6 +194,7 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
           }}
           findBox={findBox}
           matches={matches}
+          at={at}
           onNext={() => seek(1, isFoundLine)}
           onPrevious={() => seek(-1, isFoundLine)}
           isPathShown={isPathShown}
