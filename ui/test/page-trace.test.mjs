@@ -275,6 +275,28 @@ pageTest(
   },
 );
 
+pageTest(
+  'on paper stand the rows that the screen had no room for, dark on light, without the bar',
+  { context: { viewport: { width: 1280, height: 500 }, colorScheme: 'dark' } },
+  async ({ page, url }) => {
+    await page.goto(`${url}/traces/${bigId}`);
+    await page.waitForSelector('[data-testid="rest"]', { state: 'detached' });
+    const onScreen = await page.locator(row).count();
+    await page.emulateMedia({ media: 'print', colorScheme: 'dark' });
+    await page.evaluate(() => dispatchEvent(new Event('beforeprint')));
+    assert.equal(await page.locator(row).count(), 1000);
+    const last = await page.locator(row).last().boundingBox();
+    const height = await page.evaluate(() => document.documentElement.scrollHeight);
+    assert.ok(last.y + last.height <= height + 1, `${last.y} ${height}`);
+    assert.equal(await page.isVisible('.top-bar'), false);
+    const ink = await page.evaluate(() => getComputedStyle(document.body).color);
+    assert.equal(ink, 'rgb(23, 33, 43)');
+    await page.emulateMedia({ media: 'screen' });
+    await page.evaluate(() => dispatchEvent(new Event('afterprint')));
+    assert.equal(await page.locator(row).count(), onScreen);
+  },
+);
+
 pageTest('a link to a span deep in a trace opens it in sight', {}, async ({ page, url }) => {
   const key = 'f' + (7777).toString(16).padStart(15, '0');
   await page.goto(`${url}/traces/${bigId}?span=${key}`);

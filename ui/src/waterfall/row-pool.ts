@@ -14,6 +14,8 @@ import { Viewport } from './viewport';
 
 export const rowHeight = 26;
 const overscan = 4;
+/** So many rows are printed at most: some twenty pages. */
+export const printedMax = 1000;
 /** A name longer than any screen is cut here; the panel has it whole. */
 const labelMax = 512;
 
@@ -54,8 +56,13 @@ export class RowPool {
   #active = -1;
   #selected = -1;
   #frame = 0;
+  #isPrinted = false;
   readonly #resized: ResizeObserver;
   readonly #onScroll = () => this.#schedule();
+  readonly #onPrint = ({ type }: Event) => {
+    this.#isPrinted = type === 'beforeprint';
+    this.#draw();
+  };
 
   /** `grid` scrolls and has the focus; rows are children of `body`; `head` sticks above them. */
   constructor(
@@ -66,10 +73,14 @@ export class RowPool {
     grid.addEventListener('scroll', this.#onScroll, { passive: true });
     this.#resized = new ResizeObserver(() => this.#schedule());
     this.#resized.observe(grid);
+    addEventListener('beforeprint', this.#onPrint);
+    addEventListener('afterprint', this.#onPrint);
   }
 
   destroy(): void {
     this.#resized.disconnect();
+    removeEventListener('beforeprint', this.#onPrint);
+    removeEventListener('afterprint', this.#onPrint);
     this.grid.removeEventListener('scroll', this.#onScroll);
     cancelAnimationFrame(this.#frame);
     for (const slot of this.#slots) slot.element.remove();
@@ -103,6 +114,10 @@ export class RowPool {
   }
 
   #viewport(): Viewport {
+    if (this.#isPrinted) {
+      const count = Math.min(this.#model?.count ?? 0, printedMax);
+      return new Viewport(count, rowHeight, count * rowHeight);
+    }
     const viewHeight = Math.max(this.grid.clientHeight - this.head.offsetHeight, rowHeight);
     return new Viewport(this.#model?.count ?? 0, rowHeight, viewHeight);
   }
@@ -116,7 +131,7 @@ export class RowPool {
     if (!this.#model) return;
     const view = this.#viewport();
     this.body.style.height = `${view.height}px`;
-    const scrollTop = this.grid.scrollTop;
+    const scrollTop = this.#isPrinted ? 0 : this.grid.scrollTop;
     const wanted = Math.ceil(view.viewHeight / rowHeight) + 1 + 2 * overscan;
     this.#resize(Math.min(wanted, view.count));
     const last = view.count - this.#slots.length;
