@@ -365,6 +365,8 @@ type TraceQuery = { q?: string; start?: string; end?: string; limit?: string; cu
 export const api = {
   traces: (params: TraceQuery, signal?: AbortSignal) =>
     call<TracePage>('/traces', { params, signal }),
+  trace: (traceId: string, signal?: AbortSignal) =>
+    call<{ spans: Span[] }>(`/traces/${encodeURIComponent(traceId)}`, { signal }),
   span: (traceId: string, spanId: string, signal?: AbortSignal) =>
     call<Span>(`/traces/${encodeURIComponent(traceId)}/spans/${spanId}`, { signal }),
   metrics: (

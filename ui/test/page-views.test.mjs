@@ -123,6 +123,29 @@ pageTest(
   },
 );
 
+pageTest(
+  'what no name has is looked for in tags and events, and a tag of the panel marks its like',
+  {},
+  async ({ page, url, fixture }) => {
+    const whole = () =>
+      fixture.requests.filter(({ url }) => url.pathname === `/api/v1/traces/${goldenId}`).length;
+    const found = () => page.$$eval('.is-found bdi', (all) => all.map((el) => el.textContent));
+    await opened(page, url, `/traces/${goldenId}?span=00f067aa0ba902b4`);
+    await page.fill('[data-testid="find"]', 'users');
+    await eventually(async () => assert.equal((await found()).length, 3));
+    assert.equal(whole(), 0, 'names are here already');
+    await page.click(`${panel} button[aria-label="Mark this order.id in the trace"]`);
+    await page.waitForURL(/find=order\.id/);
+    await eventually(async () => assert.deepEqual(await found(), ['GET /api/users']));
+    assert.equal(await page.textContent('[data-testid="matches"]'), '1 of 1');
+    await page.fill('[data-testid="find"]', 'no such thing');
+    await eventually(async () =>
+      assert.equal(await page.textContent('[data-testid="matches"]'), 'none'),
+    );
+    assert.equal(whole(), 1, 'asked for once');
+  },
+);
+
 pageTest('gaps stand as rows with a name and a bound', {}, async ({ page, url }) => {
   await opened(page, url, `/traces/${goldenId}`);
   await page.click('text=Gaps');

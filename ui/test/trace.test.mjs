@@ -283,6 +283,12 @@ test('curl repeats a request into the same trace, without what is secret, quoted
     `curl -X 'POST' -H 'traceparent: 00-t-s-01' 'http://host/a?b='\\''c'\\'''`,
   );
   assert.equal(curlOf('t', 's', { 'http.route': '/a' }), null);
+  const served = { 'server.address': 'shop.test', 'server.port': 8443, 'url.path': '/a' };
+  assert.equal(
+    curlOf('t', 's', { ...served, 'url.scheme': 'https', 'url.query': 'b=1' }),
+    "curl -H 'traceparent: 00-t-s-01' 'https://shop.test:8443/a?b=1'",
+  );
+  assert.equal(curlOf('t', 's', { ...served, 'server.address': '-o /etc/x' }), null);
   for (const url of ['-K/tmp/settings', 'file:///etc/passwd', 'http://host/\x03\nreboot\n']) {
     assert.equal(curlOf('t', 's', { 'url.full': url }), null);
   }

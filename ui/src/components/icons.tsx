@@ -25,6 +25,7 @@ export const SearchIcon = icon(
     <path d="m10.5 10.5 3.5 3.5" />
   </>,
 );
+export const FilterIcon = icon(<path d="M2.5 3.5h11l-4 5v4.5l-3-1.5v-3z" />);
 export const CopyIcon = icon(
   <>
     <rect x="5.5" y="5.5" width="8" height="8" rx="1.5" />

@@ -4,15 +4,17 @@ import { Fragment } from 'preact';
 import type { Attributes, Value } from '../api';
 import { attributeQuery } from '../query';
 import { href } from '../router';
-import { SearchIcon } from '../components/icons';
+import { FilterIcon, SearchIcon } from '../components/icons';
 
 interface Props {
   attributes: Attributes | undefined;
   /** Where a search finds them; without it there is no link. */
   scope?: 'span' | 'resource';
+  /** Marks what has a text within the trace. */
+  onFind?: ((text: string) => void) | null;
 }
 
-export function AttributeTable({ attributes, scope }: Props) {
+export function AttributeTable({ attributes, scope, onFind }: Props) {
   const entries = Object.entries(attributes ?? {});
   if (entries.length === 0) return <p class="muted">None.</p>;
   return (
@@ -24,6 +26,17 @@ export function AttributeTable({ attributes, scope }: Props) {
           </dt>
           <dd>
             <bdi class={`value value-${typeof value}`}>{formatValue(value)}</bdi>
+            {onFind && isScalar(value) && (
+              <button
+                type="button"
+                class="button-icon find"
+                onClick={() => onFind(`${key}=${value}`)}
+                aria-label={`Mark this ${key} in the trace`}
+                title="Mark those with this in the trace"
+              >
+                <FilterIcon />
+              </button>
+            )}
             {scope && isScalar(value) && <FindLink scope={scope} name={key} value={value} />}
           </dd>
         </div>

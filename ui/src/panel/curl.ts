@@ -4,7 +4,7 @@ import type { Attributes } from '../api';
 
 /** Null if the span was no HTTP request whose whole URL is known. */
 export function curlOf(traceId: string, spanId: string, attributes: Attributes): string | null {
-  const url = attributes['url.full'] ?? attributes['http.url'];
+  const url = attributes['url.full'] ?? attributes['http.url'] ?? servedUrl(attributes);
   const method = attributes['http.request.method'] ?? attributes['http.method'] ?? 'GET';
   if (typeof url !== 'string' || typeof method !== 'string') return null;
   // It is pasted into a terminal: no option of curl's, nothing that ends a line or kills it.
@@ -12,6 +12,17 @@ export function curlOf(traceId: string, spanId: string, attributes: Attributes):
   const flags = method === 'GET' ? '' : `-X ${shellQuoted(method)} `;
   const header = shellQuoted(`traceparent: 00-${traceId}-${spanId}-01`);
   return `curl ${flags}-H ${header} ${shellQuoted(withoutUser(url))}`;
+}
+
+/** What a server was asked, which tells of it in pieces. */
+function servedUrl(attributes: Attributes): string | null {
+  const { 'server.address': host, 'server.port': port, 'url.path': path } = attributes;
+  if (typeof host !== 'string' || typeof path !== 'string') return null;
+  if (!/^[\w.-]+$/.test(host) || !path.startsWith('/')) return null;
+  const scheme = attributes['url.scheme'] === 'https' ? 'https' : 'http';
+  const at = port === undefined || port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`;
+  const query = attributes['url.query'] ? `?${String(attributes['url.query'])}` : '';
+  return `${scheme}://${host}${at}${path}${query}`;
 }
 
 const isWeb = /^https?:\/\/[^\x00-\x1f\x7f-\x9f]+$/i;

@@ -21,9 +21,12 @@ interface Props {
   onOpen: (key: string) => void;
   onClose: () => void;
   onFit: (key: string) => void;
+  /** Looks for a text within the trace; null: for none of a tag's. */
+  onFind: ((text: string) => void) | null;
 }
 
-export function Panel({ traceId, open, rowKey, answer, onOpen, onClose, onFit }: Props) {
+export function Panel(props: Props) {
+  const { traceId, open, rowKey, answer, onOpen, onClose, onFit, onFind } = props;
   const { trace, analysis } = open;
   const onKeyDown = (event: KeyboardEvent) => event.key === 'Escape' && onClose();
   const isSpan = !rowKey.includes(':');
@@ -76,6 +79,7 @@ export function Panel({ traceId, open, rowKey, answer, onOpen, onClose, onFit }:
       error={answer?.error ?? null}
       onOpen={onOpen}
       onFit={() => onFit(rowKey)}
+      onFind={onFind}
     />,
   );
 }

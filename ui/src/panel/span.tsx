@@ -25,10 +25,11 @@ interface Props {
   error: unknown;
   onOpen: (key: string) => void;
   onFit: () => void;
+  onFind: ((text: string) => void) | null;
 }
 
 export function SpanDetails(props: Props) {
-  const { open, span, whole, error, onOpen } = props;
+  const { open, span, whole, error, onOpen, onFind } = props;
   const id = idOf(open.trace.spans, span);
   return (
     <>
@@ -37,13 +38,13 @@ export function SpanDetails(props: Props) {
       <Facts {...props} id={id} />
       {whole && <Actions {...props} id={id} />}
       {error !== null && <Problem error={error} />}
-      {whole && <Carried whole={whole} />}
+      {whole && <Carried whole={whole} onFind={onFind} />}
     </>
   );
 }
 
 /** What came with the span besides its times. */
-function Carried({ whole }: { whole: Span }) {
+function Carried({ whole, onFind }: { whole: Span; onFind: Props['onFind'] }) {
   const attributes = whole.attributes ?? {};
   const events = whole.events ?? [];
   const links = whole.links ?? [];
@@ -51,7 +52,7 @@ function Carried({ whole }: { whole: Span }) {
   return (
     <>
       <Section title="Tags" count={Object.keys(attributes).length}>
-        <AttributeTable attributes={attributes} scope="span" />
+        <AttributeTable attributes={attributes} scope="span" onFind={onFind} />
         <Dropped count={whole.droppedAttributesCount} noun="tag" />
       </Section>
       {events.length > 0 && (

@@ -61,13 +61,17 @@ export interface Found {
 
 /** Spans by their ids: what is not here is left out. */
 export function findSpans(trace: Trace, ids: string[]): Found {
-  const { spans, visits } = trace;
-  const inSpans = new Uint8Array(spans.count);
-  const inVisits = new Uint8Array(visits.count);
+  const inSpans = new Uint8Array(trace.spans.count);
   for (const id of ids) {
-    const span = spanOf(spans, id);
+    const span = spanOf(trace.spans, id);
     if (span >= 0) inSpans[span] = 1;
   }
+  return foundOf(trace, inSpans);
+}
+
+/** These spans, and the visits whose row they folded into. */
+export function foundOf({ visits }: Trace, inSpans: Uint8Array): Found {
+  const inVisits = new Uint8Array(visits.count);
   for (let visit = 0; visit < visits.count; visit++) {
     const folded = visits.folded[visit]!;
     if (folded >= 0) inVisits[visit] = inSpans[folded]!;

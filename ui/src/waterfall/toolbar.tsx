@@ -21,6 +21,8 @@ interface Props {
   onView: (view: View) => void;
   wanted: string;
   onFind: (text: string) => void;
+  /** Tags are searched, too. */
+  hasTags: boolean;
   findBox: RefObject<HTMLInputElement>;
   /** Rows found; null: nothing is looked for. */
   matches: number | null;
@@ -99,7 +101,7 @@ export function Toolbar(props: Props) {
   );
 }
 
-function Find({ wanted, onFind, findBox, matches, at, onNext, onPrevious }: Props) {
+function Find({ wanted, onFind, hasTags, findBox, matches, at, onNext, onPrevious }: Props) {
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Enter') {
       event.preventDefault();
@@ -116,7 +118,7 @@ function Find({ wanted, onFind, findBox, matches, at, onNext, onPrevious }: Prop
       <input
         ref={findBox}
         type="search"
-        placeholder="Find in trace"
+        placeholder={hasTags ? 'Find names, key=value' : 'Find names'}
         aria-label="Find in trace"
         value={wanted}
         onInput={(event) => onFind(event.currentTarget.value)}

@@ -2,6 +2,7 @@
 // chose is in the URL: `view`, `span`, `t`, `find`, `gaps`, `path`, `clocks`.
 
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
+import { api, type Span } from '../api';
 import { Problem } from '../components/problem';
 import { Panel } from '../panel/panel';
 import { useSpan, type SpanAnswer } from '../panel/use-span';
@@ -10,7 +11,8 @@ import { useTheme } from '../components/use-theme';
 import type { OpenTrace } from '../trace/analysis';
 import { TraceFindings } from '../findings/trace-findings';
 import { find, findSpans } from '../trace/find';
-import { Mark, isError, isOrphan, spanOf } from '../trace/trace';
+import { findInTags, taggedSpansMax, tagTexts } from '../trace/tags';
+import { Mark, isError, isOrphan, spanOf, type Trace } from '../trace/trace';
 import { FlameView } from './flame';
 import { TraceHead } from './head';
 import { Keys } from './keys';
@@ -65,10 +67,14 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
   const [activeKey, setActiveKey] = useState<string | null>(openKey);
 
   const [evidence, setEvidence] = useState<string[] | null>(null);
-  const found = useMemo(
-    () => (wanted ? find(trace, wanted) : evidence ? findSpans(trace, evidence) : null),
-    [trace, wanted, evidence],
-  );
+  const named = useMemo(() => (wanted ? find(trace, wanted) : null), [trace, wanted]);
+  const hasTags = trace.spanCount <= taggedSpansMax;
+  const inTags = useTags(traceId, trace, hasTags && named?.rowCount === 0);
+  const found = useMemo(() => {
+    if (!wanted) return evidence && findSpans(trace, evidence);
+    if (named!.rowCount > 0 || !hasTags) return named;
+    return inTags && findInTags(trace, inTags, wanted);
+  }, [trace, wanted, named, inTags, evidence]);
   const isFound = (row: RowView) =>
     found !== null &&
     row.type !== 'gap' &&
@@ -94,6 +100,10 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
   const mark = (ids: string[]) => {
     setEvidence(ids);
     say({ find: null, span: ids[0] ?? null, view: isGrid ? view : null });
+  };
+  const look = (text: string) => {
+    setEvidence(null);
+    say({ find: text });
   };
   const close = () => {
     if (!openKey) return;
@@ -177,7 +187,7 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
           isAligned={isAligned}
           onAlign={(on) => say({ clocks: on ? 'aligned' : null })}
           onOpen={showOpen}
-          onFind={(text) => say({ find: text })}
+          onFind={look}
           onNextOrphan={() => seek(1, (span) => span >= 0 && isOrphan(trace.spans, span))}
         />
         {analysis !== null && (
@@ -188,10 +198,8 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
           view={view}
           onView={(to) => say({ view: to === 'waterfall' ? null : to })}
           wanted={params.get('find') ?? ''}
-          onFind={(text) => {
-            setEvidence(null);
-            say({ find: text });
-          }}
+          onFind={look}
+          hasTags={hasTags}
           findBox={findBox}
           matches={matches}
           at={at}
@@ -250,11 +258,29 @@ export function TraceView({ traceId, open, service, operation, error }: Props) {
           onOpen={showOpen}
           onClose={close}
           onFit={fit}
+          onFind={hasTags ? look : null}
         />
       )}
       {keysShown && <Keys onClose={() => setKeysShown(false)} />}
     </div>
   );
+}
+
+/** What the spans carry, asked for when it is wanted; null: not here. Without it names are found. */
+function useTags(traceId: string, trace: Trace, isWanted: boolean): string[] | null {
+  const [answer, setAnswer] = useState<{ of: Trace; texts: string[] } | null>(null);
+  const texts = answer?.of === trace ? answer.texts : null;
+  useEffect(() => {
+    if (!isWanted || texts) return;
+    const stopping = new AbortController();
+    const keep = (spans: Span[]) => setAnswer({ of: trace, texts: tagTexts(trace, spans) });
+    api.trace(traceId, stopping.signal).then(
+      ({ spans }) => keep(spans),
+      () => stopping.signal.aborted || keep([]),
+    );
+    return () => stopping.abort();
+  }, [traceId, trace, isWanted]);
+  return texts;
 }
 
 /** The events of the span that is open, for its bar. */
