@@ -238,6 +238,8 @@ pageTest(
       assert.equal(found.length, 7);
     });
     await page.click('button:has-text("Flame")');
+    const axis = page.locator('[data-testid="flame"] [data-testid="tick"]');
+    assert.deepEqual((await axis.allInnerTexts()).slice(0, 2), ['0', '20ms']);
     const flame = await page.locator('[data-testid="flame"] canvas').boundingBox();
     await page.mouse.click(flame.x + flame.width * 0.5, flame.y + 5 * 20 + 10);
     await page.waitForSelector(`${panel} h2:has-text("db.Query")`);

@@ -2,6 +2,9 @@
 
 import type { TimeWindow } from './time-window';
 
+/** A tick's text needs so many pixels. */
+export const tickWidthMin = 58;
+
 export interface Tick {
   nanos: number;
   /** 0 to 100, of the axis. */

@@ -4,6 +4,7 @@
 import { useLayoutEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { formatDuration } from '../format';
 import { endOf, idOf, isError, nameOf, serviceOf, type Trace } from '../trace/trace';
+import { ticks, tickWidthMin } from './axis';
 import { colourIndex } from './colour';
 import { lanesOf } from './lanes';
 import { textOn, token } from './palette';
@@ -23,6 +24,8 @@ interface Props {
 }
 
 const laneHeight = 20;
+/** As trace.css has it. */
+const axisHeight = 22;
 /** Narrower boxes have no room for a name. */
 const labelMin = 30;
 
@@ -47,7 +50,11 @@ export function FlameView(props: Props) {
   useLayoutEffect(() => {
     const element = scroller.current!;
     const measure = () =>
-      setSize({ width: element.clientWidth, height: element.clientHeight, top: element.scrollTop });
+      setSize({
+        width: element.clientWidth,
+        height: Math.max(element.clientHeight - axisHeight, 0),
+        top: element.scrollTop,
+      });
     const observer = new ResizeObserver(measure);
     observer.observe(element);
     element.addEventListener('scroll', measure, { passive: true });
@@ -79,6 +86,13 @@ export function FlameView(props: Props) {
   };
   return (
     <div ref={scroller} class="flame" data-testid="flame" aria-hidden="true">
+      <div class="flame-axis">
+        {ticks(window, Math.floor(size.width / tickWidthMin)).map(({ nanos, percent }) => (
+          <span key={nanos} class="wf-tick" data-testid="tick" style={{ left: `${percent}%` }}>
+            {nanos === 0 ? '0' : formatDuration(nanos)}
+          </span>
+        ))}
+      </div>
       <canvas
         ref={canvas}
         {...handlers}
@@ -169,9 +183,10 @@ function paint(
     if (width >= labelMin) {
       const room = Math.floor((width - 8) / charWidth);
       const name = nameOf(trace, span);
+      const told = `${name} ${formatDuration(spans.duration[span]!)}`;
       context.fillStyle = textOf.get(colourOf[spans.service[span]!]!)!;
       context.fillText(
-        name.length > room ? name.slice(0, room - 1) + '…' : name,
+        told.length <= room ? told : name.length > room ? name.slice(0, room - 1) + '…' : name,
         from + 4,
         top + laneHeight / 2,
       );

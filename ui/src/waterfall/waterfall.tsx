@@ -3,7 +3,7 @@
 
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { formatDuration } from '../format';
-import { ticks } from './axis';
+import { ticks, tickWidthMin } from './axis';
 import { RowPool, type Drawing } from './row-pool';
 import type { Rows } from './rows';
 import { useTimeDrag } from './time-drag';
@@ -28,8 +28,6 @@ interface Props {
   /** Keys that are the page's; true if it took it. */
   onKey: (key: string) => boolean;
 }
-
-const tickWidthMin = 58;
 
 export function Waterfall(props: Props) {
   const { rows, folds, drawing, openKey, activeKey, onActive, onOpen, onFold } = props;
