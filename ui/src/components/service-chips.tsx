@@ -1,7 +1,7 @@
 // The services of a trace with their colours and span counts.
 
 import type { ServiceCount } from '../api';
-import { plural } from '../format';
+import { formatCount, plural } from '../format';
 import { colourOf } from '../waterfall/colour';
 
 const shownMax = 6;
@@ -25,7 +25,7 @@ function Chip({ service }: { service: ServiceCount }) {
     <li class="chip" title={title} style={{ '--service': colourOf(service.name) }}>
       <span class="wf-swatch" />
       <bdi>{service.name}</bdi>
-      <span class="num muted">{service.spanCount}</span>
+      <span class="num muted">{formatCount(service.spanCount)}</span>
       {service.errorCount > 0 && (
         <span class="mark mark-error" role="img" aria-label={plural(service.errorCount, 'error')} />
       )}

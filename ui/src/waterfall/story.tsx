@@ -108,7 +108,8 @@ function WhereTimeWent({ open, onFind }: { open: OpenTrace; onFind: (text: strin
   const { trace, analysis } = open;
   const stats = analysis!.statistics;
   const total = stats.critical.reduce((sum, part) => sum + part, 0);
-  if (!(total > 0) || trace.spanCount < 2) return <StoryHead trace={trace}>{null}</StoryHead>;
+  if (!(total > 0) || trace.spanCount < 2)
+    return trace.services.length > 1 ? <StoryHead trace={trace}>{null}</StoryHead> : null;
   const longest = mostOf(stats.critical, 5).filter((group) => stats.critical[group]! > 0);
   const parts = longest.map((group) => ({
     name: textOf(trace.texts, stats.name[group]!),
