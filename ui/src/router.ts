@@ -36,9 +36,12 @@ export function currentProject(): string | null {
 
 /** Goes to a new place, which "back" leaves again. */
 export function navigate(to: string): void {
+  const { path } = place.value;
   history.pushState(null, '', to);
   place.value = read();
   window.scrollTo(0, 0);
+  // The link that had the focus goes with its page: one reads on where the new one begins.
+  if (place.value.path !== path) document.getElementById('main')?.focus({ preventScroll: true });
 }
 
 /** Changes where we are without a step in the history. */

@@ -297,6 +297,24 @@ pageTest(
   },
 );
 
+pageTest(
+  'a trace that is opened from the list has its keys in force at once',
+  {},
+  async ({ page, url }) => {
+    await page.goto(`${url}/traces`);
+    await page.click(`[data-trace-id="${goldenId}"] a`);
+    await page.waitForSelector('[role="treegrid"]:focus');
+    await page.keyboard.press('j');
+    await page.waitForSelector(`${row}.is-active:has-text("fetch /api/users")`);
+    await page.keyboard.press('?');
+    await page.waitForSelector('[data-testid="keys"]');
+    await page.goto(`${url}/traces/${goldenId}`);
+    await page.waitForSelector(row);
+    const focused = await page.evaluate(() => document.activeElement.localName);
+    assert.equal(focused, 'body', 'who comes by a link begins at the top');
+  },
+);
+
 pageTest('a link to a span deep in a trace opens it in sight', {}, async ({ page, url }) => {
   const key = 'f' + (7777).toString(16).padStart(15, '0');
   await page.goto(`${url}/traces/${bigId}?span=${key}`);

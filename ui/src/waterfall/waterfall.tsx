@@ -42,6 +42,10 @@ export function Waterfall(props: Props) {
     pool.current = new RowPool(grid.current!, body.current!, head.current!);
     return () => pool.current!.destroy();
   }, []);
+  // Who came here from another page has the keys at once; who has the focus elsewhere keeps it.
+  useEffect(() => {
+    if (document.activeElement?.id === 'main') grid.current!.focus({ preventScroll: true });
+  }, []);
   useLayoutEffect(() => pool.current!.show(rows, drawing), [rows, folds, drawing]);
   useLayoutEffect(() => pool.current!.mark(active, open), [rows, folds, active, open]);
   useEffect(() => {
