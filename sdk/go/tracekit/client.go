@@ -64,12 +64,12 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return base.RoundTrip(r)
 	}
 	span := sdk.newSpan(r.Context(), spanMethod(r.Method), Client, parent, SpanContext{})
-	if span.recording != nil {
-		setMethod(span, r.Method)
-		span.setString("url.full", redactURL(r.URL))
-		setAddress(span, "server.address", "server.port", r.URL.Host)
+	if recording := span.recording; recording != nil {
+		setMethod(recording, r.Method)
+		recording.setString("url.full", redactURL(r.URL))
+		setAddress(recording, r.URL.Host)
 		if port := defaultPort(r.URL); port != 0 {
-			span.setScalar("server.port", tagValueInt, port)
+			recording.setScalar("server.port", tagValueInt, port)
 		}
 	}
 	r = r.Clone(span.context()) // a RoundTripper must not change the request it is given
@@ -96,7 +96,9 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return response, err
 	}
 	span.setResponseStatus(response.StatusCode)
-	setProtocol(span, response.ProtoMajor, response.ProtoMinor)
+	if version := protocolVersion(response.ProtoMajor, response.ProtoMinor); version != "" {
+		span.setString("network.protocol.version", version)
+	}
 	if response.StatusCode >= 400 {
 		span.failStatus(response.StatusCode)
 	}

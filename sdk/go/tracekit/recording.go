@@ -96,6 +96,25 @@ func (r *recording) room(key string) bool {
 	return false
 }
 
+// setString sets an attribute with a clean key. A span's first ones need no lock: nobody has the
+// span yet.
+func (r *recording) setString(key, value string) {
+	if r.room(key) {
+		start := len(r.bytes)
+		r.bytes = appendStringAttribute(r.bytes, tagSpanAttribute, key, value)
+		r.added(start)
+	}
+}
+
+// setScalar is setString for what OTLP writes as a number: valueTag says which kind.
+func (r *recording) setScalar(key string, valueTag byte, bits uint64) {
+	if r.room(key) {
+		start := len(r.bytes)
+		r.bytes = appendScalarAttribute(r.bytes, tagSpanAttribute, key, valueTag, bits)
+		r.added(start)
+	}
+}
+
 // added notes the attribute whose bytes begin at start, or takes it away again when it made
 // the span too big.
 func (r *recording) added(start int) {

@@ -86,27 +86,24 @@ func (s *SDK) newSpan(
 	if ctx == nil {
 		ctx = context.Background()
 	}
-	span := &Span{sdk: s, below: ctx, kind: kind}
+	sc := remote
 	if parent != nil {
-		span.sc = parent.sc
-	} else {
-		span.sc = remote
+		sc = parent.sc
 	}
 	r := recordings.Get().(*recording)
 	var parentID SpanID
-	if span.sc.IsValid() {
-		parentID = span.sc.SpanID
+	if sc.IsValid() {
+		parentID = sc.SpanID
 	} else {
-		s.sampler.root(&span.sc, &r.generator)
+		s.sampler.root(&sc, &r.generator)
 	}
-	span.sc.SpanID = r.generator.spanID()
-	if s.exporter != nil && span.sc.Sampled() {
-		r.begin(&span.sc, parentID, parent == nil && parentID != SpanID{}, name, kind)
-		span.recording = r
-	} else {
+	sc.SpanID = r.generator.spanID()
+	if s.exporter == nil || !sc.Sampled() {
 		recordings.Put(r)
+		return &Span{sdk: s, below: ctx, sc: sc, kind: kind}
 	}
-	return span
+	r.begin(&sc, parentID, parent == nil && parentID != SpanID{}, name, kind)
+	return &Span{sdk: s, below: ctx, sc: sc, kind: kind, recording: r}
 }
 
 // GetCurrentSpan gives the span of ctx, else the one the middleware bound to this goroutine,

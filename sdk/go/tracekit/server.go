@@ -55,9 +55,9 @@ func (s *SDK) startRequest(r *http.Request, name, route string) serverRequest {
 	}
 	span := s.newSpan(r.Context(), name, Server, serverSpanFrom(r.Context()), remote)
 	if span.recording != nil {
-		setServerAttributes(span, r)
+		setServerAttributes(span.recording, r)
 		if route != "" {
-			span.setString("http.route", route)
+			span.recording.setString("http.route", route)
 		}
 	}
 	ctx, unbind := bind(span.context(), span)
@@ -129,33 +129,35 @@ func (s *Span) failStatus(status int) {
 }
 
 // setServerAttributes follows the semantic conventions for HTTP server spans, v1.44.
-func setServerAttributes(span *Span, r *http.Request) {
-	setMethod(span, r.Method)
+func setServerAttributes(recording *recording, r *http.Request) {
+	setMethod(recording, r.Method)
 	scheme := "http"
 	if r.TLS != nil {
 		scheme = "https"
 	}
-	span.setString("url.scheme", scheme)
-	span.setString("url.path", r.URL.Path)
+	recording.setString("url.scheme", scheme)
+	recording.setString("url.path", r.URL.Path)
 	if r.URL.RawQuery != "" {
-		span.setString("url.query", redactQuery(r.URL.RawQuery))
+		recording.setString("url.query", redactQuery(r.URL.RawQuery))
 	}
-	setAddress(span, "server.address", "server.port", r.Host)
+	setAddress(recording, r.Host)
 	if host, port := splitAddress(r.RemoteAddr); port != "" {
-		span.setString("client.address", host)
+		recording.setString("client.address", host)
 	}
 	if agent := r.UserAgent(); agent != "" {
-		span.setString("user_agent.original", agent)
+		recording.setString("user_agent.original", agent)
 	}
-	setProtocol(span, r.ProtoMajor, r.ProtoMinor)
+	if version := protocolVersion(r.ProtoMajor, r.ProtoMinor); version != "" {
+		recording.setString("network.protocol.version", version)
+	}
 }
 
-func setMethod(span *Span, method string) {
+func setMethod(recording *recording, method string) {
 	if known := knownMethod(method); known == method {
-		span.setString("http.request.method", method)
+		recording.setString("http.request.method", method)
 	} else {
-		span.setString("http.request.method", known)
-		span.setString("http.request.method_original", method)
+		recording.setString("http.request.method", known)
+		recording.setString("http.request.method_original", method)
 	}
 }
 
@@ -177,16 +179,16 @@ func spanMethod(method string) string {
 	return "HTTP"
 }
 
-func setAddress(span *Span, addressKey, portKey, hostport string) {
+func setAddress(recording *recording, hostport string) {
 	host, port := splitAddress(hostport)
 	if host != "" {
-		span.setString(addressKey, host)
+		recording.setString("server.address", host)
 	}
 	if port == "" {
 		return
 	}
 	if n, err := strconv.Atoi(port); err == nil {
-		span.setScalar(portKey, tagValueInt, uint64(n))
+		recording.setScalar("server.port", tagValueInt, uint64(n))
 	}
 }
 
@@ -201,15 +203,17 @@ func splitAddress(hostport string) (host, port string) {
 	return strings.TrimSuffix(strings.TrimPrefix(hostport, "["), "]"), port
 }
 
-func setProtocol(span *Span, major, minor int) {
+// protocolVersion is the version of HTTP, "" when it is not known.
+func protocolVersion(major, minor int) string {
 	switch {
 	case major == 1 && minor == 1:
-		span.setString("network.protocol.version", "1.1")
+		return "1.1"
 	case major >= 2:
-		span.setString("network.protocol.version", strconv.Itoa(major))
+		return strconv.Itoa(major)
 	case major == 1:
-		span.setString("network.protocol.version", "1.0")
+		return "1.0"
 	}
+	return ""
 }
 
 // responseRecorder notes the status. Handlers ask a ResponseWriter what else it can do

@@ -96,10 +96,8 @@ func (s *Span) SetTag(key string, value any) {
 func (s *Span) setString(key, value string) {
 	key = cleanKey(key)
 	s.mu.Lock()
-	if r := s.recording; r != nil && r.room(key) {
-		start := len(r.bytes)
-		r.bytes = appendStringAttribute(r.bytes, tagSpanAttribute, key, value)
-		r.added(start)
+	if s.recording != nil {
+		s.recording.setString(key, value)
 	}
 	s.mu.Unlock()
 }
@@ -108,10 +106,8 @@ func (s *Span) setString(key, value string) {
 func (s *Span) setScalar(key string, valueTag byte, bits uint64) {
 	key = cleanKey(key)
 	s.mu.Lock()
-	if r := s.recording; r != nil && r.room(key) {
-		start := len(r.bytes)
-		r.bytes = appendScalarAttribute(r.bytes, tagSpanAttribute, key, valueTag, bits)
-		r.added(start)
+	if s.recording != nil {
+		s.recording.setScalar(key, valueTag, bits)
 	}
 	s.mu.Unlock()
 }
