@@ -77,7 +77,9 @@ def test_a_service_without_a_name_is_called_after_its_program(sink, tmp_path):
 
 def test_bad_values_are_a_loud_line_each_and_no_harm(sink):
     done = run(
-        "import tracekit; tracekit.init(trace_propagation_targets=['ok', 7]); " + ONE_SPAN,
+        "import re, tracekit; tracekit.init(trace_propagation_targets=['ok', 7, re.compile(b'x')]); "
+        + ONE_SPAN
+        + "; assert tracekit._client.get_client().targets == ('ok',)",
         **KEY,
         TRACEKIT_ENDPOINT=sink.url,
         TRACEKIT_SAMPLE_RATE="half",
@@ -189,6 +191,14 @@ def test_spans_leave_when_the_program_ends_or_fails(sink):
     run("import tracekit; tracekit.start_span('raise').end(); raise SystemError", check=False, **env)
     run("import tracekit, atexit; tracekit.init(); atexit.register(lambda: tracekit.start_span('late').end())", **env)
     assert [span.name for span in sink.spans] == ["exit", "raise", "late"]
+
+
+def test_os_exit_waits_for_nobody_and_what_was_shut_down_before_it_has_left(sink):
+    env = {**KEY, "TRACEKIT_ENDPOINT": sink.url}
+    started = "import os, tracekit; tracekit.start_span('{}').end(); "
+    assert run(started.format("lost") + "os._exit(5)", check=False, **env).returncode == 5
+    assert run(started.format("kept") + "assert tracekit.shutdown(60); os._exit(6)", check=False, **env).returncode == 6
+    assert [span.name for span in sink.spans] == ["kept"]
 
 
 def test_a_server_that_never_answers_holds_the_end_up_for_seconds_only(sink):
@@ -358,14 +368,11 @@ def test_spans_are_recorded_in_c_where_that_was_built_and_in_python_when_asked_t
     assert run(missing).stdout.split() == ["tracekit._pure", "False"]
 
 
+@pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python's own http.client crashes in a second interpreter")
 def test_another_interpreter_in_the_process_records_in_python(sink):
     run(
         """
-import tracekit
-try:
-    import _interpreters as interpreters  # Python 3.13
-except ImportError:
-    import _xxsubinterpreters as interpreters
+import tracekit, _xxsubinterpreters as interpreters
 tracekit.start_span("main").end()
 other = interpreters.create()
 interpreters.run_string(other, '''

@@ -1,11 +1,13 @@
 """The span of a request, out of what WSGI and ASGI say of it."""
 
+import asyncio
 import itertools
 
 import pytest
 
 import tracekit
 from tracekit import _server
+from tracekit.integrations import asgi
 from tracekit.integrations.wsgi import TracekitMiddleware
 
 CALLER = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -183,3 +185,39 @@ def test_what_else_a_response_has_is_reached_through_the_span(recorded):
     assert list(body) == [b"x"]
     assert list(body) == []
     assert recorded.only.name == "GET"
+
+
+@pytest.mark.parametrize("error", [ValueError("no"), RecursionError()])
+def test_a_callback_that_raises_costs_the_route_alone(error, recorded, capfd):
+    def route(environ):
+        raise error
+
+    def app(environ, start_response):
+        start_response("200 OK", [])
+        return [b"served"]
+
+    middleware = TracekitMiddleware(app, route)
+    for _ in range(2):
+        assert middleware(ENVIRON, lambda *_: None) == [b"served"]
+    assert [span.name for span in recorded.spans] == ["GET", "GET"]
+    assert capfd.readouterr().err.count("a request's route is not known") == 1
+
+
+def test_a_callback_of_asgi_that_raises_costs_the_route_alone(recorded, capfd):
+    class Middleware(asgi.TracekitMiddleware):
+        def route(self, scope):
+            raise ValueError("no")
+
+    sent = []
+
+    async def app(scope, receive, send):
+        await send({"type": "http.response.start", "status": 200})
+
+    async def send(message):
+        sent.append(message)
+
+    for _ in range(2):
+        asyncio.run(Middleware(app)({**SCOPE, "type": "http", "headers": []}, None, send))
+    assert [message["status"] for message in sent] == [200, 200]
+    assert [span.name for span in recorded.spans] == ["GET", "GET"]
+    assert capfd.readouterr().err.count("a request's route is not known") == 1

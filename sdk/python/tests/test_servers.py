@@ -9,7 +9,7 @@ import time
 import urllib.request
 
 import pytest
-from support import ROOT, SDK, SERVER, Served, run, until
+from support import ROOT, SDK, SERVER, Served, environment, run, until
 
 APP = """
 import os
@@ -171,3 +171,21 @@ def test_wheel_and_sdist_build_and_install_without_an_index(tmp_path):
         [str(python), "-c", check], cwd=tmp_path, env=env, check=True, capture_output=True, text=True, timeout=60
     )
     assert done.stdout.split() == ["0.1.0", "0.1.0", "None", "True"]
+
+
+def test_without_a_compiler_it_installs_and_records_in_python(tmp_path):
+    import shutil
+
+    source = tmp_path / "python"
+    ignored = shutil.ignore_patterns("build", "dist", "*.egg-info", "__pycache__", ".*_cache", "*.so", "tests")
+    shutil.copytree(SDK, source, ignore=ignored)
+    command = [sys.executable, "-m", "pip", "install", "--no-index", "--no-build-isolation", "--quiet"]
+    command += ["--disable-pip-version-check", "--target", str(tmp_path / "there"), str(source)]
+    without = environment(CC="false", CXX="false")
+    subprocess.run(command, env=without, cwd=tmp_path, check=True, capture_output=True, timeout=300)
+    assert not list((tmp_path / "there" / "tracekit").glob("_core*"))
+    done = run(
+        "import tracekit; tracekit.start_span('x').end(); print(tracekit._record.is_native)",
+        PYTHONPATH=str(tmp_path / "there"),
+    )
+    assert done.stdout == "False\n"

@@ -25,7 +25,8 @@ def checked_targets(targets: Iterable[Target] | Target | None) -> Sequence[Targe
     if isinstance(targets, str) or hasattr(targets, "search"):
         targets = (targets,)  # type: ignore[assignment]
     given = tuple(targets)  # type: ignore[arg-type]
-    valid = tuple(one for one in given if isinstance(one, str) or hasattr(one, "search"))
+    # A pattern of bytes cannot be searched for in a text.
+    valid = tuple(one for one in given if isinstance(one, str) or isinstance(getattr(one, "pattern", None), str))
     if len(valid) < len(given):
         _log.once("targets", "trace_propagation_targets takes strings and compiled regular expressions only")
     return valid
