@@ -16,7 +16,7 @@
 #include <stdlib.h>
 
 enum {
-    PAIRS_MAX = 1 << 20,            /* of all value indexes together */
+    PAIRS_MAX = 1 << 20,            /* of all indexes of values together; and of that of traces */
     SPLIT_ROWS = TK_GROUP_ROWS / 4, /* a smaller trace does not begin in a group without room */
     MEAN_ROWS = TK_GROUP_ROWS / 2,  /* of groups, at least, whatever is copied */
     OPERATION_SLOT_BITS = 12,
@@ -48,7 +48,7 @@ struct tk_segment_writer {
     struct tk_group_writer group;
     struct column_state *columns; /* [column_count] */
     uint64_t *codes_met;          /* a bit a code; of the largest dictionary */
-    size_t pair_count;            /* of all value indexes, since they were last written */
+    size_t pair_count;            /* of all indexes of values, since they were last written */
     struct tk_buf bytes;          /* scratch */
     struct tk_group_entry *groups;
     uint32_t group_count, group_capacity;
@@ -261,7 +261,6 @@ add_traces_to_index(struct tk_segment_writer *writer)
             continue; /* its first group has it */
         code = tk_value_index_add(index, tk_hash_stable((tk_str){(const char *)&id, sizeof id}),
                                   writer->group_count);
-        writer->pair_count++;
     }
     return code;
 }
@@ -408,23 +407,33 @@ look_through(struct tk_segment_writer *writer)
 /* ---- groups -----------------------------------------------------------------------------------
  */
 
-/* Writes what all value indexes have gathered. */
+/* Writes what the index of a column has gathered. */
 static enum tk_err
-flush_indexes(struct tk_segment_writer *writer, struct tk_error *err)
+flush_index(struct tk_segment_writer *writer, uint32_t column, struct tk_error *err)
+{
+    struct tk_value_index *index = &writer->columns[column].index;
+    tk_buf_clear(&writer->bytes);
+    enum tk_err code = tk_value_index_flush(index, writer->out.offset, &writer->bytes);
+    if (code == TK_OK)
+        code = writer->bytes.status;
+    if (code != TK_OK)
+        return failed(code, err);
+    return tk_file_writer_bytes(&writer->out, tk_buf_str(&writer->bytes), err);
+}
+
+/* Who looks for a trace looks into each run of every segment: their index has a room of its own,
+   and so is not cut into runs by whatever else there is. */
+static enum tk_err
+flush_indexes(struct tk_segment_writer *writer, size_t pairs_max, struct tk_error *err)
 {
     enum tk_err code = TK_OK;
-    for (uint32_t c = 0; c < writer->schema->column_count && code == TK_OK; c++) {
-        struct column_state *state = &writer->columns[c];
-        if (!state->is_indexed)
-            continue;
-        tk_buf_clear(&writer->bytes);
-        code = tk_value_index_flush(&state->index, writer->out.offset, &writer->bytes);
-        if (code == TK_OK)
-            code = writer->bytes.status;
-        if (code != TK_OK)
-            return failed(code, err);
-        code = tk_file_writer_bytes(&writer->out, tk_buf_str(&writer->bytes), err);
-    }
+    if (writer->columns[TK_COLUMN_TRACE_HIGH].index.count > pairs_max)
+        code = flush_index(writer, TK_COLUMN_TRACE_HIGH, err);
+    if (writer->pair_count <= pairs_max)
+        return code;
+    for (uint32_t c = 0; c < writer->schema->column_count && code == TK_OK; c++)
+        if (writer->columns[c].is_indexed && c != TK_COLUMN_TRACE_HIGH)
+            code = flush_index(writer, c, err);
     writer->pair_count = 0;
     return code;
 }
@@ -478,9 +487,7 @@ flush_group(struct tk_segment_writer *writer, struct tk_error *err)
     add_to_footer(writer);
     code = tk_file_writer_bytes(&writer->out, tk_buf_str(&writer->bytes), err);
     tk_group_writer_clear(group);
-    if (code == TK_OK && writer->pair_count > PAIRS_MAX)
-        code = flush_indexes(writer, err);
-    return code;
+    return code == TK_OK ? flush_indexes(writer, PAIRS_MAX, err) : code;
 }
 
 enum tk_err
@@ -696,7 +703,7 @@ tk_segment_writer_finish(struct tk_segment_writer *writer, uint64_t thinned, str
     TK_ASSERT(writer->trace.done == writer->trace.total);
     enum tk_err code = flush_group(writer, err);
     if (code == TK_OK)
-        code = flush_indexes(writer, err);
+        code = flush_indexes(writer, 0, err);
     if (code == TK_OK)
         code = write_sections(writer, err);
     writer->footer.thinned = thinned;
