@@ -85,7 +85,7 @@ read_out(struct tk_pieces *pieces, struct tk_trace_id id)
 {
     struct tk_batch *batch = tk_batch_new();
     struct tk_buf encoded;
-    if (tk_pieces_copy(pieces, id, NULL, false, batch, NULL) == TK_OK) {
+    if (tk_pieces_copy(pieces, id, NULL, batch, NULL) == TK_OK) {
         TK_ASSERT(batch->span_count > 0);
         for (uint32_t row = 0; row < batch->span_count; row++)
             TK_ASSERT(tk_trace_id_eq(batch->trace_id[row], id));
