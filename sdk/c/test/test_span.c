@@ -269,6 +269,29 @@ lists_and_maps_are_values_and_deep_ones_are_cut(void **state)
 }
 
 static void
+a_list_within_itself_ends(void **state)
+{
+    (void)state;
+    static tracekit_value two[2], many[TK_ATTRIBUTES_MAX];
+    for (size_t i = 0; i < TK_ATTRIBUTES_MAX; i++) {
+        many[i] = (tracekit_value){.type = TRACEKIT_TYPE_ARRAY};
+        many[i].as.array.items = many;
+        many[i].as.array.count = TK_ATTRIBUTES_MAX;
+        two[i % 2] = (tracekit_value){.type = TRACEKIT_TYPE_ARRAY};
+        two[i % 2].as.array.items = two;
+        two[i % 2].as.array.count = 2;
+    }
+    tracekit_span *one = tracekit_start("circles");
+    tracekit_set_value(one, "two", &two[0]);
+    tracekit_set_value(one, "many", &many[0]);
+    tracekit_end(one);
+    assert_int_equal(sent("circles"), 1);
+    struct field pair = field_of(span, size, 9, 0), any = field_of(pair.text, pair.value, 2, 0);
+    assert_int_equal(depth_of(any.text, any.value), TK_VALUE_DEPTH_MAX + 1);
+    assert_int_equal(field_of(span, size, 10, 0).value, 1); /* larger than a span may be */
+}
+
+static void
 an_error_is_an_event_and_fails_the_span(void **state)
 {
     (void)state;
@@ -661,6 +684,7 @@ main(void)
         test(an_event_takes_so_many_attributes_and_counts_the_rest),
         test(a_span_is_no_larger_than_its_limit),
         test(lists_and_maps_are_values_and_deep_ones_are_cut),
+        test(a_list_within_itself_ends),
         test(an_error_is_an_event_and_fails_the_span),
         test(a_span_is_the_child_of_the_current_one),
         test(spans_may_end_in_any_order),
