@@ -366,6 +366,8 @@ def test_spans_are_recorded_in_c_where_that_was_built_and_in_python_when_asked_t
     assert run(which, TRACEKIT_PURE_PYTHON="1").stdout.split() == ["tracekit._pure", "False"]
     missing = "import sys; sys.modules['tracekit._core'] = None; " + which
     assert run(missing).stdout.split() == ["tracekit._pure", "False"]
+    older = "import sys; sys.modules['tracekit._core'] = type(sys)('tracekit._core'); " + which
+    assert run(older).stdout.split() == ["tracekit._pure", "False"]
 
 
 @pytest.mark.skipif(sys.version_info >= (3, 12), reason="Python's own http.client crashes in a second interpreter")
