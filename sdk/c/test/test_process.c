@@ -535,7 +535,8 @@ say_and_send(void)
 static void
 say_to_a_full_disk(void)
 {
-    if (dup2(open("/dev/full", O_WRONLY), STDERR_FILENO) < 0)
+    int full = open("/dev/full", O_WRONLY); /* where there is none, it is no full disk */
+    if (full >= 0 && dup2(full, STDERR_FILENO) < 0)
         _exit(90);
     say_and_send();
 }
