@@ -2,7 +2,7 @@
  * dictionary - see dictionary.h.
  *
  * Most values are short, and most repeat: the one before, or one that is known.  So a value is
- * compared with the last one first, short ones without a call, and hashed once.
+ * compared with the last one first, without a call, and hashed once.
  */
 #include "store/segment/dictionary.h"
 
@@ -42,22 +42,6 @@ give_up(struct tk_dictionary_builder *dictionary)
     tk_dictionary_release(dictionary);
     dictionary->gave_up = true;
     dictionary->value_count = value_count;
-}
-
-static inline bool
-is_same(tk_str a, tk_str b)
-{
-    if (a.len != b.len)
-        return false;
-    if (a.len >= 8 && a.len <= 16) {
-        uint64_t x[2], y[2];
-        memcpy(&x[0], a.ptr, 8);
-        memcpy(&x[1], a.ptr + a.len - 8, 8);
-        memcpy(&y[0], b.ptr, 8);
-        memcpy(&y[1], b.ptr + b.len - 8, 8);
-        return x[0] == y[0] && x[1] == y[1];
-    }
-    return a.len == 0 || memcmp(a.ptr, b.ptr, a.len) == 0;
 }
 
 static uint64_t
@@ -156,7 +140,7 @@ tk_dictionary_text(struct tk_dictionary_builder *dictionary, tk_str text, uint32
     dictionary->value_count++;
     if (dictionary->gave_up)
         return TK_OK;
-    if (dictionary->count > 0 && is_same(dictionary->texts[dictionary->_last], text)) {
+    if (dictionary->count > 0 && tk_name_eq(dictionary->texts[dictionary->_last], text)) {
         *ret_code = dictionary->_last;
         return TK_OK;
     }
@@ -165,7 +149,7 @@ tk_dictionary_text(struct tk_dictionary_builder *dictionary, tk_str text, uint32
         uint32_t mask = dictionary->_slot_count - 1, tag = (uint32_t)(hash >> 32);
         const struct tk_dictionary_slot *slots = dictionary->_slots;
         for (uint32_t at = (uint32_t)hash & mask; slots[at].code != 0; at = (at + 1) & mask)
-            if (slots[at].tag == tag && is_same(dictionary->texts[slots[at].code - 1], text)) {
+            if (slots[at].tag == tag && tk_name_eq(dictionary->texts[slots[at].code - 1], text)) {
                 *ret_code = dictionary->_last = slots[at].code - 1;
                 return TK_OK;
             }

@@ -30,10 +30,10 @@ enum {
     DOUBLE_WIDTH = 40,  /* bits; doubles that differ by less are not worth looking at */
 };
 
-static unsigned
+static inline unsigned
 bit_length(uint64_t number)
 {
-    return number == 0 ? 0 : 64 - (unsigned)__builtin_clzll(number);
+    return 64 - (unsigned)__builtin_clzll(number | 1) - (number == 0);
 }
 
 static size_t
@@ -77,6 +77,22 @@ put_rest(struct bit_writer *writer)
     memcpy(writer->at, &writer->bits, (writer->count + 7) / 8);
 }
 
+/* As many of the numbers as can be put eight at a time: of at most 8 bits each they are `width`
+   bytes. There is room for 8 bytes behind the last. */
+static uint32_t
+put_eights(const uint64_t *numbers, uint32_t count, uint64_t base, unsigned width, char *to)
+{
+    uint32_t i = 0;
+    for (; i + 8 <= count; i += 8, to += width) {
+        uint64_t bits = 0;
+#pragma GCC unroll 8
+        for (unsigned k = 8; k > 0; k--)
+            bits = bits << width | (numbers[i + k - 1] - base);
+        memcpy(to, &bits, sizeof bits);
+    }
+    return i;
+}
+
 static void
 put_packed(const uint64_t *numbers, uint32_t count, uint64_t base, unsigned width,
            struct tk_buf *out)
@@ -85,10 +101,12 @@ put_packed(const uint64_t *numbers, uint32_t count, uint64_t base, unsigned widt
     tk_buf_append_char(out, (char)width);
     tk_put_varint(out, base);
     size_t size = packed_bytes(count, width);
-    struct bit_writer writer = {.at = tk_buf_reserve(out, size)};
-    if (writer.at == NULL)
+    char *to = tk_buf_reserve(out, size + sizeof(uint64_t));
+    if (to == NULL)
         return;
-    for (uint32_t i = 0; i < count; i++)
+    uint32_t i = width <= NARROW ? put_eights(numbers, count, base, width, to) : 0;
+    struct bit_writer writer = {.at = to + i / 8 * width};
+    for (; i < count; i++)
         put_bits(&writer, numbers[i] - base, width);
     put_rest(&writer);
     out->len += size;

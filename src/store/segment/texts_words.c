@@ -49,12 +49,12 @@ tk_distinct_make(const tk_str *texts, uint32_t count, struct tk_distinct *ret_di
         return false;
     }
     for (uint32_t i = 0; i < count; i++) {
-        if (i > 0 && tk_str_eq(texts[i], texts[i - 1])) {
+        if (i > 0 && tk_name_eq(texts[i], texts[i - 1])) {
             distinct.which[i] = distinct.which[i - 1];
             continue;
         }
         size_t at = (size_t)tk_hash(texts[i]) & (slot_count - 1);
-        while (slots[at] != 0 && !tk_str_eq(distinct.texts[slots[at] - 1], texts[i]))
+        while (slots[at] != 0 && !tk_name_eq(distinct.texts[slots[at] - 1], texts[i]))
             at = (at + 1) & (slot_count - 1);
         if (slots[at] == 0) {
             distinct.texts[distinct.count] = texts[i];
@@ -70,11 +70,21 @@ tk_distinct_make(const tk_str *texts, uint32_t count, struct tk_distinct *ret_di
 /* ---- writing ----------------------------------------------------------------------------------
  */
 
-enum class { OTHER, LETTER, DIGIT };
+enum class { LETTER = 'w', DIGIT = 'n' }; /* anything else is of the pattern */
 
-static inline enum class class_of(char c) {
-    unsigned char byte = (unsigned char)c; if ((unsigned)(byte - '0') < 10) return DIGIT;
-    return (unsigned)((byte | 32) - 'a') < 26 || byte == '_' || byte >= 128 ? LETTER : OTHER;
+/* Of each byte. */
+#define W8 "wwwwwwww"
+static const char CLASSES[] = "................................................"
+                              "nnnnnnnnnn......"     /* 0 to 9 */
+                              "." W8 W8 W8 "ww....w" /* A to Z, _ */
+                              "." W8 W8 W8 "ww....." /* a to z */
+    W8 W8 W8 W8 W8 W8 W8 W8 W8 W8 W8 W8 W8 W8 W8 W8;
+_Static_assert(sizeof CLASSES == 256 + 1, "one for each byte");
+
+static inline bool
+is_digit(char c)
+{
+    return (unsigned)((unsigned char)c - '0') < 10;
 }
 
 /* What one text consists of; words and numbers in order. */
@@ -99,14 +109,14 @@ static bool
 cut_number(tk_str text, size_t *at, struct cut *cut)
 {
     size_t i = *at;
-    while (i + 1 < text.len && text.ptr[i] == '0' && class_of(text.ptr[i + 1]) == DIGIT) {
+    while (i + 1 < text.len && text.ptr[i] == '0' && is_digit(text.ptr[i + 1])) {
         if (!put_sign(cut, '0'))
             return false;
         i++;
     }
     uint64_t number = 0;
     size_t begin = i;
-    for (; i < text.len && class_of(text.ptr[i]) == DIGIT; i++) {
+    for (; i < text.len && is_digit(text.ptr[i]); i++) {
         if (i - begin == DIGITS_MAX)
             return false;
         number = number * 10 + (uint64_t)(text.ptr[i] - '0');
@@ -122,7 +132,7 @@ static bool
 cut_word(tk_str text, size_t *at, struct cut *cut)
 {
     size_t begin = *at, end = begin;
-    while (end < text.len && class_of(text.ptr[end]) == LETTER)
+    while (end < text.len && CLASSES[(unsigned char)text.ptr[end]] == LETTER)
         end++;
     *at = end;
     if (cut->word_count == FIELDS_MAX || end - begin > WORD_LEN_MAX)
@@ -137,7 +147,7 @@ cut_text(tk_str text, struct cut *cut)
 {
     cut->pattern_len = cut->word_count = cut->number_count = 0;
     for (size_t at = 0; at < text.len;) {
-        enum class class = class_of(text.ptr[at]);
+        char class = CLASSES[(unsigned char)text.ptr[at]];
         bool ok = class == DIGIT    ? cut_number(text, &at, cut)
                   : class == LETTER ? cut_word(text, &at, cut)
                                     : put_sign(cut, text.ptr[at++]);
@@ -169,7 +179,7 @@ find_pattern(struct words *words, const struct cut *cut, uint64_t *ret_which)
 {
     tk_str wanted = {cut->pattern, cut->pattern_len};
     uint32_t i = 0;
-    while (i < words->pattern_count && !tk_str_eq(words->pattern[i], wanted))
+    while (i < words->pattern_count && !tk_name_eq(words->pattern[i], wanted))
         i++;
     if (i == PATTERNS_MAX)
         return false;
