@@ -52,8 +52,8 @@ tk_histogram_add(struct tk_histogram *histogram, uint32_t bucket, uint64_t count
     histogram->count += count;
     return TK_OK;
 }
-/* Where a bucket lies, to be fetched ahead of tk_histogram_add; NULL if it is not there yet. */
-static inline const void *
+/* Where a bucket lies, and behind it those up to `end`; NULL if it is not there yet. */
+static inline const uint64_t *
 tk_histogram_place(const struct tk_histogram *histogram, uint32_t bucket)
 {
     bool there = bucket >= histogram->begin && bucket < histogram->end;

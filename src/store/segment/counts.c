@@ -157,26 +157,10 @@ tk_counts_durations(const struct tk_counts *counts, uint32_t code, struct tk_his
 
 /* What adding these will want. */
 static void
-prefetch(const struct tk_counts *counts, const struct tk_counted_span *spans, uint32_t count)
+fetch(const struct tk_counts *counts, const struct tk_counted_span *spans, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) {
-        TK_ASSERT(spans[i].code < counts->code_count);
-        if (counts->durations != NULL)
-            __builtin_prefetch(
-                tk_histogram_place(&counts->durations[spans[i].code], spans[i].bucket), 1);
-    }
-}
-
-static inline enum tk_err
-add_span(struct tk_counts *counts, const struct tk_counted_span *span)
-{
-    counts->span_count[span->code]++;
-    counts->error_count[span->code] += span->is_error;
-    if (span->end_nano > counts->last_nano[span->code])
-        counts->last_nano[span->code] = span->end_nano;
-    return counts->durations != NULL
-               ? tk_histogram_add(&counts->durations[span->code], span->bucket, 1)
-               : TK_OK;
+    for (uint32_t i = 0; i < count; i++)
+        tk_counts_fetch(counts, spans[i].code, &spans[i]);
 }
 
 enum tk_err
@@ -185,9 +169,9 @@ tk_counts_add(struct tk_counts *counts, const struct tk_counted_span *spans, uin
     enum tk_err code = TK_OK;
     for (uint32_t at = 0, end; at < count && code == TK_OK; at = end) {
         end = count - at < AT_ONCE ? count : at + AT_ONCE;
-        prefetch(counts, spans + at, end - at);
+        fetch(counts, spans + at, end - at);
         for (uint32_t i = at; i < end && code == TK_OK; i++)
-            code = add_span(counts, &spans[i]);
+            code = tk_counts_span(counts, spans[i].code, &spans[i]);
     }
     return code;
 }
@@ -227,8 +211,9 @@ list_buckets(const struct tk_histogram *h, struct tk_buf *buckets, struct tk_buf
     char *to_buckets = tk_buf_reserve(buckets, room), *to_numbers = tk_buf_reserve(numbers, room);
     if (to_buckets == NULL || to_numbers == NULL) /* or there are none yet */
         return;
+    const uint64_t *numbers_from = tk_histogram_place(h, h->begin); /* NULL: it is empty */
     for (uint32_t i = h->begin; i < h->end; i++) {
-        uint64_t bucket = i, number = tk_histogram_get(h, i);
+        uint64_t bucket = i, number = numbers_from[i - h->begin];
         memcpy(to_buckets + len, &bucket, sizeof bucket);
         memcpy(to_numbers + len, &number, sizeof number);
         len += number != 0 ? sizeof number : 0;
@@ -528,11 +513,11 @@ tk_operations_add(struct tk_operations *operations, const struct tk_counted_span
         end = count - at < AT_ONCE ? count : at + AT_ONCE;
         if (operations->too_many)
             break;
-        prefetch(&operations->counts, spans + at, end - at);
+        fetch(&operations->counts, spans + at, end - at);
         for (uint32_t i = at; i < end && code == TK_OK; i++) {
             const struct tk_histogram *h = &operations->counts.durations[spans[i].code];
             uint64_t before = extent(h);
-            code = add_span(&operations->counts, &spans[i]);
+            code = tk_counts_span(&operations->counts, spans[i].code, &spans[i]);
             operations->buckets += extent(h) - before;
         }
         if (operations->buckets > BUCKETS_MAX)

@@ -7,6 +7,7 @@
  * Made when spans are sealed; when segments are merged their counts are added, so a span that came
  * twice, or was thinned out since, counts once and goes on counting.
  */
+#include "base/assert.h"
 #include "base/histogram.h"
 #include "store/store.h"
 
@@ -38,6 +39,25 @@ struct tk_counted_span {
 };
 enum tk_err tk_counts_add(struct tk_counts *counts, const struct tk_counted_span *spans,
                           uint32_t count) TK_MUST_USE;
+/* The same by hand: asks for the memory that adding the span to this code will want, and adds it.
+ */
+static inline void
+tk_counts_fetch(const struct tk_counts *counts, uint32_t code, const struct tk_counted_span *span)
+{
+    TK_ASSERT(code < counts->code_count);
+    if (counts->durations != NULL)
+        __builtin_prefetch(tk_histogram_place(&counts->durations[code], span->bucket), 1);
+}
+static inline enum tk_err TK_MUST_USE
+tk_counts_span(struct tk_counts *counts, uint32_t code, const struct tk_counted_span *span)
+{
+    counts->span_count[code]++;
+    counts->error_count[code] += span->is_error;
+    if (span->end_nano > counts->last_nano[code])
+        counts->last_nano[code] = span->end_nano;
+    return counts->durations != NULL ? tk_histogram_add(&counts->durations[code], span->bucket, 1)
+                                     : TK_OK;
+}
 /* `from`'s code i is code map[i] of `to`. */
 enum tk_err tk_counts_merge(struct tk_counts *to, const struct tk_counts *from,
                             const uint32_t *map) TK_MUST_USE;

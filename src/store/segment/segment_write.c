@@ -20,7 +20,7 @@ enum {
     SPLIT_ROWS = TK_GROUP_ROWS / 4, /* a smaller trace does not begin in a group without room */
     MEAN_ROWS = TK_GROUP_ROWS / 2,  /* of groups, at least, whatever is copied */
     OPERATION_SLOT_BITS = 12,
-    COUNTED_AT_ONCE = 128, /* spans */
+    COUNTED_AT_ONCE = 32, /* values */
 };
 static const uint32_t NO_OPERATION = UINT32_MAX;
 
@@ -274,31 +274,52 @@ fixed_number(const struct tk_segment_writer *writer, uint32_t column, uint32_t r
     return of->column.kind == TK_COLUMN_DICTIONARY ? of->numbers[number] : number;
 }
 
+/* Has the same row this value before, in the column of an event or a link?  It has few. */
+static bool
+is_again(const struct tk_group_column *values, uint32_t at)
+{
+    for (uint32_t k = at; k > 0 && values->row[k - 1] == values->row[at]; k--)
+        if (values->number[k - 1] == values->number[at])
+            return true;
+    return false;
+}
+
+struct counted {
+    uint32_t code, row;
+};
+
+static enum tk_err
+count_values(struct tk_counts *counts, const struct counted *values, uint32_t count,
+             const struct tk_counted_span *rows)
+{
+    enum tk_err code = TK_OK;
+    for (uint32_t i = 0; i < count && code == TK_OK; i++)
+        code = tk_counts_span(counts, values[i].code, &rows[values[i].row]);
+    return code;
+}
+
 static enum tk_err
 count_column(const struct tk_segment_writer *writer, uint32_t column,
              const struct tk_counted_span *rows)
 {
     const struct tk_group_column *values = &writer->group.columns[column];
-    struct tk_counts *counts = &writer->columns[column].counts;
     bool events = writer->schema->columns[column].column.owner > TK_COLUMN_OF_SPAN;
-    struct tk_counted_span spans[COUNTED_AT_ONCE];
+    struct tk_counts *counts = &writer->columns[column].counts;
+    struct counted next[COUNTED_AT_ONCE]; /* their memory is on its way */
     uint32_t count = 0;
     enum tk_err code = TK_OK;
     for (uint32_t i = 0; i < values->count && code == TK_OK; i++) {
         uint32_t row = values->row != NULL ? values->row[i] : i;
-        bool again = false; /* of a row: values of its events and links, few */
-        for (uint32_t k = i; events && !again && k > 0 && values->row[k - 1] == row; k--)
-            again = values->number[k - 1] == values->number[i];
-        if (!writer->group.counted[row] || again)
+        if (!writer->group.counted[row] || (events && is_again(values, i)))
             continue;
-        spans[count] = rows[row];
-        spans[count++].code = (uint32_t)values->number[i];
+        next[count] = (struct counted){(uint32_t)values->number[i], row};
+        tk_counts_fetch(counts, next[count++].code, &rows[row]);
         if (count == COUNTED_AT_ONCE) {
-            code = tk_counts_add(counts, spans, count);
+            code = count_values(counts, next, count, rows);
             count = 0;
         }
     }
-    return code == TK_OK ? tk_counts_add(counts, spans, count) : code;
+    return code == TK_OK ? count_values(counts, next, count, rows) : code;
 }
 
 /* The number of a resource's service.name, which is as tk_batch_service says it. */
@@ -352,11 +373,11 @@ operation_of(struct tk_segment_writer *writer, uint32_t row, uint32_t *ret_numbe
 static enum tk_err
 count_group(struct tk_segment_writer *writer)
 {
-    struct tk_counted_span rows[TK_GROUP_ROWS], spans[COUNTED_AT_ONCE];
+    struct tk_counted_span rows[TK_GROUP_ROWS];
     const struct tk_group_writer *group = &writer->group;
-    uint32_t count = 0;
+    uint32_t count = group->entry.row_count, begin = 0; /* begin: of rows that have an operation */
     enum tk_err code = TK_OK;
-    for (uint32_t i = 0; i < group->entry.row_count && code == TK_OK; i++) {
+    for (uint32_t i = 0; i < count && code == TK_OK; i++) {
         uint64_t duration = group->columns[TK_COLUMN_DURATION].number[i];
         rows[i].bucket = (uint16_t)tk_histogram_bucket(duration);
         rows[i].is_error = fixed_number(writer, TK_COLUMN_STATUS, i) == tk_zigzag(TK_STATUS_ERROR);
@@ -364,16 +385,13 @@ count_group(struct tk_segment_writer *writer)
         rows[i].code = NO_OPERATION;
         if (group->counted[i])
             code = operation_of(writer, i, &rows[i].code);
-        if (code != TK_OK || rows[i].code == NO_OPERATION)
+        if (code != TK_OK || rows[i].code != NO_OPERATION)
             continue;
-        spans[count++] = rows[i];
-        if (count == COUNTED_AT_ONCE) {
-            code = tk_operations_add(writer->operations, spans, count);
-            count = 0;
-        }
+        code = tk_operations_add(writer->operations, rows + begin, i - begin);
+        begin = i + 1;
     }
     if (code == TK_OK)
-        code = tk_operations_add(writer->operations, spans, count);
+        code = tk_operations_add(writer->operations, rows + begin, count - begin);
     for (uint32_t c = 0; c < writer->schema->column_count && code == TK_OK; c++)
         if (writer->columns[c].has_counts)
             code = count_column(writer, c, rows);
