@@ -11,6 +11,7 @@
 enum {
     CAPACITY_MIN = 64,
     ARENA_CHUNK = 1 << 16,
+    TEXT_BLOCK = 1 << 14,
     LOOK_BACK = 8, /* rows of a trace that are looked through; more get a table */
     PARENT_NONE = 0,
     PARENT_FAR = 1,
@@ -82,6 +83,25 @@ tk_group_writer_clear(struct tk_group_writer *group)
     group->any_counted = false;
     group->_trace_row = 0;
     tk_arena_clear(&group->_texts);
+    group->_text_left = 0;
+}
+
+/* The bytes until the group is cleared; NULL: out of memory. */
+static inline char *
+take_text(struct tk_group_writer *group, size_t len)
+{
+    if (len > group->_text_left) {
+        size_t size = len > TEXT_BLOCK ? len : TEXT_BLOCK;
+        group->_text_left = 0;
+        group->_text_at = tk_arena_alloc(&group->_texts, size);
+        if (group->_text_at == NULL)
+            return NULL;
+        group->_text_left = size;
+    }
+    char *text = group->_text_at;
+    group->_text_at += len;
+    group->_text_left -= len;
+    return text;
 }
 
 bool
@@ -120,7 +140,7 @@ tk_group_writer_text(struct tk_group_writer *group, uint32_t column, tk_str text
     if (to->count == to->capacity && !tk_group_writer_grow(group, column))
         return;
     if (text.len > 0) {
-        char *copy = tk_arena_alloc(&group->_texts, text.len);
+        char *copy = take_text(group, text.len);
         if (copy == NULL) {
             group->status = TK_ERR_MEMORY;
             return;

@@ -36,6 +36,8 @@ struct tk_group_writer {
     struct tk_buf _chunks;
     /* of the trace under construction */
     struct tk_arena _texts;
+    char *_text_at; /* in a block of it: texts lie back to back, each is read soon */
+    size_t _text_left;
     uint64_t *_start_nano, *_parent_id; /* of rows */
     uint32_t _trace_row;                /* its first row */
     uint64_t _trace_start;
