@@ -237,6 +237,8 @@ pageTest(
       ]);
       assert.equal(found.length, 7);
     });
+    const owner = page.locator(`${row}:has-text("db.Query") .wf-owner`);
+    assert.equal(await owner.innerText(), 'Go Microservice');
     await page.click('button:has-text("Flame")');
     const axis = page.locator('[data-testid="flame"] [data-testid="tick"]');
     assert.deepEqual((await axis.allInnerTexts()).slice(0, 2), ['0', '20ms']);

@@ -100,6 +100,8 @@ function NotHere({ traceId }: { traceId: string }) {
       <p class="muted">This page looks again every two seconds.</p>
       <p>
         <a href={href('/traces')}>All traces</a>
+        {' · '}
+        <a href="/docs/verify">Nothing comes? Let tracekit verify look</a>
       </p>
     </div>
   );

@@ -22,6 +22,8 @@ const labelMax = 512;
 interface Slot {
   element: HTMLElement;
   label: HTMLElement;
+  /** Whose span it is, in the tree: there no row of the service stands above. */
+  owner: HTMLElement;
   marks: HTMLElement;
   timeline: HTMLElement;
   bar: HTMLElement;
@@ -171,7 +173,7 @@ export class RowPool {
 
   #fill(slot: Slot, index: number): void {
     const row = this.#model!.read(index);
-    const { element, label, marks, duration } = slot;
+    const { element, label, owner, marks, duration } = slot;
     slot.index = index;
     slot.row = row;
     element.id = `row-${index}`;
@@ -190,6 +192,8 @@ export class RowPool {
     element.style.setProperty('--service', colourOf(row.service));
     element.style.setProperty('--depth', String(row.depth));
     label.textContent = cut(row.label);
+    const isInTree = this.#model!.options.layout === 'tree' && row.type === 'span';
+    owner.textContent = isInTree && row.service !== row.label ? cut(row.service) : '';
     fillMarks(marks, row);
     this.#fillBar(slot, row);
     duration.textContent = formatDuration(row.durationNano);
@@ -263,13 +267,14 @@ function createSlot(): Slot {
   timeline.dataset.col = 'timeline';
   duration.dataset.col = 'duration';
   const label = make('bdi', 'wf-label');
+  const owner = make('bdi', 'wf-owner');
   const marks = make('span', 'wf-marks');
   const bar = make('span', 'wf-bar');
   bar.dataset.testid = 'bar';
-  service.append(make('span', 'wf-caret'), make('span', 'wf-swatch'), label, marks);
+  service.append(make('span', 'wf-caret'), make('span', 'wf-swatch'), label, owner, marks);
   timeline.append(bar);
   element.append(service, timeline, duration);
-  return { element, label, marks, timeline, bar, duration, index: -1, row: null };
+  return { element, label, owner, marks, timeline, bar, duration, index: -1, row: null };
 }
 
 function fillMarks(marks: HTMLElement, row: RowView): void {
