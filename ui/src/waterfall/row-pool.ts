@@ -267,7 +267,7 @@ function createSlot(): Slot {
   timeline.dataset.col = 'timeline';
   duration.dataset.col = 'duration';
   const label = make('bdi', 'wf-label');
-  const owner = make('bdi', 'wf-owner');
+  const owner = make('span', 'wf-owner');
   const marks = make('span', 'wf-marks');
   const bar = make('span', 'wf-bar');
   bar.dataset.testid = 'bar';
