@@ -1,13 +1,13 @@
 /** Express 4 and 5. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { serve, serveFailed } from './server.js';
+import { emitWithin, meetEarly, serve, serveFailed } from './server.js';
 
 /** The part of Express's request that is needed; its own types stay the app's. */
 interface Request extends IncomingMessage {
   baseUrl?: string;
   route?: { path?: unknown };
-  app?: { use: (handler: ErrorHandler) => unknown };
+  app?: { use: (handler: ErrorHandler) => unknown; request?: { emit?: typeof emitWithin } };
 }
 
 type Next = (error?: unknown) => void;
@@ -31,20 +31,30 @@ const recordError: ErrorHandler = (error, req, _res, next) => {
   next(error);
 };
 
-const traceRequest: Handler = (req, res, next) => {
+function prepare(app: Request['app']): void {
+  if (!app || apps.has(app)) return;
+  apps.add(app);
   // Last in the line, so that errors no handler of the app takes are recorded without ado.
-  if (req.app && !apps.has(req.app)) {
-    apps.add(req.app);
-    req.app.use(recordError);
-  }
+  app.use(recordError);
+  // What the app's requests inherit from: see `meetEarly` for what a member of their own costs.
+  if (app.request) app.request.emit = emitWithin;
+}
+
+const traceRequest: Handler = (req, res, next) => {
+  prepare(req.app);
   serve(req, res, () => routeOf(req), next);
 };
 
+function traceRequests(): Handler {
+  meetEarly();
+  return traceRequest;
+}
+
 export const Handlers = {
   /** Opens the request: its span, and the context that tags and children find it by. */
-  requestHandler: (): Handler => traceRequest,
+  requestHandler: traceRequests,
   /** The same; a request that is open already is let through. One of the two is enough. */
-  tracingHandler: (): Handler => traceRequest,
+  tracingHandler: traceRequests,
   /** Records errors; needed only in front of error handlers that answer by themselves. */
   errorHandler: (): ErrorHandler => recordError,
 };

@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import { execFile, execFileSync, spawn } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,7 +12,7 @@ import { afterEach, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { Worker } from 'node:worker_threads';
-import { startSink } from '../../js/test/support/sink.mjs';
+import { close, listen, startSink } from '../../js/test/support/sink.mjs';
 
 const { TraceKit } = createRequire(import.meta.url)('../dist/index.cjs');
 const TIMEOUT = { timeout: 180_000 };
@@ -48,11 +49,11 @@ describe('no harm', TIMEOUT, () => {
     assert.equal(sink.spans.at(-1).name, 'after');
   });
 
-  test('a flood of spans is bounded in memory, and what is dropped is counted', async () => {
+  test('a flood of a million spans is bounded in memory, and what is dropped is counted', async () => {
     const before = process.memoryUsage().arrayBuffers;
-    for (let i = 0; i < 200_000; i++) TraceKit.startSpan('flood', { text: 'x'.repeat(100) }).end();
+    for (let i = 0; i < 1_000_000; i++) TraceKit.startSpan('flood', { text: 'x'.repeat(100) }).end();
     const { sent, dropped, queued } = TraceKit.stats();
-    assert.equal(sent + dropped + queued, 200_000);
+    assert.equal(sent + dropped + queued, 1_000_000);
     assert.ok(queued <= 2048);
     assert.ok(process.memoryUsage().arrayBuffers - before < 32 << 20);
   });
@@ -101,6 +102,18 @@ describe('no harm', TIMEOUT, () => {
     made.on('custom', (value) => told.push(value));
     made.emit('custom', 7);
     assert.deepEqual(told, [7]);
+  });
+
+  test('a route that throws, or is no text, harms no request', async () => {
+    const routes = [() => { throw new Error('mine'); }, () => ({ toString() { throw new Error('mine'); } }), () => 7];
+    for (const route of routes) {
+      const server = createServer(TraceKit.httpHandler((_req, res) => res.end('fine'), route));
+      const url = `http://127.0.0.1:${await listen(server)}`;
+      assert.equal(await (await fetch(url)).text(), 'fine');
+      await close(server);
+    }
+    assert.ok(await TraceKit.flush(60_000));
+    assert.deepEqual(sink.spans.map(({ name }) => name), ['GET', 'GET', 'GET 7']);
   });
 
   test('a worker thread has its own set-up, and sends', async () => {
@@ -186,7 +199,8 @@ describe('no harm', TIMEOUT, () => {
       npm(['install', '--offline', '--no-audit', '--no-fund', `./${name.split('\n').at(-1)}`], folder);
       const program = `
         import TraceKit, { tracekit } from '@tracekit/node';
-        import { createRequire } from 'node:module';
+        import { createServer } from 'node:http';
+import { createRequire } from 'node:module';
         const required = createRequire(import.meta.url)('@tracekit/node');
         console.log(TraceKit === tracekit && required.tracekit === tracekit && typeof tracekit.fetch);`;
       writeFileSync(join(folder, 'main.mjs'), program);

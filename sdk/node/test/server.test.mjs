@@ -256,6 +256,40 @@ for (const [name, makeApp] of Object.entries(APPS)) {
   });
 }
 
+for (const [name, express] of Object.entries({ 'Express 4': express4, 'Express 5': express5 })) {
+  test(`${name}: one handler serves two apps, and a request that passes none has no span`, TIMEOUT, async () => {
+    setUp();
+    const handler = TraceKit.Handlers.requestHandler();
+    const apps = [handler, handler, (_req, _res, next) => next()].map((first) => {
+      const app = express();
+      app.set('env', 'test');
+      app.use(first);
+      app.use(express.json());
+      app.post('/echo', (req, res) => {
+        tracekit.startSpan('after the body').end();
+        res.json(req.body);
+      });
+      app.get('/broken', () => {
+        throw new RangeError('out of order');
+      });
+      return createServer(app);
+    });
+    for (const app of apps) {
+      const url = `http://127.0.0.1:${await listen(app)}`;
+      const headers = { 'Content-Type': 'application/json', traceparent: TRACEPARENT };
+      const echo = await fetch(`${url}/echo`, { method: 'POST', headers, body: '[7]' });
+      assert.equal(await echo.text(), '[7]');
+      assert.equal((await fetch(`${url}/broken`)).status, 500);
+      await close(app);
+    }
+    const spans = await sent();
+    const bodies = spans.filter((span) => span.name === 'after the body').map(({ traceId }) => traceId === CALLER);
+    assert.deepEqual(bodies, [true, true, false]);
+    const broken = spans.filter((span) => span.name === 'GET /broken').map(({ tags }) => tags['error.type']);
+    assert.deepEqual(broken, ['RangeError', 'RangeError']);
+  });
+}
+
 describe('tracekit.fetch', TIMEOUT, () => {
   let server, url, seen;
 
