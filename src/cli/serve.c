@@ -23,6 +23,7 @@
 enum {
     STOP_GRACE_MS = 5000, /* of the ten seconds that a stop may take, the rest is for sealing */
     MEMORY_MIN = 64 << 20,
+    MEMORY_SHARE = 4, /* of what there is, that we take where nobody says */
     FREE_SHARE = 4,   /* of --memory: as much may lie free in the heap */
     OPENED_SHARE = 8, /* of --memory: the long trace that was opened last */
     DISK_MIN = 4 << 20,
@@ -56,13 +57,6 @@ struct server {
     struct tk_api *api;
     struct tk_server *net;
 };
-
-static uint64_t
-machine_memory(void)
-{
-    long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGE_SIZE);
-    return pages > 0 && page > 0 ? (uint64_t)pages * (uint64_t)page : (uint64_t)1 << 30;
-}
 
 static bool
 parse(struct config *config, int argc, char **argv, struct tk_arena *arena,
@@ -294,7 +288,7 @@ tk_cli_serve(int argc, char **argv)
     struct config config = {
         .data = "./tracekit-data",
         .listen = {.items = {"127.0.0.1:4318", "127.0.0.1:4317", "127.0.0.1:9411"}, .count = 3},
-        .memory = machine_memory() / 4 > MEMORY_MIN ? machine_memory() / 4 : MEMORY_MIN,
+        .memory = tk_memory_of_machine("/proc/self/cgroup", "/sys/fs/cgroup") / MEMORY_SHARE,
         .max_body = 64 << 20,
         .fsync = "group",
         .log_level = "info",
@@ -306,6 +300,7 @@ tk_cli_serve(int argc, char **argv)
     sigset_t signals;
     char url[256];
 
+    config.memory = config.memory > MEMORY_MIN ? config.memory : MEMORY_MIN;
     tk_arena_init(&arena, 4096, 4 << 20);
     if (!parse(&config, argc, argv, &arena, &status))
         goto out;

@@ -3,8 +3,11 @@
 #include "base/memory.h"
 #include "test.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 enum { BLOCK = 1 << 20, BLOCKS = 32, PAGE = 4096 };
 
@@ -34,8 +37,53 @@ freed_memory_is_used_again_until_it_is_given_back(void **state)
     assert_true(faults_of_a_round() < BLOCKS * BLOCK / PAGE / 16);
     tk_memory_trim();
     assert_true(faults_of_a_round() > BLOCKS * BLOCK / PAGE / 2);
-    tk_memory_trim(); /* too soon: nothing happens */
     assert_true(faults_of_a_round() < BLOCKS * BLOCK / PAGE / 16);
+}
+
+static void
+write_text(const char *path, const char *text)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    assert_true(fputs(text, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
+/* A group in a group; the limit of either, neither or a larger one than the machine is. */
+static void
+memory_is_the_machines_or_the_least_limit_of_the_control_groups(void **state)
+{
+    char dir[] = "/tmp/tk-memory-XXXXXX", proc[64], inner[64], outer[64], folder[64];
+    uint64_t machine = tk_memory_of_machine("/nowhere/cgroup", "/nowhere");
+    (void)state;
+    assert_true(machine > 64 << 20);
+    assert_non_null(mkdtemp(dir));
+    (void)snprintf(proc, sizeof proc, "%s/cgroup", dir);
+    (void)snprintf(folder, sizeof folder, "%s/a", dir);
+    (void)snprintf(outer, sizeof outer, "%s/a/memory.max", dir);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    (void)snprintf(folder, sizeof folder, "%s/a/b", dir);
+    (void)snprintf(inner, sizeof inner, "%s/a/b/memory.max", dir);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    write_text(proc, "4:memory:/c\n0::/a/b\n");
+    assert_true(tk_memory_of_machine(proc, dir) == machine);
+    write_text(outer, "33554432\n");
+    write_text(inner, "max\n");
+    assert_int_equal(tk_memory_of_machine(proc, dir), 33554432);
+    write_text(inner, "16777216\n");
+    assert_int_equal(tk_memory_of_machine(proc, dir), 16777216);
+    write_text(outer, "9223372036854771712\n");
+    write_text(inner, "9223372036854771712\n");
+    assert_true(tk_memory_of_machine(proc, dir) == machine);
+    write_text(proc, "0::/\n");
+    write_text(inner, "16777216\n");
+    assert_true(tk_memory_of_machine(proc, dir) == machine);
+    const char *made[] = {inner, outer, proc, folder};
+    for (size_t i = 0; i < sizeof made / sizeof made[0]; i++)
+        assert_int_equal(remove(made[i]), 0);
+    folder[strlen(folder) - 2] = '\0';
+    assert_int_equal(remove(folder), 0);
+    assert_int_equal(remove(dir), 0);
 }
 
 /* Whether the kernel follows is its own affair: what is asked is that nothing else changes. */
@@ -67,6 +115,7 @@ main(void)
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
         cmocka_unit_test(freed_memory_is_used_again_until_it_is_given_back),
 #endif
+        cmocka_unit_test(memory_is_the_machines_or_the_least_limit_of_the_control_groups),
         cmocka_unit_test(blocks_of_any_size_and_place_may_ask_for_huge_pages),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
