@@ -18,6 +18,7 @@
 #include "store/embedded/internal.h"
 
 #include "base/log.h"
+#include "base/memory.h"
 #include "store/segment/schema_merge.h"
 #include "store/segment/segment_merge.h"
 
@@ -285,7 +286,9 @@ compact(struct tk_embedded *store, const struct tk_sources *sources, struct tk_t
     const struct tk_segment *first = sources->source[0].segment;
     const struct tk_segment *last = sources->source[sources->count - 1].segment;
     struct tk_segment_name name = {first->name.project, first->name.first, last->name.last};
+    tk_memory_trim(); /* what sealing left: it lies where this thread's malloc does not look */
     enum tk_err code = write_file(store, sources, name, thinner, err);
+    tk_memory_trim(); /* and the other way round */
     if (code == TK_ERR_CORRUPT || (code == TK_OK && is_damaged(sources))) {
         tk_catalog_discard(store, name);
         mark_damaged(store, name.project);
@@ -365,6 +368,8 @@ tk_compact_run(void *arg)
             tk_log(TK_LOG_WARNING, "store", "cannot compact: %s", err.message);
         if (idle || code != TK_OK)
             quiet = wait_for_growth(store, seen) ? 0 : quiet + 1;
+        if (quiet > 0)
+            tk_memory_trim();
     }
     return NULL;
 }

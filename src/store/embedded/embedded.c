@@ -15,8 +15,14 @@ static const size_t MEMORY_DEFAULT = 256u << 20;
    and the more of a trace is sealed together, the less is to be merged. */
 enum { QUEUE_SHARE = 8, SEAL_SHARE = 6, UNSEALED_SHARE = 2, CACHE_SHARE = 8 };
 enum { REPLAY_SHARE = 4 }; /* left alone by a replay: nobody asks or sends yet */
-static const size_t SEAL_MIN = 32u << 20, SEAL_MAX = 128u << 20, UNSEALED_MAX = 384u << 20,
-                    QUEUE_MAX = 48u << 20, CACHE_MAX = 128u << 20;
+enum {
+    SEAL_MIN = 32 << 20,
+    SEAL_MAX = 128 << 20,
+    UNSEALED_MAX = 384 << 20,
+    REPLAY_MAX = 2 * UNSEALED_MAX, /* what a crash can leave is half of it: sealing may wait */
+    QUEUE_MAX = 48 << 20,
+    CACHE_MAX = 128 << 20,
+};
 
 static size_t
 at_most(size_t value, size_t most)
@@ -85,6 +91,7 @@ free_store(struct tk_embedded *store)
         store->oldest = newer;
     }
     tk_wal_release(&store->wal);
+    tk_cache_forget(&store->cache, 0, 0); /* all at once, not segment by segment */
     tk_catalog_release(store);
     tk_cache_release_all(&store->cache);
     if (store->lock_file != NULL)
@@ -115,7 +122,7 @@ new_store(const struct tk_store_options *options)
     store->seal_min = at_most(memory / SEAL_SHARE, SEAL_MIN);
     store->seal_max = at_most(memory / SEAL_SHARE, SEAL_MAX);
     store->unsealed_min = at_most(memory / UNSEALED_SHARE, UNSEALED_MAX);
-    store->unsealed_max = memory - memory / REPLAY_SHARE;
+    store->unsealed_max = at_most(memory - memory / REPLAY_SHARE, REPLAY_MAX);
     store->replaying = true;
     store->queue_tail = &store->queue_head;
     init_sync(store);

@@ -1,10 +1,11 @@
 /*
  * replay - what the log holds becomes generations again, at start (internal.h).
  *
- * A log file is one generation, as it was before.  All the memory that may be unsealed is for them,
- * so that whoever waits for the start need not wait for sealing too; when half of it is taken the
- * sealer, which runs already, begins, so memory stays bounded however much log there is.  Projects
- * that have a segment of this log file are left out: the crash came between sealing and deleting.
+ * A log file is one generation, as it was before.  They may take more memory than is unsealed
+ * otherwise, so that whoever waits for the start need not wait for sealing too; when half of it is
+ * taken the sealer, which runs already, begins, and when three quarters are the next file waits: so
+ * memory stays bounded however much log there is.  Projects that have a segment of this log file
+ * are left out: the crash came between sealing and deleting.
  */
 #include "store/embedded/internal.h"
 

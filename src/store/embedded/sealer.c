@@ -9,7 +9,6 @@
 #include "store/embedded/internal.h"
 
 #include "base/log.h"
-#include "base/memory.h"
 #include "store/embedded/counted.h"
 #include "store/embedded/seal.h"
 
@@ -213,8 +212,11 @@ seal_generation(struct tk_embedded *store, struct tk_generation *generation, str
 {
     struct tk_buffer *buffer;
     while ((buffer = next_buffer(store, generation)) != NULL) {
+        uint64_t before = tk_cache_number(&store->cache);
         enum tk_err code = seal_buffer(store, generation, buffer, err);
         tk_buffer_unref(buffer);
+        /* Which spans older segments have was asked for; nobody else will ask for that. */
+        tk_cache_forget(&store->cache, 0, before);
         if (code != TK_OK)
             return code;
     }
@@ -269,7 +271,6 @@ attempt(struct tk_embedded *store, struct tk_generation *generation)
     if (code == TK_OK) {
         if (tk_retention_run(store, &err) != TK_OK)
             TK_LOG_EVERY_MS(60000, TK_LOG_WARNING, "store", "cannot drop: %s", err.message);
-        tk_memory_trim(); /* a generation is a good part of all memory */
         return;
     }
     TK_LOG_EVERY_MS(10000, TK_LOG_ERROR, "store", "cannot seal, will try again: %s", err.message);

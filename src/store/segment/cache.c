@@ -54,11 +54,10 @@ destroy(struct tk_cache_item *item)
     free(item);
 }
 
-/* Takes the least recently used item out; returns it when nobody holds it. */
+/* Takes the item out; returns it when nobody holds it. */
 static struct tk_cache_item *
-evict(struct tk_cache *cache)
+take_out(struct tk_cache *cache, struct tk_cache_item *item)
 {
-    struct tk_cache_item *item = cache->_oldest;
     struct tk_cache_item **at = bucket_of(cache, item->_key);
     while (*at != item)
         at = &(*at)->_next_in_bucket;
@@ -75,7 +74,7 @@ shrink(struct tk_cache *cache, size_t bytes_max)
 {
     struct tk_cache_item *dead = NULL;
     while (cache->_oldest != NULL && cache->_bytes > bytes_max) {
-        struct tk_cache_item *item = evict(cache);
+        struct tk_cache_item *item = take_out(cache, cache->_oldest);
         if (item != NULL) {
             item->_next_in_bucket = dead;
             dead = item;
@@ -99,7 +98,7 @@ tk_cache_release_all(struct tk_cache *cache)
 {
     cache->_bytes_max = 0;
     while (cache->_oldest != NULL) {
-        struct tk_cache_item *item = evict(cache);
+        struct tk_cache_item *item = take_out(cache, cache->_oldest);
         if (item != NULL)
             destroy(item);
     }
@@ -150,6 +149,7 @@ tk_cache_put(struct tk_cache *cache, struct tk_cache_key key, void *value, size_
                                    ._free = free_value,
                                    ._references = 2 /* the cache's and the caller's */};
     pthread_mutex_lock(&cache->_lock);
+    item->_number = ++cache->_puts;
     struct tk_cache_item **bucket = bucket_of(cache, key);
     item->_next_in_bucket = *bucket;
     *bucket = item;
@@ -171,6 +171,34 @@ tk_cache_grow(struct tk_cache_item *item, size_t bytes)
     if (!item->_out) {
         cache->_bytes += bytes;
         dead = shrink(cache, cache->_bytes_max);
+    }
+    pthread_mutex_unlock(&cache->_lock);
+    destroy_all(dead);
+}
+
+uint64_t
+tk_cache_number(struct tk_cache *cache)
+{
+    pthread_mutex_lock(&cache->_lock);
+    uint64_t number = cache->_puts;
+    pthread_mutex_unlock(&cache->_lock);
+    return number;
+}
+
+void
+tk_cache_forget(struct tk_cache *cache, uint64_t segment, uint64_t after)
+{
+    struct tk_cache_item *dead = NULL, *older;
+    pthread_mutex_lock(&cache->_lock);
+    for (struct tk_cache_item *item = cache->_newest; item != NULL; item = older) {
+        older = item->_older;
+        if ((segment != 0 && item->_key.segment != segment) || item->_number <= after)
+            continue;
+        item = take_out(cache, item);
+        if (item != NULL) {
+            item->_next_in_bucket = dead;
+            dead = item;
+        }
     }
     pthread_mutex_unlock(&cache->_lock);
     destroy_all(dead);

@@ -5,6 +5,9 @@
  *
  * Least recently used goes first.  An item that somebody holds lives on after it was pushed out,
  * so the bound is on what nobody uses.  Thread-safe.
+ *
+ * Numbers: each item that is put in gets the next one, so that whoever reads much that nobody else
+ * will ask for (sealing) can take it out again.
  */
 #include "base/error.h"
 
@@ -22,6 +25,7 @@ struct tk_cache_item {
     /* private */
     struct tk_cache *_cache;
     struct tk_cache_key _key;
+    uint64_t _number;
     size_t _bytes;
     void (*_free)(void *value);
     uint32_t _references;
@@ -34,7 +38,7 @@ enum { TK_CACHE_BUCKETS = 1 << 14 };
 struct tk_cache {
     pthread_mutex_t _lock;
     size_t _bytes, _bytes_max;
-    uint64_t _hits, _misses;
+    uint64_t _hits, _misses, _puts;
     struct tk_cache_item *_newest, *_oldest;
     struct tk_cache_item *_buckets[TK_CACHE_BUCKETS];
 };
@@ -52,6 +56,10 @@ struct tk_cache_item *tk_cache_put(struct tk_cache *cache, struct tk_cache_key k
                                    size_t bytes, void (*free_value)(void *value));
 /* The item, which the caller holds, takes `bytes` more than it did. */
 void tk_cache_grow(struct tk_cache_item *item, size_t bytes);
+/* The number of the item that was put in last. */
+uint64_t tk_cache_number(struct tk_cache *cache);
+/* Takes out what is of `segment` (0: of any) and has a number above `after`. */
+void tk_cache_forget(struct tk_cache *cache, uint64_t segment, uint64_t after);
 /* Once more, for another holder. */
 struct tk_cache_item *tk_cache_hold(struct tk_cache_item *item);
 void tk_cache_release(struct tk_cache_item *item); /* NULL is fine */

@@ -225,6 +225,7 @@ tk_segment_unref(struct tk_segment *segment)
     if (segment == NULL ||
         atomic_fetch_sub_explicit(&segment->_references, 1, memory_order_acq_rel) != 1)
         return;
+    tk_cache_forget(segment->host->cache, segment->serial, 0);
     if (segment->_file != NULL)
         segment->host->env->close(segment->host->env, segment->_file);
     pthread_mutex_destroy(&segment->_damage_lock);

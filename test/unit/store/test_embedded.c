@@ -477,10 +477,9 @@ open_with(const char *dir, size_t memory)
 }
 
 static void
-send_much_and_die(const char *dir)
+send_much(struct tk_store *store)
 {
     enum { COUNT = 500 };
-    struct tk_store *store = open_with(dir, 256 << 20);
     struct fx_span spans[COUNT];
     for (uint64_t first = 1; first <= MUCH; first += COUNT) {
         for (uint64_t i = 0; i < COUNT; i++)
@@ -489,6 +488,13 @@ send_much_and_die(const char *dir)
         if (fx_send(store, 1, spans, COUNT) != TK_OK)
             _exit(1);
     }
+}
+
+static void
+send_much_and_die(const char *dir)
+{
+    struct tk_store *store = open_with(dir, 256 << 20);
+    send_much(store);
     if (stats_of(store).open_bytes <= 2 << 20 || stats_of(store).sealed.segments > 0)
         _exit(1);
 }
@@ -514,6 +520,80 @@ a_start_takes_a_log_larger_than_its_memory_and_one_that_fits(void **state)
         check(dir, true);
         fx_remove_dir(dir);
     }
+}
+
+static uint64_t log_wanted; /* the number of the log file that the next process leaves */
+
+static void
+leave_a_log_and_die(const char *dir)
+{
+    struct tk_store *store = open_with(dir, 256 << 20);
+    for (uint64_t number = 1; number < log_wanted; number++) {
+        if (FX_SEND(store, 2, {.trace = number, .span = number, .start = number}) != TK_OK)
+            _exit(1);
+        seal(store);
+    }
+    send_much(store);
+}
+
+/* Log files 1 to `count`, each with as much in it, of which nothing is sealed. */
+static void
+make_logs(const char *dir, uint64_t count)
+{
+    char *to, *folder;
+    assert_true(asprintf(&folder, "%s/log", dir) > 0);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    for (log_wanted = 1; log_wanted <= count; log_wanted++) {
+        char *elsewhere = fx_dir();
+        in_a_process_that_dies(leave_a_log_and_die, elsewhere);
+        char *from = file_in(elsewhere, "log", ".log");
+        assert_non_null(from);
+        assert_true(asprintf(&to, "%s/%s", folder, strrchr(from, '/') + 1) > 0);
+        assert_int_equal(rename(from, to), 0);
+        free(from);
+        free(to);
+        fx_remove_dir(elsewhere);
+    }
+    free(folder);
+}
+
+static void
+a_start_seals_what_does_not_fit_while_it_reads_on(void **state)
+{
+    enum { COUNT = 6, SMALL = 16 << 20 };
+    char *dir = fx_dir();
+    (void)state;
+    make_logs(dir, COUNT);
+    struct tk_store *store = open_with(dir, SMALL);
+    struct tk_store_stats stats = stats_of(store);
+    assert_int_equal(stats.replayed_spans, COUNT * MUCH);
+    assert_true(stats.sealed.segments > 0);
+    assert_true(stats.open_bytes <= SMALL);
+    for (uint64_t trace = 2; trace <= MUCH / 10; trace += 97)
+        assert_int_equal(fx_span_count(store, 1, trace), 10);
+    tk_store_close(store);
+    check(dir, true);
+    fx_remove_dir(dir);
+}
+
+/* Sealing asks older segments whether they have a span already; at 10,000 spans/s what it read of
+   them for that was most of the memory. */
+static void
+what_sealing_read_of_older_segments_does_not_stay_in_memory(void **state)
+{
+    char *dir = fx_dir();
+    struct tk_store *store = open_at(dir);
+    (void)state;
+    for (uint64_t span = 1; span <= 4; span++) {
+        assert_int_equal(FX_SEND(store, 1, {.trace = 1, .span = span, .start = 100}), TK_OK);
+        seal(store);
+        assert_int_equal(stats_of(store).cache_bytes, 0);
+    }
+    assert_true(stats_of(store).cache_misses > 0); /* it did ask */
+    assert_int_equal(fx_span_count(store, 1, 1), 4);
+    assert_true(stats_of(store).cache_bytes > 0); /* readers keep what they read */
+    tk_store_close(store);
+    fx_remove_dir(dir);
 }
 
 /* Leaves `left` bytes free on the file system of `path`. */
@@ -692,6 +772,8 @@ main(void)
         cmocka_unit_test(files_of_version_2_open_and_hold_what_they_held),
         cmocka_unit_test(a_store_takes_far_more_than_its_memory),
         cmocka_unit_test(a_start_takes_a_log_larger_than_its_memory_and_one_that_fits),
+        cmocka_unit_test(a_start_seals_what_does_not_fit_while_it_reads_on),
+        cmocka_unit_test(what_sealing_read_of_older_segments_does_not_stay_in_memory),
     };
     tk_log_set_level(TK_LOG_ERROR + 1);
     return cmocka_run_group_tests(tests, NULL, NULL);
