@@ -1,11 +1,13 @@
 // Opens traces in Chromium and prints as JSON how the page does: node bench/page.mjs URL SPANS=TRACE...
 // What each figure means is in bench/README.md.
 
+import { createServer } from 'node:http';
 import { chromium } from 'playwright-core';
 
 const [url, ...traces] = process.argv.slice(2);
 const RUNS = 5;
 const WAIT_MS = 60_000;
+const LIST_ROWS = 1000;
 
 const browser = await chromium.launch({
   executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium',
@@ -23,12 +25,34 @@ function watchFirstRow() {
   requestAnimationFrame(seen);
 }
 
-async function open(path, { script = watchFirstRow } = {}) {
+/** Asks for a list of so many rows at once; says when the last is there, and the frame after it was drawn. */
+function watchLongList(rows) {
+  const ask = window.fetch;
+  window.fetch = (url, options) => ask(String(url).replace('limit=50', `limit=${rows}`), options);
+  const seen = () => {
+    if (document.querySelectorAll('[data-testid="trace"]').length < rows)
+      return void requestAnimationFrame(seen);
+    requestAnimationFrame(() => (window.lastRow = performance.now()));
+  };
+  requestAnimationFrame(seen);
+}
+
+/** What Chromium itself takes: a page of one word, in the same harness. */
+async function serveEmptyPage() {
+  const server = createServer((_, response) => {
+    response.setHeader('Content-Type', 'text/html');
+    response.end('<!doctype html><title>Empty</title><link rel="icon" href="data:," /><p>Empty</p>');
+  });
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${server.address().port}/`, close: () => server.close() };
+}
+
+async function open(path, { script = watchFirstRow, argument } = {}) {
   const context = await browser.newContext({ viewport: { width: 1400, height: 900 } });
   context.setDefaultTimeout(WAIT_MS);
   const page = await context.newPage();
-  await page.addInitScript(script);
-  await page.goto(url + path);
+  await page.addInitScript(script, argument);
+  await page.goto(new URL(path, url).href);
   return { page, close: () => context.close() };
 }
 
@@ -45,11 +69,25 @@ const firstPaint = (page) =>
       }),
   );
 
-async function paints(path) {
-  const found = [];
+/** Of several pages, opened in turn, so that what else the machine does meets all of them. */
+async function paints(paths) {
+  const found = paths.map(() => []);
   for (let run = 0; run < 2 * RUNS; run++) {
-    const { page, close } = await open(path);
-    found.push(await firstPaint(page));
+    for (const [i, path] of paths.entries()) {
+      const { page, close } = await open(path);
+      found[i].push(await firstPaint(page));
+      await close();
+    }
+  }
+  return found.map(median);
+}
+
+async function longList() {
+  const found = [];
+  for (let run = 0; run < RUNS; run++) {
+    const { page, close } = await open('/traces', { script: watchLongList, argument: LIST_ROWS });
+    await page.waitForFunction(() => window.lastRow > 0);
+    found.push(await page.evaluate(() => window.lastRow));
     await close();
   }
   return median(found);
@@ -137,7 +175,12 @@ async function measure(spans, traceId) {
 }
 
 try {
-  figures['ui: first paint of the list ms'] = await paints('/traces');
+  const empty = await serveEmptyPage();
+  const [floor, list] = await paints([empty.url, '/traces']);
+  empty.close();
+  figures['ui: first paint of an empty page ms'] = floor;
+  figures['ui: first paint of the list ms'] = list;
+  figures[`ui: list of ${LIST_ROWS} rows ms`] = await longList();
   for (const each of traces) {
     const [spans, traceId] = each.split('=');
     await measure(spans, traceId);

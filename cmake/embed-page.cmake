@@ -10,7 +10,7 @@ if(EXISTS ${CMAKE_SOURCE_DIR}/node_modules/esbuild)
     OUTPUT ${page}_files.c
     COMMAND ${NODE} ${CMAKE_SOURCE_DIR}/ui/build.mjs --out ${page}
     COMMAND ${embed} ${page}
-    DEPENDS ${page_sources} ui/build.mjs ui/docs.mjs cmake/embed-page.mjs package-lock.json
+    DEPENDS ${page_sources} ui/build.mjs ui/docs.mjs ui/policy.mjs cmake/embed-page.mjs package-lock.json
     COMMENT "Building and embedding the page"
     VERBATIM)
 else()

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { extname, join } from 'node:path';
 import { gzipSync } from 'node:zlib';
+import { policyOf } from '../ui/policy.mjs';
 
 const types = {
   '.html': 'text/html; charset=utf-8',
@@ -31,11 +32,12 @@ for (const path of folder ? walk(folder) : []) {
   if (!type) throw new Error(`${path}: no content type is known for this ending`);
   const bytes = readFileSync(join(folder, path));
   const etag = createHash('sha256').update(bytes).digest('hex').slice(0, 16);
+  const policy = policyOf(extname(path) === '.html' ? bytes.toString() : '');
   const packed = gzipSync(bytes, { level: 9 });
   const name = `file_${rows.length}`;
   arrays.push(`static const unsigned char ${name}[] = {${packed.join(',')}};`);
   const served = path.replace(/(\/docs)?\/index\.html$/, (whole, docs) => docs ?? whole);
-  rows.push(`    {"${served.startsWith('/docs/') ? served.replace(/\.html$/, '') : served}", "${type}", "\\"${etag}\\"", ${name}, sizeof ${name}, ${bytes.length}},`);
+  rows.push(`    {"${served.startsWith('/docs/') ? served.replace(/\.html$/, '') : served}", "${type}", "\\"${etag}\\"", "${policy}", ${name}, sizeof ${name}, ${bytes.length}},`);
 }
 writeFileSync(out, `/* Made by cmake/embed-page.mjs. */
 #include "api/page.h"

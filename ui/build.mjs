@@ -36,10 +36,18 @@ const writeIndex = {
         if (output.entryPoint?.endsWith('worker.ts')) url.WORKER = name;
         if (path.endsWith('.css')) url[output.entryPoint ? 'DOCS' : 'STYLE'] = name;
       }
+      // What the first paint needs comes with the document: no second trip for it.
+      const inline = {
+        STYLE: takeAsset(url.STYLE),
+        BOOT: readFileSync(join(out, url.BOOT), 'utf8'),
+      };
+      for (const text of Object.values(inline)) {
+        if (/<\/(script|style)/.test(text)) throw new Error('what is inline would end its element');
+      }
       const html = readFileSync(join(here, 'src/index.html'), 'utf8');
       writeFileSync(
         join(out, 'index.html'),
-        html.replace(/%([A-Z]+)%/g, (_, key) => url[key]),
+        html.replace(/%([A-Z]+)%/g, (_, key) => (inline[key] ?? url[key]).trim()),
       );
       writeDocs(out, url);
     });
@@ -60,6 +68,12 @@ const readFirstMinutes = {
     }));
   },
 };
+
+function takeAsset(path) {
+  const text = readFileSync(join(out, path), 'utf8');
+  rmSync(join(out, path));
+  return text;
+}
 
 function copyHashed(name) {
   const bytes = readFileSync(join(here, 'src', name));

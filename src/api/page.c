@@ -46,10 +46,7 @@ add_headers(struct tk_call *call, const struct tk_page_file *file)
     tk_reply_header(call, TK_STR("vary"), TK_STR("Accept-Encoding"));
     tk_reply_header(call, TK_STR("cache-control"),
                     asset ? TK_STR("public, max-age=31536000, immutable") : TK_STR("no-cache"));
-    tk_reply_header(call, TK_STR("content-security-policy"),
-                    TK_STR("default-src 'none'; script-src 'self'; style-src 'self'; "
-                           "img-src 'self' data:; connect-src 'self'; font-src 'self'; "
-                           "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"));
+    tk_reply_header(call, TK_STR("content-security-policy"), tk_str_from(file->policy));
     tk_reply_header(call, TK_STR("referrer-policy"), TK_STR("no-referrer"));
     tk_reply_header(call, TK_STR("cross-origin-opener-policy"), TK_STR("same-origin"));
 }

@@ -8,7 +8,8 @@
 struct tk_page_file {
     const char *path; /* "/index.html", "/assets/main-ABCD1234.js" */
     const char *content_type;
-    const char *etag; /* quoted, of the content */
+    const char *etag;   /* quoted, of the content */
+    const char *policy; /* Content-Security-Policy: what is inline is named by its hash */
     const unsigned char *gzip;
     size_t gzip_size;
     size_t size; /* unpacked, bytes */

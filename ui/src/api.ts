@@ -1,6 +1,7 @@
 // The server's JSON (docs/api.md) and how to ask for it. Nothing here knows of pages.
 
 import { signal } from '@preact/signals';
+import { apiUrl, takeEarly } from './early';
 import { currentProject } from './router';
 
 export interface ServiceCount {
@@ -321,23 +322,22 @@ interface Options {
 /** Asks /api/v1; throws ApiError, status 0 when the server does not answer at all. */
 async function call<T>(path: string, options: Options = {}): Promise<T> {
   const { method = 'GET', body, params = {}, signal } = options;
-  const url = new URL('/api/v1' + path, window.location.origin);
-  for (const [key, value] of Object.entries({ project: currentProject(), ...params })) {
-    if (value) url.searchParams.set(key, value);
-  }
+  const url = apiUrl(path, { project: currentProject(), ...params });
   const headers: Record<string, string> = { Accept: 'application/json' };
   if (method !== 'GET') {
     headers['Content-Type'] = 'application/json';
     headers['X-TraceKit-CSRF'] = '1';
   }
+  const early = method === 'GET' ? takeEarly(url) : undefined;
   let response: Response;
   try {
-    response = await fetch(url, {
-      method,
-      headers,
-      signal,
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    response = await (early ??
+      fetch(url, {
+        method,
+        headers,
+        signal,
+        body: body === undefined ? undefined : JSON.stringify(body),
+      }));
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new ApiError(0, 'The server does not answer', String(error));

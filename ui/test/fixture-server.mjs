@@ -5,6 +5,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { dirname, extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { policyOf } from '../policy.mjs';
 import { columnsOf } from './columns.mjs';
 import {
   bigTrace,
@@ -24,11 +25,6 @@ const types = {
   '.css': 'text/css',
   '.svg': 'image/svg+xml',
 };
-const csp =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; " +
-  "connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; " +
-  "frame-ancestors 'none'";
-
 export const allTraces = () => [
   goldenTrace(),
   failedTrace(),
@@ -441,7 +437,6 @@ export function serve(fixture, port = 0) {
   const server = createServer(async (request, response) => {
     const url = new URL(request.url, 'http://localhost');
     fixture.requests.push({ method: request.method, url, headers: request.headers });
-    response.setHeader('Content-Security-Policy', csp);
     if (url.pathname.startsWith('/api/v1')) return answerApi(fixture, url, request, response);
     return answerFile(url, response);
   });
@@ -490,8 +485,13 @@ function answerFile(url, response) {
     one.startsWith(dist) && statSync(one, { throwIfNoEntry: false })?.isFile();
   const file =
     [path, path + '.html', join(path, 'index.html')].find(isFile) ?? join(dist, 'index.html');
-  response.writeHead(200, { 'Content-Type': types[extname(file)] });
-  response.end(readFileSync(file));
+  const bytes = readFileSync(file);
+  const policy = policyOf(extname(file) === '.html' ? bytes.toString() : '');
+  response.writeHead(200, {
+    'Content-Type': types[extname(file)],
+    'Content-Security-Policy': policy,
+  });
+  response.end(bytes);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {

@@ -4,7 +4,8 @@
 import { ApiError, readProblem } from '../api';
 import { analyse, type OpenTrace } from './analysis';
 import { readColumns } from './columns';
-import { askColumns, columnsUrl, firstRows } from './first-window';
+import { takeEarly } from '../early';
+import { columnsUrl, firstRows } from './first-window';
 import type { WorkerAnswer } from './worker';
 
 // build.mjs writes its name into index.html.
@@ -17,7 +18,8 @@ export async function loadFirst(
 ): Promise<OpenTrace> {
   let response: Response;
   try {
-    response = await askColumns(columnsUrl(traceId, project, firstRows), signal);
+    const url = columnsUrl(traceId, project, firstRows);
+    response = await (takeEarly(url) ?? fetch(url, { signal }));
   } catch (error) {
     if (signal.aborted) throw error;
     throw new ApiError(0, 'The server does not answer', String(error));

@@ -5,11 +5,10 @@ import { signal } from '@preact/signals';
 import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { ApiError, api, type Summary, type TracePage } from '../api';
 import { poll } from '../poll';
-import { resolveTime, withService, type AskedQuery } from '../query';
+import { withService, type AskedQuery } from '../query';
 import { currentProject } from '../router';
-import type { Search } from './search';
+import { firstPage, type Search } from './search';
 
-const pageSize = '50';
 const liveMillis = 1000;
 /** The pointer moved this recently: a row that jumps now would be clicked by mistake. */
 const aimMillis = 700;
@@ -61,12 +60,6 @@ export function useTraces(search: Search): TraceList {
   shown.current = page;
 
   const asked = withService(search.q, search.service);
-  const params = () => ({
-    q: asked.text,
-    start: resolveTime(search.start),
-    end: resolveTime(search.end),
-    limit: pageSize,
-  });
   const live = livePreferred.value && older.length === 0 && !search.end;
 
   const show = (next: TracePage) => {
@@ -86,7 +79,7 @@ export function useTraces(search: Search): TraceList {
     let failure: unknown = null;
     const ask = async (abort: AbortSignal) => {
       try {
-        const next = await api.traces(params(), abort);
+        const next = await api.traces(firstPage(search), abort);
         if (abort.aborted) return;
         failure = null;
         const current = shown.current;
@@ -113,7 +106,7 @@ export function useTraces(search: Search): TraceList {
   const cursor = page?.cursor ?? null;
   const loadOlder = async () => {
     try {
-      const next = await api.traces({ ...params(), cursor: cursor ?? undefined });
+      const next = await api.traces({ ...firstPage(search), cursor: cursor ?? undefined });
       setOlder([...older, ...next.traces]);
       setPage({ ...page!, cursor: next.cursor });
       setError(null);
