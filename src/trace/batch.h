@@ -105,6 +105,7 @@ enum tk_status { TK_STATUS_UNSET, TK_STATUS_OK, TK_STATUS_ERROR };
 struct tk_batch {
     /* spans: [span_count] each */
     uint32_t span_count;
+    uint32_t _spans_used; /* private: rows behind these were never written to, and are zero */
     struct tk_trace_id *trace_id;
     tk_span_id *span_id;
     tk_span_id *parent_id; /* 0: none */
@@ -150,7 +151,6 @@ struct tk_batch {
     size_t memory_max; /* bytes that the columns may take, then TK_ERR_LIMIT; 0: no limit */
 
     /* private */
-    uint32_t _spans_used; /* rows behind these were never written to, and are zero */
     uint32_t _span_capacity, _attr_capacity, _event_capacity, _link_capacity;
     uint32_t _resource_capacity, _scope_capacity;
     void *_spans; /* the block with all span columns */
