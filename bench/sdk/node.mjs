@@ -3,11 +3,14 @@
  *
  * - spans N ours|theirs: CPU nanoseconds a span of N attributes, from its start until its OTLP bytes
  *   are ready, the batch's queue included; what would post them answers at once.
- * - request http|express|fastify bare|traced: CPU nanoseconds a request, without sockets.
+ * - request http|express|fastify bare|ours, request http theirs: CPU nanoseconds a request, without sockets, its
+ *   spans until their OTLP bytes are ready; what would compress and post them answers at once.
  * - start nothing|ours|theirs: imports, sets up, and says its peak memory.
  * - bundle: the size of OpenTelemetry's in a page, gzipped.
  */
 
+import { channel } from 'node:diagnostics_channel';
+import { EventEmitter } from 'node:events';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { Server, IncomingMessage, ServerResponse } from 'node:http';
@@ -60,14 +63,16 @@ async function ourTracer() {
   };
 }
 
-function theirTracer() {
+/** Of OpenTelemetry: batches become bytes, which are counted. */
+function theirProvider() {
   const { NodeTracerProvider, BatchSpanProcessor } = require('@opentelemetry/sdk-trace-node');
   const { ProtobufTraceSerializer } = require('@opentelemetry/otlp-transformer');
   const { resourceFromAttributes } = require('@opentelemetry/resources');
-  let bytes = 0;
+  const sent = { bytes: 0, spans: 0 };
   const exporter = {
     export(spans, done) {
-      bytes += ProtobufTraceSerializer.serializeRequest(spans).length;
+      sent.bytes += ProtobufTraceSerializer.serializeRequest(spans).length;
+      sent.spans += spans.length;
       done({ code: 0 });
     },
     shutdown: async () => {},
@@ -78,12 +83,17 @@ function theirTracer() {
     resource: resourceFromAttributes({ 'service.name': 'bench' }),
     spanProcessors: [new BatchSpanProcessor(exporter, options)],
   });
+  return { provider, sent };
+}
+
+function theirTracer() {
+  const { provider, sent } = theirProvider();
   const tracer = provider.getTracer('bench', '1');
   return {
     start: () => tracer.startSpan('operation'),
     set: (span, key, value) => span.setAttribute(key, value),
     flush: () => provider.forceFlush(),
-    bytes: () => bytes,
+    bytes: () => sent.bytes,
   };
 }
 
@@ -102,46 +112,98 @@ async function spans(count, whose) {
   return { nanos, bytes: tracer.bytes() / SPANS / RUNS };
 }
 
-async function server(framework, traced) {
+/** What is beyond the bytes costs nothing here, as it does in `spans`: gzip and the request. */
+function answerAtOnce() {
+  const http = require('node:http');
+  require('node:zlib').gzip = (body, done) => setImmediate(done, null, body);
+  http.request = (_url, _options, answered) => {
+    const end = () =>
+      setImmediate(() => {
+        const answer = Object.assign(new EventEmitter(), { statusCode: 200, headers: {} });
+        answered(answer);
+        answer.emit('end');
+      });
+    return Object.assign(new EventEmitter(), { end, destroy() {} });
+  };
+}
+
+/** What a tracer of each kind does to the frameworks, how it flushes, and the spans it has sent. */
+function ourMiddleware() {
+  answerAtOnce();
   const { TraceKit } = require('./dist/index.cjs');
-  if (traced) TraceKit.init({ apiKey: 'key', endpoint: 'http://127.0.0.1:9', serviceName: 'bench' });
-  const handler = (_req, res) => res.end('{"id":42}');
-  if (framework === 'http') return new Server(traced ? TraceKit.httpHandler(handler) : handler);
-  if (framework === 'fastify') {
+  TraceKit.init({ apiKey: 'key', serviceName: 'bench' });
+  return {
+    http: (handler) => TraceKit.httpHandler(handler),
+    express: (app) => app.use(TraceKit.Handlers.requestHandler()),
+    fastify: (app) => app.register(TraceKit.fastifyPlugin),
+    flush: () => TraceKit.flush(10_000),
+    sent: () => TraceKit.stats().sent,
+  };
+}
+
+function theirMiddleware() {
+  const { registerInstrumentations } = require('@opentelemetry/instrumentation');
+  const { HttpInstrumentation } = require('@opentelemetry/instrumentation-http');
+  const { provider, sent } = theirProvider();
+  provider.register();
+  registerInstrumentations({ instrumentations: [new HttpInstrumentation()] });
+  require('http'); // is patched when it is asked for
+  return {
+    http: (handler) => handler,
+    flush: () => provider.forceFlush(),
+    sent: () => sent.spans,
+  };
+}
+
+const untraced = { http: (handler) => handler, express() {}, fastify() {}, flush() {}, sent: () => 0 };
+
+const SERVERS = {
+  http: ({ http }) => new Server(http((_req, res) => res.end('{"id":42}'))),
+  express(tracing) {
+    const app = require('express')();
+    tracing.express(app);
+    app.get('/users/:id', (_req, res) => res.json({ id: 42 }));
+    return new Server(app);
+  },
+  async fastify(tracing) {
     const app = require('fastify')();
-    if (traced) app.register(TraceKit.fastifyPlugin);
+    await tracing.fastify(app);
     app.get('/users/:id', (_request, reply) => reply.send({ id: 42 }));
     await app.ready();
     return app.server;
-  }
-  const app = require('express')();
-  if (traced) app.use(TraceKit.Handlers.requestHandler());
-  app.get('/users/:id', (_req, res) => res.json({ id: 42 }));
-  return new Server(app);
-}
+  },
+};
 
-async function request(framework, how) {
-  console.warn = () => {}; // nobody answers the exporter
-  const one = await server(framework, how === 'traced');
+async function request(framework, whose) {
+  const tracing = { bare: () => untraced, ours: ourMiddleware, theirs: theirMiddleware }[whose]();
+  const one = await SERVERS[framework](tracing);
   const headers = {
     host: 'api.yourapp.com:8080', 'user-agent': 'bench/1',
     traceparent: '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01',
   };
-  const socket = { remoteAddress: '127.0.0.1', on() {}, once() {}, removeListener() {}, destroy() {} };
+  const socket = new EventEmitter();
+  Object.assign(socket, { remoteAddress: '127.0.0.1', destroy() {} });
+  const started = channel('http.server.request.start');
   const emit = () => {
     const req = new IncomingMessage(socket);
     Object.assign(req, { method: 'GET', url: '/users/42', httpVersion: '1.1', headers });
     const res = new ServerResponse(req);
+    // As node does.
+    if (started.hasSubscribers) {
+      started.publish({ request: req, response: res, socket, server: one });
+    }
     one.emit('request', req, res);
     res.emit('finish');
+    res.emit('close');
   };
   const nanos = await median(REQUESTS, async () => {
     for (let i = 0; i < REQUESTS; i++) {
       emit();
       if (i % 64 === 63) await new Promise((resolve) => setImmediate(resolve));
+      if (i % BATCH === BATCH - 1) await tracing.flush();
     }
   });
-  return { nanos };
+  return { nanos, spans: tracing.sent() / REQUESTS / RUNS };
 }
 
 function start(whose) {
