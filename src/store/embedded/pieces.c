@@ -462,7 +462,7 @@ enum tk_err
 tk_pieces_copy(struct tk_pieces *pieces, struct tk_trace_id id, const struct tk_store_want *want,
                struct tk_batch *to, struct tk_error *err)
 {
-    enum tk_err code = TK_OK, damage = TK_OK;
+    enum tk_err code = TK_OK;
     uint32_t before = to->span_count;
     tk_row_copy_clear(&pieces->_copy);
     pieces->_copy.to = to;
@@ -481,10 +481,9 @@ tk_pieces_copy(struct tk_pieces *pieces, struct tk_trace_id id, const struct tk_
             continue;
         }
         code = copy_from_group(pieces, &pieces->piece[at++], id, err);
-        if (code == TK_ERR_CORRUPT) {
-            damage = code;
-            code = TK_OK;
-        }
+        if (code == TK_ERR_CORRUPT)
+            code = TK_OK; /* was reported; the rest is served */
     }
-    return code == TK_OK && to->span_count == before ? damage : code;
+    /* without a span none could be read: its ids, and the piece was gone before; or its columns */
+    return code == TK_OK && to->span_count == before ? TK_ERR_CORRUPT : code;
 }
