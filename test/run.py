@@ -152,6 +152,7 @@ SUITES = [
     Suite("go", "the Go SDK; the document's Go blocks, a real SQLite, chi, gRPC, pgx", read_go,
           [["go", "test", "-v", "-race", "./..."],
            ["go", "test", "-v", "-tags", "tracekit_nolabels", "./tracekit"],
+           ["go", "test", "-v", "-run", "Allocation", "./tracekit"],
            ["go", "-C", "integration", "test", "-v", "./..."],
            ["go", "-C", "tracekitchi", "test", "-v", "./..."],
            ["go", "-C", "tracekitgrpc", "test", "-v", "./..."],

@@ -52,7 +52,7 @@ function block(stack, caption, key = server.key) {
 function shell(blocks, command, env = {}) {
   const typed = `npm() { :; }; pip() { :; }; go() { :; }\n${blocks.join('\n')}\nunset -f npm pip go\n${command}`;
   const { TRACEKIT_API_KEY, TRACEKIT_ENDPOINT, ...clean } = process.env;
-  return promisify(execFile)('bash', ['-euc', typed], { cwd: scratch, env: { ...clean, ...env }, timeout: 120_000 });
+  return promisify(execFile)('bash', ['-euc', typed], { cwd: scratch, env: { ...clean, ...env }, timeout: 300_000 });
 }
 
 const asked = (query) => fetch(`${server.url}/api/v1/traces?q=${encodeURIComponent(query)}`,
@@ -170,14 +170,15 @@ async function open(service, loader, source) {
   const site = createServer((_, response) => response.setHeader('content-type', 'text/html').end(html));
   await new Promise((resolve) => site.listen(0, '127.0.0.1', resolve));
   const origin = `http://127.0.0.1:${site.address().port}`;
-  const key = await createKey('--kind', 'browser', '--origin', origin);
-  const { outputFiles: [script] } = await build({
-    stdin: { contents: source(key), loader, resolveDir: scratch }, bundle: true, write: false, jsx: 'automatic',
-    define: { 'process.env.TRACEKIT_API_KEY': JSON.stringify(key), 'process.env.NODE_ENV': '"production"' },
-  });
-  html = `<!doctype html><link rel=icon href="data:,"><div id=root></div><script>${script.text}</script>`;
-  const browser = await openBrowser();
+  let browser;
   try {
+    const key = await createKey('--kind', 'browser', '--origin', origin);
+    const { outputFiles: [script] } = await build({
+      stdin: { contents: source(key), loader, resolveDir: scratch }, bundle: true, write: false, jsx: 'automatic',
+      define: { 'process.env.TRACEKIT_API_KEY': JSON.stringify(key), 'process.env.NODE_ENV': '"production"' },
+    });
+    html = `<!doctype html><link rel=icon href="data:,"><div id=root></div><script>${script.text}</script>`;
+    browser = await openBrowser();
     const { page, complaints } = await openPage(browser);
     await page.goto(`${origin}/users`);
     await page.goto('about:blank'); // pagehide sends what waits
@@ -185,7 +186,8 @@ async function open(service, loader, source) {
       (await asked(`{ resource.service.name = "${service}" }`)).traces.length > 0);
     assert.deepEqual(complaints, []);
   } finally {
-    await browser.close();
+    await browser?.close();
+    site.closeAllConnections();
     site.close();
   }
 }

@@ -139,7 +139,10 @@ describe('what the server does', TIMEOUT, () => {
     await spans(1);
     await page.evaluate(() => TraceKit.startSpan('second').end());
     await spans(2);
-    assert.deepEqual(said.filter((line) => line.includes('page error')), []);
+    const stats = await page.evaluate(() => TraceKit.flush().then(() => TraceKit.stats()));
+    assert.deepEqual(stats, { sent: 2, dropped: 0, queued: 0 });
+    assert.deepEqual(sink.spans.map(({ name }) => name), ['first', 'second']);
+    assert.deepEqual(said, []);
   });
 
   test('is too busy: one line, a bounded queue, and delivery when it is not', async () => {

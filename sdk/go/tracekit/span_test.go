@@ -222,20 +222,3 @@ func TestAnExceptionWithoutASpanIsNotLost(t *testing.T) {
 		t.Errorf("%+v", got)
 	}
 }
-
-func TestASpanIsOneAllocation(t *testing.T) {
-	if raceDetector {
-		t.Skip("under the race detector a sync.Pool forgets at random")
-	}
-	sdk, ctx := benchSDK(), context.Background()
-	spans := testing.AllocsPerRun(batchSpans*4, func() {
-		_, span := sdk.StartSpan(ctx, "one")
-		span.SetTag("key", "value")
-		span.SetTag("n", 4711)
-		span.End()
-		sdk.drain()
-	})
-	if spans > 1 {
-		t.Errorf("%v allocations", spans)
-	}
-}

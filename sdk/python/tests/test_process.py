@@ -178,6 +178,17 @@ def test_what_cannot_be_said_for_want_of_disk_harms_nothing(sink):
     assert len(sink.spans) == 1
 
 
+def test_without_a_stderr_nothing_is_said_on_stdout():
+    script = "import tracekit; tracekit.init(); print('data')"
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" 2>&-', "sh", sys.executable, "-c", script],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        timeout=DEADLINE,
+    )
+    assert (done.returncode, done.stdout) == (0, b"data\n")
+
+
 def test_a_refused_key_is_one_line(sink):
     sink.always = 401
     done = run(ONE_SPAN, **KEY, TRACEKIT_ENDPOINT=sink.url)

@@ -25,6 +25,8 @@ def say(message: str) -> None:
 def _print(line: str) -> None:
     """Past the buffer of stderr: what a full disk leaves there makes Python end the program with 120."""
     stream = sys.stderr
+    if stream is None:  # closed before Python began; print would take stdout, the program's own
+        return
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
     if raw is None:
         print(line, end="", file=stream, flush=True)
