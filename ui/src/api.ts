@@ -414,8 +414,8 @@ export const api = {
   createProject: (name: string) => call<Project>('/projects', { method: 'POST', body: { name } }),
   changeProject: (name: string, limits: Partial<Limits>) =>
     call<Project>(`/projects/${encodeURIComponent(name)}`, { method: 'PATCH', body: limits }),
-  due: (name: string, limits: Partial<Limits>) =>
-    call<Due>(`/projects/${encodeURIComponent(name)}/due`, { params: { ...limits } }),
+  due: (name: string, limits: Partial<Limits>, signal?: AbortSignal) =>
+    call<Due>(`/projects/${encodeURIComponent(name)}/due`, { params: { ...limits }, signal }),
   deleteProject: (name: string) =>
     call<void>(`/projects/${encodeURIComponent(name)}`, { method: 'DELETE' }),
 

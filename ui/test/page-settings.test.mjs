@@ -145,6 +145,55 @@ pageTest(
 );
 
 pageTest(
+  'what is answered once the limits are other ones, or the dialog is left, counts for nothing',
+  {},
+  async ({ page, url, fixture }) => {
+    const of = (method, end) =>
+      fixture.requests.filter((one) => one.method === method && one.url.pathname.endsWith(end));
+    const [project] = fixture.projects;
+    let letGo;
+    await page.route('**/due?*', async (route) => {
+      await new Promise((resolve) => (letGo = resolve));
+      await route.continue().catch(() => {}); // nobody waits for it by now
+    });
+    const change = page.locator('button[aria-label="Change what is kept of project default"]');
+    const own = page.locator('dialog[open] input[name="retention-own"]');
+    const save = page.locator('dialog[open] button[type="submit"]');
+    const ask = async (retention) => {
+      await page.selectOption('dialog[open] select[name="retention"]', 'own');
+      await own.fill(retention);
+      const asked = page.waitForRequest('**/due?*');
+      await save.click();
+      await asked;
+    };
+    await page.goto(`${url}/settings`);
+    await change.click();
+    await ask('30d');
+    await page.keyboard.press('Escape');
+    await page.waitForSelector('dialog[open]', { state: 'detached' });
+    letGo();
+
+    fixture.due = { spanCount: 12, segmentCount: 1, bytes: 1024 };
+    await change.click();
+    await ask('30d');
+    await own.fill('3h');
+    letGo();
+    await page.unrouteAll({ behavior: 'wait' });
+    await page.evaluate(() => fetch('/api/v1/whoami')); // what was asked before is answered too
+    await save.click();
+    await page.waitForSelector('[data-testid="due"]');
+    assert.equal(of('GET', '/due').at(-1).url.searchParams.get('retention'), '3h');
+    assert.deepEqual(of('PATCH', '/default'), [], 'it was only asked');
+    assert.equal(project.retention, 'default');
+
+    await own.fill(' ');
+    assert.equal(await own.evaluate((input) => input.validity.patternMismatch), true);
+    await own.fill('3d');
+    assert.equal(await own.evaluate((input) => input.validity.valid), true);
+  },
+);
+
+pageTest(
   'a read key sees what is kept and is offered no change',
   { fixture: { key: 'tk_read', kind: 'read' } },
   async ({ page, url, fixture }) => {

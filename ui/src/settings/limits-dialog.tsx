@@ -19,8 +19,11 @@ export function LimitsDialog({ project, server, onSave }: Props) {
   /** What the limits that are in the form would delete, once that was asked. */
   const [due, setDue] = useState<Due | null>(null);
   const [error, setError] = useState<unknown>(null);
+  /** The question under way: once the form holds something else, its answer is none. */
+  const asking = useRef(new AbortController());
 
   const edit = (change: Partial<Limits>) => {
+    asking.current.abort();
     setLimits((was) => ({ ...was, ...change }));
     setDue(null);
     setError(null);
@@ -35,14 +38,17 @@ export function LimitsDialog({ project, server, onSave }: Props) {
 
   const submit = async (event: Event) => {
     event.preventDefault();
+    asking.current.abort();
+    const { signal } = (asking.current = new AbortController());
     try {
       if (due === null) {
-        const found = await api.due(project.name, changes);
+        const found = await api.due(project.name, changes, signal);
         if (found.spanCount > 0) return setDue(found);
       }
       await onSave(changes);
       dialog.current!.close();
     } catch (thrown) {
+      if (signal.aborted) return;
       setDue(null);
       setError(thrown);
     }
@@ -59,7 +65,7 @@ export function LimitsDialog({ project, server, onSave }: Props) {
       >
         Change…
       </button>
-      <dialog ref={dialog} class="dialog" aria-label={label}>
+      <dialog ref={dialog} class="dialog" aria-label={label} onClose={() => asking.current.abort()}>
         <form class="limits" onSubmit={submit}>
           <h3>{label}</h3>
           <Limit
@@ -155,6 +161,8 @@ function Limit({ name, label, unit, value, choices, own, example, onChange }: Li
           <input
             name={`${name}-own`}
             required
+            pattern=".*\S.*"
+            title={`A ${unit} like ${example}`}
             autocomplete="off"
             spellcheck={false}
             value={value}
