@@ -91,6 +91,8 @@ pageTest(
     await page.goto(`${url}/settings`);
     const change = page.locator('button[aria-label="Change what is kept of project default"]');
     const save = page.locator('dialog[open] button[type="submit"]');
+    const deleting = page.locator('dialog[open] .button-danger');
+    const onCancel = 'dialog[open] button:focus:has-text("Cancel")';
     await change.focus();
     await page.keyboard.press('Enter');
     assert.equal(await save.isDisabled(), true, 'nothing is changed yet');
@@ -107,14 +109,17 @@ pageTest(
     const due = page.locator('[data-testid="due"]');
     await due.waitFor();
     assert.match(await due.innerText(), /deletes 1,234 spans \(5.00 MiB\) at once/);
-    assert.equal(await save.innerText(), 'Save and delete 1,234 spans');
+    assert.equal(await deleting.innerText(), 'Save and delete 1,234 spans');
     assert.equal(project.retention, 'default', 'it was only asked');
+    await page.waitForSelector(onCancel);
+    await page.focus('dialog[open] input[name="retention-own"]');
     await page.keyboard.press('End');
     await page.keyboard.type('d'); // other limits are another question
     await due.waitFor({ state: 'detached' });
     await page.keyboard.press('Backspace');
     await page.keyboard.press('Enter');
-    await due.waitFor();
+    await page.waitForSelector(onCancel);
+    await page.keyboard.press('Tab');
     await page.keyboard.press('Enter');
     await page.waitForSelector('dialog[open]', { state: 'detached' });
     assert.deepEqual([project.retention, project.disk], ['3d', 'default']);
@@ -141,6 +146,37 @@ pageTest(
     await page.click('dialog[open] button[type="submit"]');
     await page.waitForSelector('dialog[open]', { state: 'detached' });
     assert.deepEqual([project.retention, project.disk], ['default', '1GiB']);
+  },
+);
+
+pageTest(
+  'a double click and an Enter pressed twice ask, and delete nothing',
+  {},
+  async ({ page, url, fixture }) => {
+    fixture.due = { spanCount: 12, segmentCount: 1, bytes: 1024 };
+    const changes = () => fixture.requests.filter(({ method }) => method === 'PATCH').length;
+    const deleting = page.locator('dialog[open] .button-danger');
+    const ask = async () => {
+      await page.click('button[aria-label="Change what is kept of project default"]');
+      await page.selectOption('dialog[open] select[name="retention"]', 'own');
+      await page.focus('dialog[open] input[name="retention-own"]');
+      await page.keyboard.press('Enter');
+      await page.waitForSelector('dialog[open] button:focus:has-text("Cancel")');
+    };
+    await page.goto(`${url}/settings`);
+    await ask();
+    await page.keyboard.press('Enter');
+    await page.waitForSelector('dialog[open]', { state: 'detached' });
+    assert.equal(changes(), 0);
+
+    await ask();
+    const { x, y, width, height } = await deleting.boundingBox();
+    await page.mouse.move(x + width / 2, y + height / 2);
+    await page.mouse.down({ clickCount: 2 });
+    await page.mouse.up({ clickCount: 2 });
+    await deleting.click();
+    await page.waitForSelector('dialog[open]', { state: 'detached' });
+    assert.equal(changes(), 1, 'the click that was meant');
   },
 );
 

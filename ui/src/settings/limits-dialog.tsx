@@ -1,7 +1,7 @@
 // What is kept of a project, to be changed. What a change would delete is said before it is made: the
-// first press of the button asks the server, and only a second one, which says how many spans, deletes.
+// first press of the button asks the server, and only another one, which says how many spans, deletes.
 
-import { useRef, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, type Due, type Limits, type Project, type ProjectList } from '../api';
 import { Problem } from '../components/problem';
 import { formatBytes, plural } from '../format';
@@ -15,6 +15,7 @@ interface Props {
 
 export function LimitsDialog({ project, server, onSave }: Props) {
   const dialog = useRef<HTMLDialogElement>(null);
+  const cancel = useRef<HTMLButtonElement>(null);
   const [limits, setLimits] = useState<Limits>(project);
   /** What the limits that are in the form would delete, once that was asked. */
   const [due, setDue] = useState<Due | null>(null);
@@ -36,23 +37,31 @@ export function LimitsDialog({ project, server, onSave }: Props) {
   if (limits.retention !== project.retention) changes.retention = limits.retention.trim();
   if (limits.disk !== project.disk) changes.disk = limits.disk.trim();
 
-  const submit = async (event: Event) => {
-    event.preventDefault();
-    asking.current.abort();
-    const { signal } = (asking.current = new AbortController());
+  const save = async () => {
     try {
-      if (due === null) {
-        const found = await api.due(project.name, changes, signal);
-        if (found.spanCount > 0) return setDue(found);
-      }
       await onSave(changes);
       dialog.current!.close();
     } catch (thrown) {
-      if (signal.aborted) return;
       setDue(null);
       setError(thrown);
     }
   };
+  const ask = async (event: Event) => {
+    event.preventDefault();
+    asking.current.abort();
+    const { signal } = (asking.current = new AbortController());
+    try {
+      const found = await api.due(project.name, changes, signal);
+      if (found.spanCount > 0) setDue(found);
+      else await save();
+    } catch (thrown) {
+      if (!signal.aborted) setError(thrown);
+    }
+  };
+  // An Enter that is held, or pressed once more, takes the way back.
+  useEffect(() => {
+    if (due) cancel.current!.focus();
+  }, [due]);
   const label = `What is kept of ${project.name}`;
   const used = formatBytes(project.storage.bytes);
   return (
@@ -66,7 +75,7 @@ export function LimitsDialog({ project, server, onSave }: Props) {
         Change…
       </button>
       <dialog ref={dialog} class="dialog" aria-label={label} onClose={() => asking.current.abort()}>
-        <form class="limits" onSubmit={submit}>
+        <form class="limits" onSubmit={ask}>
           <h3>{label}</h3>
           <Limit
             name="retention"
@@ -94,16 +103,34 @@ export function LimitsDialog({ project, server, onSave }: Props) {
           {error !== null && <Problem error={error} />}
           <div role="status">{due && <Warning due={due} />}</div>
           <p class="dialog-buttons">
-            <button type="button" class="button" onClick={() => dialog.current!.close()}>
+            <button
+              ref={cancel}
+              type="button"
+              class="button"
+              onClick={() => dialog.current!.close()}
+            >
               Cancel
             </button>
-            <button
-              type="submit"
-              class={`button ${due ? 'button-danger' : 'button-primary'}`}
-              disabled={Object.keys(changes).length === 0}
-            >
-              {due ? `Save and delete ${plural(due.spanCount, 'span')}` : 'Save'}
-            </button>
+            {due ? (
+              <button
+                key="delete"
+                type="button"
+                class="button button-danger"
+                // The second click of two was meant for the button that stood here before.
+                onClick={({ detail }) => detail <= 1 && save()}
+              >
+                Save and delete {plural(due.spanCount, 'span')}
+              </button>
+            ) : (
+              <button
+                key="save"
+                type="submit"
+                class="button button-primary"
+                disabled={Object.keys(changes).length === 0}
+              >
+                Save
+              </button>
+            )}
           </p>
         </form>
       </dialog>
