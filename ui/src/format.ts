@@ -125,6 +125,14 @@ export function parseBytes(text: string): number {
   return unit ? Number(count) * 1024 ** byteUnits.indexOf(unit) : NaN;
 }
 
+const ageUnits: Record<string, number> = { s: 1, m: 60, h: 3600, d: 86_400, w: 604_800 };
+
+/** What the server writes, as `36h`, in seconds; NaN where it is no time. */
+export function parseAge(text: string): number {
+  const [, count, unit] = /^(\d+)([smhdw])$/.exec(text) ?? [];
+  return unit ? Number(count) * ageUnits[unit]! : NaN;
+}
+
 /** Three digits that matter of a number a second, two of less than one. */
 export function formatRate(perSecond: number): string {
   if (perSecond === 0) return '0';

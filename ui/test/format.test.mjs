@@ -105,3 +105,10 @@ test('bytes are three digits in the units of the flags, and the flags are read a
   for (const text of ['default', 'none', '10 GB', ''])
     assert.ok(Number.isNaN(format.parseBytes(text)));
 });
+
+test('an age that the server writes is read in seconds', () => {
+  const cases = { '90s': 90, '5m': 300, '36h': 129_600, '7d': 604_800, '2w': 1_209_600 };
+  for (const [text, seconds] of Object.entries(cases)) assert.equal(format.parseAge(text), seconds);
+  for (const text of ['default', 'none', 'soon', '1d12h', '7 d', ''])
+    assert.ok(Number.isNaN(format.parseAge(text)), text);
+});

@@ -181,6 +181,46 @@ pageTest(
 );
 
 pageTest(
+  'less to keep is asked about while spans are in the log, more is not',
+  {},
+  async ({ page, url, fixture }) => {
+    const [project] = fixture.projects;
+    project.storage.unsealedSpanCount = 7;
+    const limit = async (name, value) => {
+      await page.click('button[aria-label="Change what is kept of project default"]');
+      await page.selectOption(`dialog[open] select[name="${name}"]`, 'own');
+      await page.fill(`dialog[open] input[name="${name}-own"]`, value);
+      await page.click('dialog[open] button[type="submit"]');
+    };
+    const done = () => page.waitForSelector('dialog[open]', { state: 'detached' });
+    await page.goto(`${url}/settings`);
+    for (const [name, value] of [
+      ['retention', '36h'], // the server's is 15d
+      ['disk', '1GiB'],
+    ]) {
+      await limit(name, value);
+      const due = await page.locator('[data-testid="due"]').innerText();
+      assert.match(due, /^Of the 7 spans in the log, those that are too old or too much/);
+      assert.equal(project[name], 'default', 'it was only asked');
+      await page.click('dialog[open] button:text-is("Save and delete")');
+      await done();
+      assert.equal(project[name], value);
+    }
+    await limit('retention', '2d');
+    await done();
+    await limit('disk', '2GiB');
+    await done();
+    assert.deepEqual([project.retention, project.disk], ['2d', '2GiB']);
+    fixture.due = { spanCount: 12, segmentCount: 1, bytes: 1024 };
+    await limit('retention', '1d');
+    assert.match(
+      await page.locator('[data-testid="due"]').innerText(),
+      /deletes 12 spans .* at once.*Of the 7 spans in the log, .* as well/,
+    );
+  },
+);
+
+pageTest(
   'what is answered once the limits are other ones, or the dialog is left, counts for nothing',
   {},
   async ({ page, url, fixture }) => {

@@ -4,7 +4,7 @@
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, type Due, type Limits, type Project, type ProjectList } from '../api';
 import { Problem } from '../components/problem';
-import { formatBytes, plural } from '../format';
+import { formatBytes, parseAge, parseBytes, plural } from '../format';
 
 interface Props {
   project: Project;
@@ -37,6 +37,9 @@ export function LimitsDialog({ project, server, onSave }: Props) {
   if (limits.retention !== project.retention) changes.retention = limits.retention.trim();
   if (limits.disk !== project.disk) changes.disk = limits.disk.trim();
 
+  /** What a change may delete besides, when a file takes it in: `due` does not count it. */
+  const unsealed = isLess(project, changes, server) ? project.storage.unsealedSpanCount : 0;
+
   const save = async () => {
     try {
       await onSave(changes);
@@ -52,7 +55,7 @@ export function LimitsDialog({ project, server, onSave }: Props) {
     const { signal } = (asking.current = new AbortController());
     try {
       const found = await api.due(project.name, changes, signal);
-      if (found.spanCount > 0) setDue(found);
+      if (found.spanCount > 0 || unsealed > 0) setDue(found);
       else await save();
     } catch (thrown) {
       if (!signal.aborted) setError(thrown);
@@ -101,7 +104,7 @@ export function LimitsDialog({ project, server, onSave }: Props) {
             onChange={(disk) => edit({ disk })}
           />
           {error !== null && <Problem error={error} />}
-          <div role="status">{due && <Warning due={due} />}</div>
+          <div role="status">{due && <Warning due={due} unsealed={unsealed} />}</div>
           <p class="dialog-buttons">
             <button
               ref={cancel}
@@ -119,7 +122,7 @@ export function LimitsDialog({ project, server, onSave }: Props) {
                 // The second click of two was meant for the button that stood here before.
                 onClick={({ detail }) => detail <= 1 && save()}
               >
-                Save and delete {plural(due.spanCount, 'span')}
+                Save and delete {due.spanCount > 0 && plural(due.spanCount, 'span')}
               </button>
             ) : (
               <button
@@ -138,13 +141,34 @@ export function LimitsDialog({ project, server, onSave }: Props) {
   );
 }
 
-function Warning({ due }: { due: Due }) {
+/** Whether less may be kept with the changes than before: also where the page cannot read them. */
+function isLess(before: Limits, changes: Partial<Limits>, server: Limits): boolean {
+  const after = { ...before, ...changes };
+  const ageOf = ({ retention }: Limits): number =>
+    retention === 'default' ? ageOf(server) : retention === 'none' ? Infinity : parseAge(retention);
+  const capOf = ({ disk }: Limits) =>
+    disk === 'default' || disk === 'none' ? Infinity : parseBytes(disk);
+  return !(ageOf(after) >= ageOf(before) && capOf(after) >= capOf(before));
+}
+
+function Warning({ due: { spanCount, bytes }, unsealed }: { due: Due; unsealed: number }) {
   return (
     <p class="notice notice-error" data-testid="due">
-      <strong>
-        This deletes {plural(due.spanCount, 'span')} ({formatBytes(due.bytes)}) at once.
-      </strong>{' '}
-      They are the oldest of the project; nothing brings them back.
+      {spanCount > 0 && (
+        <>
+          <strong>
+            This deletes {plural(spanCount, 'span')} ({formatBytes(bytes)}) at once.
+          </strong>{' '}
+          They are the oldest of the project.{' '}
+        </>
+      )}
+      {unsealed > 0 && (
+        <>
+          Of the {plural(unsealed, 'span')} in the log, those that are too old or too much are
+          deleted {spanCount > 0 ? 'as well' : 'when a file takes them in'}.{' '}
+        </>
+      )}
+      Nothing brings them back.
     </p>
   );
 }
