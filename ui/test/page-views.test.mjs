@@ -285,7 +285,7 @@ pageTest(
   async ({ page, url }) => {
     await opened(page, url, `/traces/${goldenId}?span=00f067aa0ba902b2`);
     await page.click(`${panel} button:has-text("curl")`);
-    const expected = `curl -H 'traceparent: 00-${goldenId}-00f067aa0ba902b2-01' 'http://localhost:3001/api/users'`;
+    const expected = `curl -g -H 'traceparent: 00-${goldenId}-00f067aa0ba902b2-01' 'http://localhost:3001/api/users'`;
     await eventually(async () =>
       assert.equal(await page.evaluate(() => navigator.clipboard.readText()), expected),
     );

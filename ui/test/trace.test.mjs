@@ -280,14 +280,21 @@ test('curl repeats a request into the same trace, without what is secret, quoted
   const attributes = { 'url.full': "http://me:pw@host/a?b='c'", 'http.request.method': 'POST' };
   assert.equal(
     curlOf('t', 's', attributes),
-    `curl -X 'POST' -H 'traceparent: 00-t-s-01' 'http://host/a?b='\\''c'\\'''`,
+    `curl -g -X 'POST' -H 'traceparent: 00-t-s-01' 'http://host/a?b='\\''c'\\'''`,
   );
   assert.equal(curlOf('t', 's', { 'http.route': '/a' }), null);
   const served = { 'server.address': 'shop.test', 'server.port': 8443, 'url.path': '/a' };
   assert.equal(
     curlOf('t', 's', { ...served, 'url.scheme': 'https', 'url.query': 'b=1' }),
-    "curl -H 'traceparent: 00-t-s-01' 'https://shop.test:8443/a?b=1'",
+    "curl -g -H 'traceparent: 00-t-s-01' 'https://shop.test:8443/a?b=1'",
   );
+  const paths = { '/a#b?c': '/a%23b%3Fc', '/ä b\n': '/%C3%A4%20b%0A', '/a%23b[1]': '/a%23b[1]' };
+  for (const [path, encoded] of Object.entries(paths)) {
+    assert.equal(
+      curlOf('t', 's', { ...served, 'url.path': path }),
+      `curl -g -H 'traceparent: 00-t-s-01' 'http://shop.test:8443${encoded}'`,
+    );
+  }
   assert.equal(curlOf('t', 's', { ...served, 'server.address': '-o /etc/x' }), null);
   for (const url of ['-K/tmp/settings', 'file:///etc/passwd', 'http://host/\x03\nreboot\n']) {
     assert.equal(curlOf('t', 's', { 'url.full': url }), null);

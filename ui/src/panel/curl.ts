@@ -11,7 +11,8 @@ export function curlOf(traceId: string, spanId: string, attributes: Attributes):
   if (!isWeb.test(url) || !isToken.test(method)) return null;
   const flags = method === 'GET' ? '' : `-X ${shellQuoted(method)} `;
   const header = shellQuoted(`traceparent: 00-${traceId}-${spanId}-01`);
-  return `curl ${flags}-H ${header} ${shellQuoted(withoutUser(url))}`;
+  // -g: brackets and braces are the URL's, no pattern.
+  return `curl -g ${flags}-H ${header} ${shellQuoted(withoutUser(url))}`;
 }
 
 /** What a server was asked, which tells of it in pieces. */
@@ -22,7 +23,9 @@ function servedUrl(attributes: Attributes): string | null {
   const scheme = attributes['url.scheme'] === 'https' ? 'https' : 'http';
   const at = port === undefined || port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`;
   const query = attributes['url.query'] ? `?${String(attributes['url.query'])}` : '';
-  return `${scheme}://${host}${at}${path}${query}`;
+  // Some SDKs give the path decoded: what would end it, or be no URL, is encoded again.
+  const encoded = path.replace(/[^\x21-\x7e]|[?#]/gu, encodeURIComponent);
+  return `${scheme}://${host}${at}${encoded}${query}`;
 }
 
 const isWeb = /^https?:\/\/[^\x00-\x1f\x7f-\x9f]+$/i;
