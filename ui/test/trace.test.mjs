@@ -16,6 +16,7 @@ import { load } from './load.mjs';
 const { readColumns } = await load('trace/columns.ts');
 const { analyse } = await load('trace/analysis.ts');
 const { find } = await load('trace/find.ts');
+const { findInTags, tagTexts } = await load('trace/tags.ts');
 const { causes, isAsync, pathUp } = await load('trace/marks.ts');
 const { idOf, nameOf, serviceOf, spanOf } = await load('trace/trace.ts');
 const { isSkewed } = await load('trace/skew.ts');
@@ -276,6 +277,25 @@ test('no two spans of a lane overlap', () => {
   }
 });
 
+test('a tag finds the spans that have it, and a part of it only where none has', () => {
+  const base = { name: 'a', service: 'a', at: 0, for: 1 };
+  const users = [1, 10, 100].map((user, i) => ({ 'user.id': user, role: i ? 'Admin' : 'admin' }));
+  const spans = users.map((attributes, i) => ({ ...base, id: id(i + 1), attributes }));
+  const json = makeTrace('1'.repeat(32), baseNano, spans);
+  const trace = read(json);
+  const texts = tagTexts(trace, json.spans);
+  const found = (wanted) => {
+    const { spans: inSpans } = findInTags(trace, texts, wanted);
+    return [1, 2, 3].filter((n) => inSpans[spanOf(trace.spans, id(n))]);
+  };
+  assert.deepEqual(found('user.id=1'), [1]);
+  assert.deepEqual(found('User.id=10'), [2]);
+  assert.deepEqual(found('role=admin'), [1, 2, 3]);
+  assert.deepEqual(found('user.id='), [1, 2, 3]);
+  assert.deepEqual(found('r.id=10'), [2, 3]);
+  assert.deepEqual(found('user.id=1000'), []);
+});
+
 test('curl repeats a request into the same trace, without what is secret, quoted', () => {
   const attributes = { 'url.full': "http://me:pw@host/a?b='c'", 'http.request.method': 'POST' };
   assert.equal(
@@ -288,7 +308,12 @@ test('curl repeats a request into the same trace, without what is secret, quoted
     curlOf('t', 's', { ...served, 'url.scheme': 'https', 'url.query': 'b=1' }),
     "curl -g -H 'traceparent: 00-t-s-01' 'https://shop.test:8443/a?b=1'",
   );
-  const paths = { '/a#b?c': '/a%23b%3Fc', '/ä b\n': '/%C3%A4%20b%0A', '/a%23b[1]': '/a%23b[1]' };
+  const paths = {
+    '/a#b?c': '/a%23b%3Fc',
+    '/ä b\n': '/%C3%A4%20b%0A',
+    '/a%23b[1]': '/a%23b[1]',
+    '/🚀\ud800': '/%F0%9F%9A%80\ud800',
+  };
   for (const [path, encoded] of Object.entries(paths)) {
     assert.equal(
       curlOf('t', 's', { ...served, 'url.path': path }),

@@ -24,7 +24,7 @@ function servedUrl(attributes: Attributes): string | null {
   const at = port === undefined || port === (scheme === 'https' ? 443 : 80) ? '' : `:${port}`;
   const query = attributes['url.query'] ? `?${String(attributes['url.query'])}` : '';
   // Some SDKs give the path decoded: what would end it, or be no URL, is encoded again.
-  const encoded = path.replace(/[^\x21-\x7e]|[?#]/gu, encodeURIComponent);
+  const encoded = path.replace(/[^\x21-\x7e\ud800-\udfff]|[?#]/gu, encodeURIComponent);
   return `${scheme}://${host}${at}${encoded}${query}`;
 }
 

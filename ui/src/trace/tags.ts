@@ -13,20 +13,23 @@ const shown = (value: Value) => (typeof value === 'string' ? value : JSON.string
 const linesOf = (attributes: Attributes = {}) =>
   Object.entries(attributes).map(([key, value]) => `${key}=${shown(value)}`);
 
-/** By number of the span: `key=value` of its tags and of its events, their names, its error. */
+/** By number of the span: `key=value` of its tags and of its events, their names, its error, a line each. */
 export function tagTexts(trace: Trace, spans: Span[]): string[] {
   const texts = new Array<string>(trace.spans.count).fill('');
   for (const { spanId, attributes, events = [], status } of spans) {
     const span = spanOf(trace.spans, spanId);
     if (span < 0) continue;
     const told = events.flatMap(({ name, attributes: more }) => [name, ...linesOf(more)]);
-    texts[span] = [...linesOf(attributes), status?.message ?? '', ...told].join('\n').toLowerCase();
+    const lines = ['', ...linesOf(attributes), status?.message ?? '', ...told, ''];
+    texts[span] = lines.join('\n').toLowerCase();
   }
   return texts;
 }
 
+/** Those with just this tag, `user.id=1` and not `user.id=10`; where there is none, a part of a line does. */
 export function findInTags(trace: Trace, texts: string[], wanted: string): Found {
   const needle = wanted.toLowerCase();
-  const inSpans = Uint8Array.from(texts, (text) => (text.includes(needle) ? 1 : 0));
-  return foundOf(trace, inSpans);
+  const having = (part: string) => Uint8Array.from(texts, (text) => (text.includes(part) ? 1 : 0));
+  const whole = needle.includes('=') ? having(`\n${needle}\n`) : null;
+  return foundOf(trace, whole?.includes(1) ? whole : having(needle));
 }
