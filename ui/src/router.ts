@@ -40,8 +40,10 @@ export function navigate(to: string): void {
   history.pushState(null, '', to);
   place.value = read();
   window.scrollTo(0, 0);
-  // The link that had the focus goes with its page: one reads on where the new one begins.
-  if (place.value.path !== path) document.getElementById('main')?.focus({ preventScroll: true });
+  // The link that had the focus goes with its page: one reads on where the new one begins. Who
+  // chooses in the bar goes on choosing: it stays.
+  if (place.value.path !== path && !document.activeElement?.matches('.top-bar select'))
+    document.getElementById('main')?.focus({ preventScroll: true });
 }
 
 /** Changes where we are without a step in the history. */

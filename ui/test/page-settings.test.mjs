@@ -351,6 +351,25 @@ pageTest('the first tab stop leads past the bar', {}, async ({ page, url }) => {
 });
 
 pageTest(
+  'who chooses a project by keyboard stays at the choice, whatever page it leads to',
+  {},
+  async ({ page, url, fixture }) => {
+    fixture.projects.push({ ...fixture.projects[0], id: 2, name: 'shop' });
+    await page.goto(`${url}/services`);
+    await page.waitForSelector('[data-testid="service"]');
+    await page.focus('select[aria-label="Project"]');
+    await page.keyboard.press('s');
+    await page.waitForURL(`${url}/traces?project=shop`);
+    await page.waitForSelector('[data-testid="trace"]');
+    const focused = () => page.evaluate(() => document.activeElement.ariaLabel);
+    assert.equal(await focused(), 'Project');
+    await page.click('nav a:has-text("Services")');
+    await page.waitForSelector('[data-testid="service"]');
+    assert.equal(await page.evaluate(() => document.activeElement.id), 'main');
+  },
+);
+
+pageTest(
   'an answer the page cannot read leaves the bar and says so',
   {},
   async ({ page, url, fixture }) => {
