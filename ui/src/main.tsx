@@ -1,7 +1,7 @@
 // Starts the page and picks what to show for a path.
 
 import { render, type ComponentChildren } from 'preact';
-import { useEffect, useErrorBoundary } from 'preact/hooks';
+import { useErrorBoundary } from 'preact/hooks';
 import { signedOut } from './api';
 import { Problem } from './components/problem';
 import { TopBar } from './components/top-bar';
@@ -16,7 +16,7 @@ import { SignIn } from './pages/sign-in';
 import { TagsPage } from './pages/tags';
 import { TracePage } from './pages/trace';
 import { TracesPage } from './pages/traces';
-import { href, place, replace, startRouter } from './router';
+import { place, startRouter } from './router';
 import { loadWhoami } from './session';
 import './styles/main.css';
 
@@ -47,12 +47,9 @@ function Guard({ children }: { children: ComponentChildren }) {
 }
 
 function Page({ path }: { path: string }) {
-  useEffect(() => {
-    if (path === '/') replace(href('/traces'));
-  }, [path]);
   const traceId = /^\/traces\/([^/]+)$/.exec(path)?.[1];
   if (traceId) return <TracePage key={traceId} traceId={traceId} />;
-  if (path === '/' || path === '/traces') return <TracesPage />;
+  if (path === '/traces') return <TracesPage />;
   const service = /^\/services\/([^/]+)$/.exec(path)?.[1];
   if (service) return <ServicePage key={service} name={decodeURIComponent(service)} />;
   if (path === '/services') return <ServicesPage />;

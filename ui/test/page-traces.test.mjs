@@ -52,6 +52,23 @@ pageTest(
   },
 );
 
+pageTest(
+  'the root keeps what is searched for, and asks for the list once',
+  {},
+  async ({ page, url }) => {
+    const asked = [];
+    await page.route('**/api/v1/traces?*', (route) => void asked.push(route.request().url()));
+    await page.goto(`${url}/?service=checkout`);
+    await page.waitForURL(`${url}/traces?service=checkout`);
+    await page.waitForSelector('[data-testid="service-filter"]');
+    await page.evaluate(async () => {
+      for (let i = 0; i < 3; i++) await new Promise(requestAnimationFrame);
+    });
+    assert.equal(asked.length, 1, asked.join('\n'));
+    assert.match(asked[0], /checkout/);
+  },
+);
+
 pageTest('the bar is there before the script is', {}, async ({ page, url }) => {
   let letGo;
   const held = new Promise((resolve) => (letGo = resolve));
@@ -226,6 +243,20 @@ pageTest(
     assert.deepEqual(fields, ['2026-01-01T00:59', '2026-01-01T01:00:01']);
     assert.equal(asked('start').at(-1), '2026-01-01T00:59:00Z');
     assert.equal(asked('end').at(-1), '2026-01-01T01:00:01Z');
+  },
+);
+
+pageTest(
+  'the picture of the durations stays when the numbers beside it cannot be had',
+  {},
+  async ({ page, url }) => {
+    await page.route('**/api/v1/metrics?*step=*', (route) =>
+      route.fulfill({ status: 503, json: { title: 'Busy', status: 503 } }),
+    );
+    await page.goto(`${url}/traces`);
+    await page.waitForSelector('[data-testid="heatmap"]');
+    const numbers = page.locator('[data-testid="numbers"] dd');
+    assert.deepEqual(await numbers.allInnerTexts(), ['–', '–', '–', '–', '–']);
   },
 );
 

@@ -59,7 +59,8 @@ export function Overview({ search, traces, live }: Props) {
     };
     return Promise.all([
       api.metrics(asked, signal),
-      api.metrics({ ...asked, step: whole }, signal),
+      // Without the numbers of all of the time there is still the picture.
+      api.metrics({ ...asked, step: whole }, signal).catch(() => null),
     ]);
   });
   const answer = both && both[0];
@@ -91,7 +92,7 @@ export function Overview({ search, traces, live }: Props) {
   return (
     <div class="overview">
       <Heatmap {...shown.histogram} onChoose={choose} />
-      <Numbers steps={shown.group} all={groupsOf(both![1])[0]} />
+      <Numbers steps={shown.group} all={both?.[1] ? groupsOf(both[1])[0] : undefined} />
     </div>
   );
 }
@@ -99,9 +100,10 @@ export function Overview({ search, traces, live }: Props) {
 /** How many, how many failed, how long: over all of the time, and how it went. */
 function Numbers({ steps, all }: { steps: Group; all: Group | undefined }) {
   const [rate, errors] = [all?.rate[0] ?? 0, all?.errors[0] ?? 0];
+  const share = formatShare(rate > 0 ? errors / rate : 0);
   const rows: [name: string, text: string, values: Group['rate'], colour: string][] = [
-    ['Spans', formatFrequency(rate), steps.rate, 'var(--accent)'],
-    ['Errors', formatShare(rate > 0 ? errors / rate : 0), steps.errors, 'var(--error)'],
+    ['Spans', all ? formatFrequency(rate) : '–', steps.rate, 'var(--accent)'],
+    ['Errors', share, steps.errors, 'var(--error)'],
   ];
   for (const name of ['p50', 'p95', 'p99'] as const) {
     const nanos = all?.[name][0] ?? null;
