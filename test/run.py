@@ -124,7 +124,7 @@ def sim(preset):
     return f"build/{preset}/test/sim/sim"
 
 # TSan needs its addresses where it expects them: some kernels move them too far.
-TSAN = ["setarch", "-R"]
+TSAN = ["env", f"TSAN_OPTIONS=suppressions={ROOT}/test/tsan.supp", "setarch", "-R"]
 # Tests of what one thread does alone: minutes under TSan, and nothing for it to find. ASan has them all.
 ONE_THREAD = "^(query|wire)/|^store/test_(count|counts|filters|segment_merge|value_index)$"
 
