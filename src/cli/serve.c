@@ -33,7 +33,7 @@ enum {
 };
 
 struct config {
-    const char *data;
+    const char *data, *store;
     struct tk_option_list listen;
     bool dev;
     uint64_t memory;
@@ -59,6 +59,14 @@ struct server {
 };
 
 static bool
+is_address(const char *text)
+{
+    const char *colon = strrchr(text, ':');
+    uint64_t port;
+    return colon != NULL && tk_str_to_u64(tk_str_from(colon + 1), &port) && port <= UINT16_MAX;
+}
+
+static bool
 parse(struct config *config, int argc, char **argv, struct tk_arena *arena,
       enum tk_exit *ret_status)
 {
@@ -67,6 +75,9 @@ parse(struct config *config, int argc, char **argv, struct tk_arena *arena,
          "where spans and accounts are kept "
          "[./tracekit-data]",
          NULL, NULL},
+        {"store", TK_OPTION_STRING, &config->store, "URL",
+         "where else spans could be kept; this version has its own store alone [--data]", NULL,
+         NULL},
         {"listen", TK_OPTION_LIST, &config->listen, "HOST:PORT",
          "may repeat; every port speaks every protocol [127.0.0.1:4318, :4317, :9411]", NULL, NULL},
         {"dev", TK_OPTION_BOOL, &config->dev, NULL,
@@ -107,6 +118,22 @@ parse(struct config *config, int argc, char **argv, struct tk_arena *arena,
     };
     if (!tk_cli_parse(&usage, &options, argc, argv, arena, ret_status))
         return false;
+    if (config->store != NULL && config->store[0] != '\0') {
+        *ret_status =
+            tk_cli_fail(TK_EXIT_USAGE, "serve",
+                        "--store %s: this version keeps spans in its own store, in --data; "
+                        "leave --store out",
+                        config->store);
+        return false;
+    }
+    for (size_t i = 0; i < config->listen.count; i++) {
+        if (is_address(config->listen.items[i]))
+            continue;
+        *ret_status = tk_cli_fail(TK_EXIT_USAGE, "serve",
+                                  "--listen %s: not HOST:PORT, such as 127.0.0.1:4318",
+                                  config->listen.items[i]);
+        return false;
+    }
     if (config->memory < MEMORY_MIN) {
         *ret_status = tk_cli_fail(TK_EXIT_USAGE, "serve", "--memory: at least 64MiB");
         return false;
