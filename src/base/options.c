@@ -313,9 +313,12 @@ apply_file(struct tk_options *options, const char *path, struct tk_arena *arena,
         return tk_error_set(err, TK_ERR_INPUT, "--config %s: cannot be read", path);
     char *text = tk_arena_alloc(arena, CONFIG_SIZE_MAX);
     size_t len = text != NULL ? fread(text, 1, CONFIG_SIZE_MAX, file) : 0;
+    bool failed = ferror(file) != 0; /* a directory opens, but cannot be read */
     (void)fclose(file);
     if (text == NULL)
         return TK_ERR_MEMORY;
+    if (failed)
+        return tk_error_set(err, TK_ERR_INPUT, "--config %s: cannot be read", path);
     if (len == CONFIG_SIZE_MAX)
         return tk_error_set(err, TK_ERR_INPUT, "--config %s: larger than 1 MiB", path);
     for (tk_str rest = {text, len}; rest.len > 0 && result == TK_OK; line_number++)
@@ -461,5 +464,6 @@ tk_options_help(const struct tk_options *options, struct tk_buf *out)
                        option->value ? option->value : "");
         tk_buf_printf(out, "  %-26s %s\n", left, option->help);
     }
+    tk_buf_printf(out, "  %-26s %s\n", "--config FILE", "lines of `flag-name = value`");
     tk_buf_printf(out, "  %-26s %s\n", "--help", "this text");
 }

@@ -47,6 +47,9 @@ print_help(const struct tk_cli_usage *usage, const struct tk_options *options)
     tk_buf_init(&text, 1 << 20);
     tk_buf_printf(&text, "usage: %s\n\n%s\n\n", usage->usage, usage->about);
     tk_options_help(options, &text);
+    tk_buf_append(&text, TK_STR("\nEach is also an environment variable, --some-flag being "
+                                "TRACEKIT_SOME_FLAG, and a line of the\nconfig file. A flag counts "
+                                "before the environment, the environment before the file.\n"));
     (void)fwrite(text.ptr, 1, text.len, stdout);
     tk_buf_release(&text);
 }

@@ -41,7 +41,7 @@ print_usage(FILE *to)
 int
 main(int argc, char **argv)
 {
-    const char *names[COMMAND_COUNT];
+    const char *names[COMMAND_COUNT + 2] = {[COMMAND_COUNT] = "--help", "--version"};
     (void)signal(SIGPIPE, SIG_IGN);
     if (argc < 2) {
         print_usage(stderr);
@@ -61,7 +61,7 @@ main(int argc, char **argv)
         if (strcmp(argv[1], names[i]) == 0)
             return (int)commands[i].run(argc - 2, argv + 2);
     }
-    const char *nearest = tk_nearest(argv[1], names, COMMAND_COUNT);
+    const char *nearest = tk_nearest(argv[1], names, COMMAND_COUNT + 2);
     (void)fprintf(stderr, "tracekit: there is no command `%s`%s%s%s\n", argv[1],
                   nearest != NULL ? "; did you mean `" : "", nearest != NULL ? nearest : "",
                   nearest != NULL ? "`?" : "; `tracekit --help` lists them");
