@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <time.h>
+#include <unistd.h>
 
 enum { ARENA_LIMIT = 64 << 20 };
 
@@ -23,11 +24,15 @@ failed(const char *command, enum tk_err result, const struct tk_error *err)
                        err->message[0] != '\0' ? err->message : tk_err_text(result));
 }
 
-/* Opens the accounts of `data`; project `default` is there from the first moment on. */
+/* Opens the accounts of `data`; project `default` is there from the first moment on.  Only what
+   creates something makes the directory: elsewhere its name is mistaken. */
 static enum tk_err
-open_account(const char *data, struct tk_account **ret_account, struct tk_error *err)
+open_account(const char *data, const char *verb, struct tk_account **ret_account,
+             struct tk_error *err)
 {
     struct tk_env *env = tk_env_host();
+    if (strcmp(verb, "create") != 0 && access(data, F_OK) != 0)
+        return tk_error_set(err, TK_ERR_INPUT, "--data %s: there is no such directory", data);
     enum tk_err result = env->make_dir(env, data, err);
     if (result == TK_OK)
         result = tk_account_open(env, data, ret_account, err);
@@ -165,7 +170,7 @@ tk_cli_project(int argc, char **argv)
         goto out;
     const char *verb = options.positional[0];
     const char *name = options.positional_count == 2 ? options.positional[1] : NULL;
-    enum tk_err result = open_account(given.data, &account, &err);
+    enum tk_err result = open_account(given.data, verb, &account, &err);
     if (result == TK_OK && strcmp(verb, "list") == 0 && name == NULL)
         result = list_projects(account, given.json, &arena, &err);
     else if (result == TK_OK && strcmp(verb, "create") == 0 && name != NULL)
@@ -221,14 +226,14 @@ list_keys(struct tk_account *account, const struct key_options *given, struct tk
         print_buf(&text);
         return TK_OK;
     }
-    (void)printf("%-4s %-16s %-8s %-14s %-20s %-20s %s\n", "ID", "PROJECT", "KIND", "KEY",
+    (void)printf("%-4s %-16s %-8s %-20s %-20s %-20s %s\n", "ID", "PROJECT", "KIND", "KEY",
                  "CREATED", "LAST USED", "NAME");
     for (size_t i = 0; i < count; i++) {
         char created[32], used[32], prefix[32];
         format_time(keys[i].created_nano, created);
         format_time(keys[i].last_used_nano, used);
         (void)snprintf(prefix, sizeof prefix, "%.*s...", TK_STR_ARG(keys[i].prefix));
-        (void)printf("%-4u %-16.*s %-8s %-14s %-20s %-20s %.*s%s\n", keys[i].id,
+        (void)printf("%-4u %-16.*s %-8s %-20s %-20s %-20s %.*s%s\n", keys[i].id,
                      TK_STR_ARG(keys[i].project), tk_key_kind_text(keys[i].kind), prefix, created,
                      used, TK_STR_ARG(keys[i].name), keys[i].revoked ? " (revoked)" : "");
     }
@@ -308,7 +313,7 @@ tk_cli_key(int argc, char **argv)
         goto out;
     const char *verb = options.positional[0];
     const char *id = options.positional_count == 2 ? options.positional[1] : NULL;
-    enum tk_err result = open_account(given.data, &account, &err);
+    enum tk_err result = open_account(given.data, verb, &account, &err);
     if (result == TK_OK && strcmp(verb, "list") == 0 && id == NULL)
         result = list_keys(account, &given, &arena, &err);
     else if (result == TK_OK && strcmp(verb, "create") == 0 && id == NULL)
@@ -352,7 +357,7 @@ tk_cli_signin(int argc, char **argv)
     tk_arena_init(&arena, 4096, ARENA_LIMIT);
     if (!tk_cli_parse(&usage, &options, argc, argv, &arena, &status))
         goto out;
-    enum tk_err result = open_account(data, &account, &err);
+    enum tk_err result = open_account(data, "signin", &account, &err);
     if (result == TK_OK)
         result = tk_account_signin_token(account, token, &err);
     if (result == TK_OK)

@@ -13,6 +13,7 @@
 #include "wire/otlp.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 enum { PAGE = 1000, ARENA_LIMIT = 1 << 30 };
 
@@ -176,6 +177,9 @@ export_local(struct export *export, const char *project)
     if (!parse_range(export, &range))
         return tk_cli_fail(TK_EXIT_USAGE, "export",
                            "--start and --end: RFC 3339, or nanoseconds since the epoch");
+    if (access(export->data, F_OK) != 0)
+        return tk_cli_fail(TK_EXIT_USAGE, "export", "--data %s: there is no such directory",
+                           export->data);
     enum tk_exit status = tk_local_open(&local, "export", export->data, project);
     if (status != TK_EXIT_GOOD)
         goto out;
