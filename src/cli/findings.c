@@ -147,7 +147,7 @@ tk_cli_findings(int argc, char **argv)
     }
     status = tk_remote_get_json(&remote, &path, &root);
     if (status == TK_EXIT_GOOD && json)
-        status = tk_remote_print(&remote, &path);
+        tk_remote_print_answer(&remote);
     else if (status == TK_EXIT_GOOD)
         print_all(root, of_project);
     if (status == TK_EXIT_GOOD && has_error(root))

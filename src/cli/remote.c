@@ -164,7 +164,21 @@ tk_remote_get_json(struct tk_remote *remote, const struct tk_buf *path,
     if (body.ptr == NULL || tk_json_tree_parse(body, remote->arena, ret_root, &err) != TK_OK)
         return tk_cli_fail(TK_EXIT_UNREACHABLE, remote->command, "%s answered what is no JSON: %s",
                            remote->server, err.message);
+    remote->answer = body;
     return TK_EXIT_GOOD;
+}
+
+static void
+print_line(tk_str body)
+{
+    (void)fwrite(body.ptr, 1, body.len, stdout);
+    (void)fputc('\n', stdout);
+}
+
+void
+tk_remote_print_answer(const struct tk_remote *remote)
+{
+    print_line(remote->answer);
 }
 
 enum tk_exit
@@ -172,9 +186,7 @@ tk_remote_print(struct tk_remote *remote, const struct tk_buf *path)
 {
     tk_str body;
     enum tk_exit status = tk_remote_get(remote, path, "application/json", &body);
-    if (status != TK_EXIT_GOOD)
-        return status;
-    (void)fwrite(body.ptr, 1, body.len, stdout);
-    (void)fputc('\n', stdout);
-    return TK_EXIT_GOOD;
+    if (status == TK_EXIT_GOOD)
+        print_line(body);
+    return status;
 }

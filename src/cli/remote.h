@@ -13,6 +13,7 @@ struct tk_remote {
     const char *project; /* --project; NULL: the key's */
     struct tk_client *client;
     struct tk_arena *arena;
+    tk_str answer; /* what tk_remote_get_json read last, in the arena */
 };
 
 /* The options that every such command has; put them into its table. */
@@ -54,7 +55,8 @@ enum tk_exit tk_remote_post(struct tk_remote *remote, const char *content_type, 
 /* The same as a tree in the remote's arena. */
 enum tk_exit tk_remote_get_json(struct tk_remote *remote, const struct tk_buf *path,
                                 struct tk_json_node **ret_root);
-/* Prints the body as it came, with a newline: --json. */
+/* Prints the body as it came, with a newline: --json.  The second asks nobody: it is the answer. */
 enum tk_exit tk_remote_print(struct tk_remote *remote, const struct tk_buf *path);
+void tk_remote_print_answer(const struct tk_remote *remote);
 
 #endif

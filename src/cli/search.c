@@ -168,10 +168,13 @@ tk_cli_search(int argc, char **argv)
     tk_remote_param(&path, "step", step);
     tk_remote_param(&path, "by", by);
     status = tk_remote_get_json(&remote, &path, &root);
-    if (status == TK_EXIT_GOOD && json)
-        status = tk_remote_print(&remote, &path);
-    else if (status == TK_EXIT_GOOD)
+    if (status == TK_EXIT_GOOD && json) {
+        tk_remote_print_answer(&remote);
+        if (tk_json_get(root, numbers ? "series" : "traces")->child == NULL)
+            status = TK_EXIT_FINDING;
+    } else if (status == TK_EXIT_GOOD) {
         status = numbers ? print_numbers(root) : print_table(root);
+    }
 out:
     tk_remote_close(&remote);
     tk_buf_release(&path);

@@ -55,14 +55,15 @@ run(const struct listing *listing, int argc, char **argv)
     if (status != TK_EXIT_GOOD)
         goto out;
     tk_buf_append(&path, tk_str_from(listing->path));
-    if (json) {
-        status = tk_remote_print(&remote, &path);
-        goto out;
-    }
     status = tk_remote_get_json(&remote, &path, &root);
     if (status != TK_EXIT_GOOD)
         goto out;
     const struct tk_json_node *items = tk_json_get(root, listing->member);
+    if (json) {
+        tk_remote_print_answer(&remote);
+        status = items->child != NULL ? TK_EXIT_GOOD : TK_EXIT_FINDING;
+        goto out;
+    }
     if (items->child == NULL)
         status = tk_cli_fail(TK_EXIT_FINDING, listing->usage.command, "nothing was received yet");
     else

@@ -108,6 +108,8 @@ tk_cli_waterfall(const struct tk_json_node *root, tk_str known_parent, struct tk
     const struct tk_json_node **spans =
         tk_arena_alloc(arena, (count_children(list) + 1) * sizeof(struct tk_json_node *));
     uint64_t total = tk_json_get_u64(root, "durationNano");
+    uint64_t shown = tk_json_get_u64(root, "spanCount"),
+             failed = tk_json_get_u64(root, "errorCount");
     struct canvas canvas = {.known_parent = known_parent,
                             .total_nano = total > 0 ? total : 1,
                             .colour = tk_cli_colour()};
@@ -122,10 +124,9 @@ tk_cli_waterfall(const struct tk_json_node *root, tk_str known_parent, struct tk
     canvas.bar_width = tk_cli_width() > taken + 20 ? tk_cli_width() - taken : 20;
 
     tk_cli_duration(total, duration);
-    (void)printf("trace %.*s  %s  %llu spans  %llu errors\n",
-                 TK_STR_ARG(tk_json_get_str(root, "traceId")), duration,
-                 (unsigned long long)tk_json_get_u64(root, "spanCount"),
-                 (unsigned long long)tk_json_get_u64(root, "errorCount"));
+    (void)printf("trace %.*s  %s  %llu span%s  %llu error%s\n",
+                 TK_STR_ARG(tk_json_get_str(root, "traceId")), duration, (unsigned long long)shown,
+                 shown == 1 ? "" : "s", (unsigned long long)failed, failed == 1 ? "" : "s");
     (void)printf("%-*s %-*s %*s\n", (int)canvas.name_width, "Service", (int)canvas.bar_width + 2,
                  "Timeline", DURATION_WIDTH - 1, "Duration");
     for (const struct tk_json_node *row = rows->child; row != NULL; row = row->next)

@@ -72,6 +72,7 @@ class Words(unittest.TestCase):
             told = run(command, "--help")
             self.assertEqual(told.returncode, 0, command)
             self.assertIn("usage: tracekit " + command, told.stdout)
+            self.assertIn("--config FILE", told.stdout)
             self.assertEqual(told.stderr, "")
 
     def test_mistakes_are_usage_errors_that_help(self):
@@ -80,11 +81,37 @@ class Words(unittest.TestCase):
                             (["serve", "--fsync", "never"], "always|group|async"),
                             (["serve", "--memory", "1MiB"], "64MiB"),
                             (["serve", "--tls-cert", "x"], "--tls-key"),
+                            (["serve", "--listen", "here"], "HOST:PORT"),
+                            (["serve", "--listen", "127.0.0.1:65536"], "HOST:PORT"),
+                            (["serve", "--config", "/"], "cannot be read"), (["--verson"], "did you mean `--version`"),
                             (["key", "create", "--kind", "root"], "server|browser|read|admin")]:
             done = run(*args)
             self.assertEqual(done.returncode, 2, args)
             self.assertIn(words, done.stderr, args)
             self.assertEqual(done.stdout, "")
+
+    def test_a_store_that_is_not_built_in_is_refused_wherever_it_is_named(self):
+        store = "clickhouse://user@host:8123/db"
+        with tempfile.NamedTemporaryFile("w", suffix=".conf") as config:
+            config.write(f"store = {store}\n")
+            config.flush()
+            for args, env in ((["--store", store], {}), ([], {"TRACEKIT_STORE": store}), (["--config", config.name], {})):
+                done = run("serve", "--data", config.name + "-data", "--listen", "127.0.0.1:0", *args, env=env)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), args)
+                self.assertIn(store, done.stderr)
+                self.assertIn("leave --store out", done.stderr)
+            self.assertFalse(Path(config.name + "-data").exists())
+
+    def test_a_mistaken_data_directory_is_not_made_by_who_only_looks(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data = folder + "/mistaken"
+            for args in (["export"], ["project", "list"], ["project", "delete", "shop"], ["key", "list"],
+                         ["key", "revoke", "1"], ["signin"]):
+                done = run(*args, "--data", data)
+                self.assertEqual((done.returncode, done.stdout), (2, ""), args)
+                self.assertIn(data, done.stderr)
+            self.assertFalse(Path(data).exists())
+            self.assertEqual(run("project", "create", "shop", "--data", data).returncode, 0)
 
     def test_a_server_that_is_not_there_is_exit_status_3(self):
         done = run("search", "--server", "http://127.0.0.1:1")
@@ -355,6 +382,8 @@ class Reading(unittest.TestCase):
     def test_an_unknown_trace_and_an_empty_search_are_exit_status_1(self):
         self.assertEqual(run("trace", "0" * 31 + "1", env=self.env).returncode, 1)
         self.assertEqual(run("search", "order.id=43", env=self.env).returncode, 1)
+        done = run("search", "order.id=43", "--json", env=self.env)
+        self.assertEqual((done.returncode, json.loads(done.stdout)["traces"]), (1, []))
 
     def test_a_bad_query_is_exit_status_2_and_shows_the_place(self):
         done = run("search", "{ span.order.id = }", env=self.env)
