@@ -2,8 +2,9 @@
  * page - the web page, out of the binary.
  *
  * A file answers at its own path.  The page routes by itself, so every other path that a browser
- * opens (a GET that accepts text/html) and that is not the API's answers with index.html.  Names
- * under /assets/ carry a hash of their content and are kept for ever.
+ * opens (a GET that accepts text/html) and that is not the API's answers with index.html; the
+ * page's own addresses also to who takes anything, such as curl.  Names under /assets/ carry a hash
+ * of their content and are kept for ever.
  */
 #include "api/page.h"
 #include "api/private.h"
@@ -27,6 +28,20 @@ contains(tk_str text, tk_str part)
     return text.len > 0 && memmem(text.ptr, text.len, part.ptr, part.len) != NULL;
 }
 
+/* The page's own addresses; ui/src/main.tsx has what each shows. */
+static bool
+is_view(tk_str path)
+{
+    static const char *const names[] = {"",       "traces", "services", "compare",
+                                        "doctor", "map",    "tags",     "settings"};
+    tk_str rest = {path.ptr + 1, path.len - 1};
+    tk_str first = tk_str_split(&rest, '/');
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (tk_str_eq(first, tk_str_from(names[i])))
+            return true;
+    return false;
+}
+
 static bool
 is_page_path(const struct tk_request *request)
 {
@@ -34,8 +49,10 @@ is_page_path(const struct tk_request *request)
     for (size_t i = 0; i < sizeof foreign / sizeof *foreign; i++)
         if (tk_str_starts_with(request->path, tk_str_from(foreign[i])))
             return false;
-    return tk_str_eq(request->path, TK_STR("/")) ||
-           contains(tk_request_header(request, TK_STR("accept")), TK_STR("text/html"));
+    tk_str accept = tk_request_header(request, TK_STR("accept"));
+    if (accept.len == 0 || contains(accept, TK_STR("*/*")))
+        return is_view(request->path) || contains(accept, TK_STR("text/html"));
+    return tk_str_eq(request->path, TK_STR("/")) || contains(accept, TK_STR("text/html"));
 }
 
 static void

@@ -182,6 +182,14 @@ class Page(WithServer):
         bodies.add(self.server.get("/").body)
         self.assertEqual(len(bodies), 1)
 
+    def test_its_own_addresses_answer_who_takes_anything_and_others_do_not(self):
+        for path in ("/traces", "/traces/4bf92f3577b34da6a3ce929d0e0e4736", "/services/shop", "/map", "/doctor",
+                     "/compare", "/tags", "/settings"):
+            for accept in (None, "*/*"):
+                answer = self.server.get(path, **({"accept": accept} if accept else {}))
+                self.assertEqual((answer.status, answer.header("content-type")), (200, "text/html; charset=utf-8"))
+        self.assertEqual(self.server.get("/nothing", accept="*/*").status, 404)
+
     def test_the_documents_are_pages_of_their_own(self):
         for path, title in (("/docs", "documents"), ("/docs/distributed-tracing", "Distributed tracing from zero"),
                             ("/docs/troubleshooting/cors", "CORS errors"), ("/docs/sdk/node", "@tracekit/node"),
