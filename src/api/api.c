@@ -54,6 +54,25 @@ tk_api_options(const struct tk_api *api)
     return &api->options;
 }
 
+/* Where clients of other protocols knock: what they could send instead, or NULL. */
+static const char *
+not_taken(tk_str path)
+{
+    static const struct {
+        const char *path, *instead;
+    } doors[] = {
+        {"/api/v1/spans", "Zipkin v1 is not taken; send Zipkin v2 as JSON to /api/v2/spans, or "
+                          "OTLP to /v1/traces"},
+        {"/api/traces", "Jaeger's Thrift is not taken; send OTLP to /v1/traces"},
+        {"/v1/metrics", "metrics are not kept; spans go to /v1/traces"},
+        {"/v1/logs", "logs are not kept; spans go to /v1/traces"},
+    };
+    for (size_t i = 0; i < sizeof doors / sizeof *doors; i++)
+        if (tk_str_eq(path, tk_str_from(doors[i].path)))
+            return doors[i].instead;
+    return NULL;
+}
+
 /* No route for this path and method: a preflight, a page, or an error. */
 static void
 answer_unrouted(struct tk_call *call)
@@ -61,7 +80,9 @@ answer_unrouted(struct tk_call *call)
     struct tk_request *request = call->request;
     tk_str methods = tk_route_methods(request->path, &request->arena);
     if (methods.len == 0) {
-        tk_reply_problem(call, 404, "Not found", "there is no %.*s", TK_STR_ARG(request->path));
+        const char *instead = not_taken(request->path);
+        tk_reply_problem(call, 404, "Not found", "there is no %.*s%s%s", TK_STR_ARG(request->path),
+                         instead != NULL ? ": " : "", instead != NULL ? instead : "");
     } else if (tk_str_eq(request->method, TK_STR("OPTIONS"))) {
         tk_cors_preflight(call, methods);
     } else {

@@ -177,7 +177,8 @@ check_kind(struct tk_call *call)
     };
     if (kind_fits(call))
         return true;
-    tk_reply_problem(call, 403, "Forbidden", "this is a %s key; %s",
+    tk_reply_problem(call, 403, "Forbidden", "this is %s %s key; %s",
+                     call->identity.kind == TK_KEY_ADMIN ? "an" : "a",
                      tk_key_kind_text(call->identity.kind), wanted[call->route->access]);
     return false;
 }
@@ -189,6 +190,8 @@ check_browser(struct tk_call *call)
     tk_str origin = tk_request_header(call->request, TK_STR("origin"));
     bool local = options->dev && call->request->loopback && tk_origin_is_loopback(origin);
     if (!local && !tk_account_origin_allowed(options->account, call->identity.key_id, origin)) {
+        if (origin.len == 0)
+            return refuse(call, 403, "a browser key is taken from a page, with its Origin header");
         tk_reply_problem(call, 403, "Forbidden", "the browser key does not allow the origin `%.*s`",
                          TK_STR_ARG(origin));
         return false;

@@ -58,10 +58,10 @@ tk_ingest_format(struct tk_request *request, enum tk_format *ret_format)
 }
 
 static size_t
-refuse_type(struct tk_call *call, const char *what, tk_str value)
+refuse_type(struct tk_call *call, const char *what, tk_str value, const char *taken)
 {
-    tk_reply_problem(call, 415, "Unsupported media type", "%s `%.*s` is not taken here", what,
-                     TK_STR_ARG(value));
+    tk_reply_problem(call, 415, "Unsupported media type", "%s `%.*s` is not taken here: send %s",
+                     what, TK_STR_ARG(value), taken);
     return TK_BODY_ANSWERED;
 }
 
@@ -80,10 +80,12 @@ tk_ingest_head(struct tk_call *call)
     ingest->call = call;
     call->state = ingest;
     if (!tk_ingest_format(request, &ingest->format) || grpc_path != request->grpc)
-        return refuse_type(call, "content type",
-                           tk_request_header(request, TK_STR("content-type")));
+        return refuse_type(call, "content type", tk_request_header(request, TK_STR("content-type")),
+                           grpc_path            ? "application/grpc"
+                           : is_zipkin(request) ? "application/json"
+                                                : "application/x-protobuf or application/json");
     if (!tk_encoding_parse(encoding, &ingest->encoding))
-        return refuse_type(call, "content encoding", encoding);
+        return refuse_type(call, "content encoding", encoding, "gzip, deflate, zstd or none");
     return call->api->options.body_max;
 }
 

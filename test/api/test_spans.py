@@ -133,10 +133,21 @@ class Otlp(WithServer):
         for kind in ("text/plain", "application/xml", "application/octet-stream", "", "application/jsonx"):
             answer = self.server.send_otlp(b"{}", kind)
             self.assertEqual(answer.status, 415, kind)
+            self.assertIn("send application/x-protobuf or application/json", answer.json["message"])
         self.assertEqual(self.server.ask("POST", "/v1/traces", b"{}").status, 415)
         for encoding in ("br", "compress", "gzip, gzip"):
             answer = self.server.send_otlp(b"{}", "application/json", Content_Encoding=encoding)
             self.assertEqual(answer.status, 415, encoding)
+            self.assertIn("send gzip, deflate, zstd or none", answer.json["message"])
+
+    def test_what_is_not_taken_yet_is_told_what_is(self):
+        for path, kind, instead in (("/api/v1/spans", "application/json", "/api/v2/spans"),
+                                    ("/api/traces", "application/x-thrift", "/v1/traces"),
+                                    ("/v1/metrics", "application/json", "/v1/traces"),
+                                    ("/v1/logs", "application/json", "/v1/traces")):
+            answer = self.server.ask("POST", path, b"[]", {"Content-Type": kind})
+            self.assertEqual(answer.status, 404, path)
+            self.assertIn(instead, answer.json["detail"])
 
     def test_other_methods_are_405_and_say_which_are_right(self):
         for method in ("GET", "PUT", "DELETE"):
@@ -244,7 +255,10 @@ class Zipkin(WithServer):
 
     def test_what_is_wrong_is_400_and_another_type_415(self):
         self.assertEqual(self.server.send_json("POST", "/api/v2/spans", {"no": "list"}).status, 400)
-        self.assertEqual(self.server.ask("POST", "/api/v2/spans", b"[]", {"Content-Type": "text/xml"}).status, 415)
+        for kind in ("text/xml", "application/x-protobuf"):
+            answer = self.server.ask("POST", "/api/v2/spans", b"[]", {"Content-Type": kind})
+            self.assertEqual(answer.status, 415)
+            self.assertIn("send application/json", answer.json["message"])
         self.assertEqual(self.server.send_json("POST", "/api/v2/spans", []).status, 202)
 
 
