@@ -433,9 +433,12 @@ fixed_text(struct run *run, const struct fixed *fixed, uint32_t column, uint32_t
     if (text.len == 0 || !run->copy->deep || view->dictionary == NULL)
         return put_text(run, text);
     struct tk_row_text *known = &run->copy->_texts[((uintptr_t)text.ptr >> 3) % TK_ROW_TEXTS];
-    if (known->from != text.ptr)
-        *known = (struct tk_row_text){text.ptr, put_text(run, text)};
-    return known->own;
+    if (known->from == text.ptr)
+        return known->own;
+    tk_str own = put_text(run, text);
+    if (run->code == TK_OK) /* else it still is the dictionary's */
+        *known = (struct tk_row_text){text.ptr, own};
+    return own;
 }
 
 static uint64_t
