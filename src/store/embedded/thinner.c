@@ -60,11 +60,12 @@ keep(struct tk_thinner *thinner, const struct tk_trace_entry *entry, bool *ret_k
     if (thinning->keep == NULL)
         return TK_OK;
     tk_batch_clear(thinner->batch);
+    err->code = TK_OK;
     enum tk_err code = tk_view_find(thinner->view, entry->id, &thinning->want, thinner->batch, err);
     if (code != TK_OK && code != TK_ERR_CORRUPT)
         return code == TK_ERR_NOT_FOUND ? TK_OK : code;
     struct tk_store_trace trace = {entry->id, entry->start_nano, entry->end_nano, thinner->batch};
-    *ret_keep = code == TK_ERR_CORRUPT || thinning->keep(thinning->arg, &trace);
+    *ret_keep = err->code != TK_OK || thinning->keep(thinning->arg, &trace);
     return TK_OK;
 }
 

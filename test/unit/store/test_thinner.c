@@ -154,6 +154,37 @@ a_trace_that_the_rule_holds_for_stays_whole_though_only_one_part_shows_why(void 
     disk_free(disk);
 }
 
+/* One bit of the head of the only group of each segment that there is. */
+static void
+damage_segments(struct disk *disk)
+{
+    enum { IN_THE_HEAD = 100 };
+    pthread_mutex_lock(&disk->lock);
+    for (int i = 0; i < disk->now.count; i++)
+        if (tk_str_ends_with(tk_str_from(disk->now.name[i].path), TK_STR(".seg")))
+            disk->now.name[i].inode->bytes[IN_THE_HEAD] ^= 0x40;
+    pthread_mutex_unlock(&disk->lock);
+}
+
+static void
+a_trace_of_which_a_part_cannot_be_read_stays_for_the_part_may_be_why(void **state)
+{
+    struct disk *disk = disk_new();
+    struct rule rule = {0};
+    struct tk_thin_step step = {DAY, TK_THIN_ALL};
+    (void)state;
+    wall_now = NOON;
+    struct tk_store *store = open_on(disk, &rule, &step, 1);
+    add_segment(store, 11, NOON); /* young, and has the failures */
+    damage_segments(disk);
+    add_segment(store, 1, NOON - 2 * DAY);
+    (void)wait_for_thinned(store, 1);
+    for (uint64_t trace = 1; trace <= TRACES; trace++)
+        assert_int_equal(fx_span_count(store, 1, trace), 2);
+    tk_store_close(store);
+    disk_free(disk);
+}
+
 static void
 each_step_thins_what_the_one_before_has_left(void **state)
 {
@@ -250,6 +281,7 @@ main(void)
         cmocka_unit_test(only_what_its_id_lets_stay_is_left_of_old_traces),
         cmocka_unit_test(
             a_trace_that_the_rule_holds_for_stays_whole_though_only_one_part_shows_why),
+        cmocka_unit_test(a_trace_of_which_a_part_cannot_be_read_stays_for_the_part_may_be_why),
         cmocka_unit_test(each_step_thins_what_the_one_before_has_left),
         cmocka_unit_test(a_segment_of_which_nothing_stays_hurts_nobody),
         cmocka_unit_test(a_crash_at_any_operation_of_thinning_loses_no_trace_that_stays),
