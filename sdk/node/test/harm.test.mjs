@@ -199,8 +199,7 @@ describe('no harm', TIMEOUT, () => {
       npm(['install', '--offline', '--no-audit', '--no-fund', `./${name.split('\n').at(-1)}`], folder);
       const program = `
         import TraceKit, { tracekit } from '@tracekit/node';
-        import { createServer } from 'node:http';
-import { createRequire } from 'node:module';
+        import { createRequire } from 'node:module';
         const required = createRequire(import.meta.url)('@tracekit/node');
         console.log(TraceKit === tracekit && required.tracekit === tracekit && typeof tracekit.fetch);`;
       writeFileSync(join(folder, 'main.mjs'), program);
