@@ -1,13 +1,13 @@
 /** Express 4 and 5. */
 
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { emitWithin, meetEarly, serve, serveFailed } from './server.js';
+import { meetEarly, serve, serveFailed } from './server.js';
 
 /** The part of Express's request that is needed; its own types stay the app's. */
 interface Request extends IncomingMessage {
   baseUrl?: string;
   route?: { path?: unknown };
-  app?: { use: (handler: ErrorHandler) => unknown; request?: { emit?: typeof emitWithin } };
+  app?: { use: (handler: ErrorHandler) => unknown };
 }
 
 type Next = (error?: unknown) => void;
@@ -36,8 +36,6 @@ function prepare(app: Request['app']): void {
   apps.add(app);
   // Last in the line, so that errors no handler of the app takes are recorded without ado.
   app.use(recordError);
-  // What the app's requests inherit from: see `meetEarly` for what a member of their own costs.
-  if (app.request) app.request.emit = emitWithin;
 }
 
 const traceRequest: Handler = (req, res, next) => {

@@ -101,13 +101,14 @@ function emitIn(
   return storage.run(span, () => emit.apply(req, event));
 }
 
-/** `emit` of a known request: its listeners are told within the span. */
-export function emitWithin(this: Known, ...event: Parameters<Emit>): boolean {
+/** `emit` of a known request: its listeners are told within the span, once it has one. */
+function emitWithin(this: Known, ...event: Parameters<Emit>): boolean {
   let below = Object.getPrototypeOf(this) as NodeJS.EventEmitter;
   while (below.emit === emitWithin) below = Object.getPrototypeOf(below) as NodeJS.EventEmitter;
   return emitIn(this._tracekit?.span, below.emit, this, event);
 }
 
+/** A member of the request itself: its prototype is another one in every app that it comes to. */
 function bindEmitter(req: Known, exchange: Exchange): void {
   if (Object.hasOwn(req, 'emit')) {
     const { emit } = req;
@@ -120,6 +121,7 @@ function bindEmitter(req: Known, exchange: Exchange): void {
 function meet(req: Known, res: ServerResponse): Exchange {
   const exchange = new Exchange(req, res);
   req._tracekit = exchange;
+  bindEmitter(req, exchange);
   return exchange;
 }
 
@@ -188,7 +190,6 @@ export function serve(
   if (span.recording) setRequest(span, exchange);
   exchange.span = span;
   exchange.route = route;
-  if (req.emit !== emitWithin) bindEmitter(req, exchange);
   storage.run(span, next);
 }
 

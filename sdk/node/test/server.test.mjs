@@ -290,6 +290,61 @@ for (const [name, express] of Object.entries({ 'Express 4': express4, 'Express 5
   });
 }
 
+/** A body whose end comes when its handler has long returned: listeners are told from outside. */
+function uploads(app) {
+  app.post('/upload', (req, res) => {
+    let length = 0;
+    req.on('data', (chunk) => {
+      if (!length) tracekit.startSpan('at data').end();
+      length += chunk.length;
+    });
+    req.on('end', () => {
+      tracekit.startSpan('at end').end();
+      res.send(String(length));
+    });
+  });
+  return app;
+}
+
+/** Ways from the handler to `/upload` on which Express gives the request the prototype of another app. */
+const WAYS = {
+  'an app that is called, not mounted': (express) => {
+    const called = uploads(express());
+    return express()
+      .use(TraceKit.Handlers.requestHandler())
+      .use((req, res, next) => called(req, res, next));
+  },
+  "the parent of the handler's app": (express) => {
+    const mounted = express().use(TraceKit.Handlers.requestHandler());
+    return uploads(express().use(mounted));
+  },
+  'an app of another Express': (express) => {
+    const called = uploads(express === express4 ? express5() : express4());
+    return express()
+      .use(TraceKit.Handlers.requestHandler())
+      .use((req, res, next) => called(req, res, next));
+  },
+};
+
+for (const [name, express] of Object.entries({ 'Express 4': express4, 'Express 5': express5 })) {
+  for (const [way, makeApp] of Object.entries(WAYS)) {
+    test(`${name}: a request keeps its span in ${way}`, TIMEOUT, async () => {
+      setUp();
+      const server = createServer(makeApp(express));
+      const url = `http://127.0.0.1:${await listen(server)}`;
+      const body = 'x'.repeat(100_000);
+      const response = await fetch(`${url}/upload`, { method: 'POST', body });
+      assert.equal(await response.text(), '100000');
+      await close(server);
+      const spans = await sent();
+      const server_ = named(spans, 'POST /upload');
+      for (const child of ['at data', 'at end']) {
+        assert.equal(named(spans, child).parentSpanId, server_.spanId, child);
+      }
+    });
+  }
+}
+
 describe('tracekit.fetch', TIMEOUT, () => {
   let server, url, seen;
 
