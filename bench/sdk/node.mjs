@@ -3,7 +3,7 @@
  *
  * - spans N ours|theirs: CPU nanoseconds a span of N attributes, from its start until its OTLP bytes
  *   are ready, the batch's queue included; what would post them answers at once.
- * - request http|express|fastify bare|ours, request http theirs: CPU nanoseconds a request, without sockets, its
+ * - request http|express|fastify bare|ours|theirs: CPU nanoseconds a request, without sockets, its
  *   spans until their OTLP bytes are ready; what would compress and post them answers at once.
  * - start nothing|ours|theirs: imports, sets up, and says its peak memory.
  * - bundle: the size of OpenTelemetry's in a page, gzipped.
@@ -144,12 +144,18 @@ function ourMiddleware() {
 function theirMiddleware() {
   const { registerInstrumentations } = require('@opentelemetry/instrumentation');
   const { HttpInstrumentation } = require('@opentelemetry/instrumentation-http');
+  const { ExpressInstrumentation } = require('@opentelemetry/instrumentation-express');
+  const { FastifyOtelInstrumentation } = require('@fastify/otel');
   const { provider, sent } = theirProvider();
   provider.register();
-  registerInstrumentations({ instrumentations: [new HttpInstrumentation()] });
+  const fastify = new FastifyOtelInstrumentation();
+  const instrumentations = [new HttpInstrumentation(), new ExpressInstrumentation(), fastify];
+  registerInstrumentations({ instrumentations });
   require('http'); // is patched when it is asked for
   return {
     http: (handler) => handler,
+    express() {},
+    fastify: (app) => app.register(fastify.plugin()),
     flush: () => provider.forceFlush(),
     sent: () => sent.spans,
   };
@@ -166,7 +172,7 @@ const SERVERS = {
     return new Server(app);
   },
   async fastify(tracing) {
-    const app = require('fastify')();
+    const app = require('fastify5')();
     await tracing.fastify(app);
     app.get('/users/:id', (_request, reply) => reply.send({ id: 42 }));
     await app.ready();

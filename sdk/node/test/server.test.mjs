@@ -1,4 +1,4 @@
-/** Real Express 4, Express 5 and Fastify 4 apps, traced into a receiver. */
+/** Real Express 4 and 5 and Fastify 4 and 5 apps, traced into a receiver. */
 
 import assert from 'node:assert/strict';
 import { createServer, request } from 'node:http';
@@ -6,7 +6,8 @@ import { after, afterEach, before, beforeEach, describe, test } from 'node:test'
 import { TraceKit, fastifyPlugin, tracekit } from '@tracekit/node';
 import express4 from 'express';
 import express5 from 'express5';
-import Fastify from 'fastify';
+import fastify4 from 'fastify';
+import fastify5 from 'fastify5';
 import { close, listen, readBody, startSink } from '../../js/test/support/sink.mjs';
 
 const TIMEOUT = { timeout: 300_000 };
@@ -58,8 +59,8 @@ function expressApp(express) {
   return { handler: app };
 }
 
-async function fastifyApp(plugin) {
-  const app = Fastify();
+async function fastifyApp(fastify, plugin) {
+  const app = fastify();
   app.register(plugin);
   app.get('/users/:id', async (req) => answerUser(req.params.id));
   app.post('/echo', async (req) => {
@@ -80,8 +81,9 @@ async function fastifyApp(plugin) {
 const APPS = {
   'Express 4': () => expressApp(express4),
   'Express 5': () => expressApp(express5),
-  'Fastify 4, fastifyPlugin': () => fastifyApp(fastifyPlugin),
-  'Fastify 4, fastifyPlugin()': () => fastifyApp(fastifyPlugin()),
+  'Fastify 4, fastifyPlugin': () => fastifyApp(fastify4, fastifyPlugin),
+  'Fastify 4, fastifyPlugin()': () => fastifyApp(fastify4, fastifyPlugin()),
+  'Fastify 5': () => fastifyApp(fastify5, fastifyPlugin),
 };
 
 let sink;
