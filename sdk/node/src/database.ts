@@ -4,7 +4,7 @@
  */
 
 import type { NodeSpan } from './span.js';
-import { getClient } from './client.js';
+import { getClient, storage } from './client.js';
 import { errorType } from './fetch.js';
 import { sanitizeSql, summarizeSql } from './sql.js';
 
@@ -54,10 +54,12 @@ function finish(span: NodeSpan, self: unknown, method: Method, args: unknown[]):
   const callback = args.at(-1);
   const calls = typeof callback === 'function';
   if (calls) {
+    // A connection of a pool calls back as whoever opened it, maybe in another request.
+    const caller = storage.getStore()!;
     args[args.length - 1] = function (this: unknown, error: unknown, ...rest: unknown[]) {
       if (error) fail(span, error);
       else span.end();
-      return (callback as Method).call(this, error, ...rest);
+      return storage.run(caller, () => (callback as Method).call(this, error, ...rest));
     };
   }
   let result: unknown;
@@ -138,22 +140,41 @@ function wrapStatements(db: Methods, system: string): void {
   });
 }
 
+interface RedisCommand {
+  name: unknown;
+  resolve: (value: unknown) => void;
+  reject: (error: unknown) => void;
+}
+
 /** ioredis: the name of the command, never its arguments. */
 function wrapCommands(db: Methods, system: string): void {
   const sent = new WeakSet<object>();
   replace(db, 'sendCommand', (original) => {
     return function (this: unknown, ...args) {
-      const command = args[0] as { name?: unknown; promise?: PromiseLike<unknown> };
+      const command = args[0] as RedisCommand;
       // What had to wait for the connection is sent a second time.
-      if (sent.has(command)) return original.apply(this, args);
-      sent.add(command);
-      const { name, promise } = command;
-      const operation = String(name).toUpperCase();
-      const span = startSpan(system, operation).setTag('db.operation.name', operation);
-      const result = finish(span, this, () => original.apply(this, args) ?? promise, []);
-      return result;
+      if (typeof command?.resolve === 'function' && !sent.has(command)) {
+        sent.add(command);
+        followCommand(command, system);
+      }
+      return original.apply(this, args);
     };
   });
+}
+
+/** Not by the promise: a pipeline and a callback handle that one, and nobody one made of it. */
+function followCommand(command: RedisCommand, system: string): void {
+  const { name, resolve, reject } = command;
+  const operation = String(name).toUpperCase();
+  const span = startSpan(system, operation).setTag('db.operation.name', operation);
+  command.resolve = (value) => {
+    span.end();
+    resolve(value);
+  };
+  command.reject = (error) => {
+    fail(span, error);
+    reject(error);
+  };
 }
 
 interface Command {
