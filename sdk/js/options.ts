@@ -41,10 +41,10 @@ export function checkedRate(rate: number | undefined, log: Log): number {
 /** Without a key the app runs untraced. Says so, once, or in debug mode what was set up. */
 export function reportSetUp(
   log: Log,
-  apiKey: string | undefined,
+  hasKey: boolean,
   set: { url: string; serviceName: string; sampleRate: number },
 ): void {
-  if (!apiKey) {
+  if (!hasKey) {
     log.loud('key', 'no API key: spans are not sent. Set TRACEKIT_API_KEY.');
   }
   log.debug(`${set.serviceName} sends to ${set.url}, sample rate ${set.sampleRate}`);

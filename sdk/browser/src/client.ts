@@ -80,7 +80,7 @@ export function makeClient(options: Options): Client {
     export: (span) => exporter.add(span),
     Span,
   });
-  if (on) reportSetUp(log, options.apiKey, { url, serviceName, sampleRate });
+  if (on) reportSetUp(log, Boolean(options.apiKey), { url, serviceName, sampleRate });
   const targets = checkedTargets(options.tracePropagationTargets, log);
   return { tracer, exporter, transport, log, url, targets, enabled };
 }

@@ -16,7 +16,7 @@ import {
 } from '../../js/options.js';
 import type { Target } from '../../js/targets.js';
 import { Tracer } from '../../js/tracer.js';
-import { environmentOptions } from './environment.js';
+import { environmentOptions, type EnvironmentOptions } from './environment.js';
 import { flushAtExit } from './exit.js';
 import { drawWords } from './ids.js';
 import { protobufRejected, protobufRequest, protobufSpan } from './otlp.js';
@@ -41,8 +41,9 @@ const STDERR = 2;
 
 let client: Client | undefined;
 
-function resourceOf(options: Options, serviceName: string): Tags {
+function resourceOf(options: EnvironmentOptions, serviceName: string): Tags {
   return {
+    ...options.resource,
     'service.name': serviceName,
     'service.version': options.release,
     'deployment.environment.name': options.environment,
@@ -58,9 +59,17 @@ function resourceOf(options: Options, serviceName: string): Tags {
 }
 
 /** Code beats environment; a member that is undefined or empty was not said. */
-function merged(code: Options): Options {
+function merged(code: Options): EnvironmentOptions {
   const said = Object.entries(code).filter(([, value]) => value !== undefined && value !== '');
   return { ...environmentOptions(process.env), ...Object.fromEntries(said) };
+}
+
+/** Whose spans these are: our key, else what OpenTelemetry's variables give. */
+function headersOf(options: EnvironmentOptions): Record<string, string> {
+  const key = options.apiKey?.trim();
+  if (!key) return options.headers;
+  const others = Object.entries(options.headers).filter(([name]) => !/^x-api-key$/i.test(name));
+  return { ...Object.fromEntries(others), 'X-API-Key': key };
 }
 
 /** Not by `console`, which ends the process when there is no room behind stderr. */
@@ -79,7 +88,9 @@ function setUp(code: Options): Client {
   const sampleRate = checkedRate(options.sampleRate, log);
   const serviceName = options.serviceName || 'unknown_service:node';
   const on = options.enabled !== false;
-  const enabled = on && Boolean(options.apiKey);
+  const headers = headersOf(options);
+  const known = Object.keys(headers).length > 0;
+  const enabled = on && known;
   const exporter = new Exporter({
     url,
     enabled,
@@ -89,7 +100,7 @@ function setUp(code: Options): Client {
       name: '@tracekit/node',
       version: TRACEKIT_VERSION,
     }),
-    send: makeSend(url, options.apiKey ?? ''),
+    send: makeSend(url, headers),
     rejected: protobufRejected,
   });
   const tracer = new Tracer({
@@ -101,7 +112,7 @@ function setUp(code: Options): Client {
     export: (span) => exporter.add(span),
     Span: NodeSpan,
   });
-  if (on) reportSetUp(log, options.apiKey, { url, serviceName, sampleRate });
+  if (on) reportSetUp(log, known, { url, serviceName, sampleRate });
   return { tracer, exporter, log, targets: checkedTargets(options.tracePropagationTargets, log) };
 }
 

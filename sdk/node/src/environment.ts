@@ -9,7 +9,7 @@ function pairs(text: string | undefined): Map<string, string> {
   const found = new Map<string, string>();
   for (const pair of (text ?? '').split(',')) {
     const [key, value] = pair.split(/=([^]*)/);
-    if (key && value !== undefined) found.set(key.trim().toLowerCase(), decoded(value.trim()));
+    if (key?.trim() && value !== undefined) found.set(key.trim(), decoded(value.trim()));
   }
   return found;
 }
@@ -29,16 +29,24 @@ function isYes(text: string | undefined): boolean {
 function otelRate(env: Environment): string | undefined {
   const sampler = env.OTEL_TRACES_SAMPLER ?? '';
   if (sampler.endsWith('always_off')) return '0';
-  return sampler.endsWith('traceidratio') ? env.OTEL_TRACES_SAMPLER_ARG : undefined;
+  return !sampler || sampler.endsWith('traceidratio') ? env.OTEL_TRACES_SAMPLER_ARG : undefined;
+}
+
+/** What only the environment says: headers that go along, and who sends, beside the options. */
+export interface EnvironmentOptions extends Options {
+  headers: Readonly<Record<string, string>>;
+  resource: Readonly<Record<string, string>>;
 }
 
 /** An empty variable is an unset one. */
-export function environmentOptions(env: Environment): Options {
+export function environmentOptions(env: Environment): EnvironmentOptions {
   const resource = pairs(env.OTEL_RESOURCE_ATTRIBUTES);
-  const headers = pairs(env.OTEL_EXPORTER_OTLP_HEADERS);
+  const headers = pairs(env.OTEL_EXPORTER_OTLP_TRACES_HEADERS || env.OTEL_EXPORTER_OTLP_HEADERS);
   const rate = env.TRACEKIT_SAMPLE_RATE || otelRate(env);
   return {
-    apiKey: env.TRACEKIT_API_KEY || headers.get('x-api-key'),
+    apiKey: env.TRACEKIT_API_KEY,
+    headers: Object.fromEntries(headers),
+    resource: Object.fromEntries(resource),
     endpoint:
       env.TRACEKIT_ENDPOINT ||
       env.OTEL_EXPORTER_OTLP_TRACES_ENDPOINT ||

@@ -31,7 +31,10 @@ function textOf(body: Buffer, type: string | undefined): string {
 }
 
 /** Returns the function that posts a body to `url`. */
-export function makeSend(url: string, apiKey: string): (body: Buffer) => Promise<NodeReply> {
+export function makeSend(
+  url: string,
+  known: Readonly<Record<string, string>>,
+): (body: Buffer) => Promise<NodeReply> {
   const client = url.startsWith('https:') ? https : http;
   const agent = new client.Agent({ keepAlive: true, maxSockets: 1 });
 
@@ -42,10 +45,10 @@ export function makeSend(url: string, apiKey: string): (body: Buffer) => Promise
         resolve({ status: null, text: error.code ?? error.message });
       };
       const headers = {
+        ...known,
         'Content-Type': 'application/x-protobuf',
         'Content-Encoding': 'gzip',
         'Content-Length': body.length,
-        'X-API-Key': apiKey,
       };
       // Whichever address of localhost the server listens on.
       const options = { method: 'POST', agent, headers, autoSelectFamily: true };

@@ -75,6 +75,38 @@ describe('the environment', TIMEOUT, () => {
     assert.equal(sink.requests[0].headers['x-api-key'], 'otel key');
   });
 
+  test("keeps OpenTelemetry's other resource attributes and headers, but not against ours", async () => {
+    const span = `require('@tracekit/node').startSpan('one').end()`;
+    const env = {
+      OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${sink.url}/v1/traces`,
+      OTEL_EXPORTER_OTLP_HEADERS: 'authorization=Bearer%20theirs,X-API-Key=theirs',
+      OTEL_RESOURCE_ATTRIBUTES: 'team=a%20b,Case=kept,service.name=named,telemetry.sdk.name=no',
+      TRACEKIT_ENDPOINT: '',
+    };
+    await run(span, env);
+    await run(span, { ...env, TRACEKIT_API_KEY: ' ours\n' });
+    const [{ resource }] = sink.spans;
+    assert.equal(resource.team, 'a b');
+    assert.equal(resource.Case, 'kept');
+    assert.equal(resource['service.name'], 'named');
+    assert.equal(resource['telemetry.sdk.name'], 'tracekit');
+    assert.deepEqual(sink.requests.map(({ headers }) => headers['x-api-key']), ['theirs', 'ours']);
+    assert.deepEqual(sink.requests.map(({ headers }) => headers.authorization), Array(2).fill('Bearer theirs'));
+  });
+
+  test("understands OpenTelemetry's samplers", async () => {
+    const cases = [['always_off', '1', 0], ['always_on', '0', 1], ['parentbased_traceidratio', '0', 0], ['', '0', 0]];
+    for (const [sampler, argument, sent] of cases) {
+      const before = sink.spans.length;
+      await run(`require('@tracekit/node').startSpan('one').end()`, {
+        ...KEY,
+        OTEL_TRACES_SAMPLER: sampler,
+        OTEL_TRACES_SAMPLER_ARG: argument,
+      });
+      assert.equal(sink.spans.length - before, sent, `${sampler} ${argument}`);
+    }
+  });
+
   test('a bad value is one loud line and no harm', async () => {
     const { code, stderr } = await run(`require('@tracekit/node').startSpan('one').end()`, {
       ...KEY,
