@@ -96,7 +96,7 @@ typedef struct tracekit_options {
     const char
         *environment;    /* TRACEKIT_ENVIRONMENT: where the service runs, such as "production" */
     const char *release; /* TRACEKIT_RELEASE: the version of the service */
-    /* TRACEKIT_SAMPLE_RATE, OTEL_TRACES_SAMPLER_ARG: the share of new traces that is recorded,
+    /* TRACEKIT_SAMPLE_RATE, OTEL_TRACES_SAMPLER(_ARG): the share of new traces that is recorded,
      * above 0 to 1. 0 is unset; to record none, say 0 in the environment. Requests that come with a
      * trace follow its decision. */
     double sample_rate;

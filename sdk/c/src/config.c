@@ -120,6 +120,13 @@ pair_value(const struct pairs *pairs, const char *key)
 
 /* ---- sampling ---- */
 
+static bool
+ends_with(const char *text, const char *end)
+{
+    size_t size = strlen(text), end_size = strlen(end);
+    return size >= end_size && memcmp(text + size - end_size, end, end_size) == 0;
+}
+
 uint64_t
 tk_config_threshold(double rate, char ret_state[32])
 {
@@ -134,12 +141,26 @@ tk_config_threshold(double rate, char ret_state[32])
     return threshold;
 }
 
+/* What OpenTelemetry's sampler would do at a root; other samplers have no such rate. */
+static const char *
+otel_rate(void)
+{
+    const char *sampler = FIRST_OF(NULL, "OTEL_TRACES_SAMPLER");
+    if (sampler != NULL && ends_with(sampler, "always_off"))
+        return "0";
+    if (sampler != NULL && !ends_with(sampler, "traceidratio"))
+        return NULL;
+    return FIRST_OF(NULL, "OTEL_TRACES_SAMPLER_ARG");
+}
+
 static double
 configured_rate(double code)
 {
     double rate = code;
     if (rate == 0) {
-        const char *text = FIRST_OF(NULL, "TRACEKIT_SAMPLE_RATE", "OTEL_TRACES_SAMPLER_ARG");
+        const char *text = FIRST_OF(NULL, "TRACEKIT_SAMPLE_RATE");
+        if (text == NULL)
+            text = otel_rate();
         if (text == NULL)
             return 1;
         char *end;
@@ -203,8 +224,10 @@ put_resource_attribute(uint8_t **to, const uint8_t *end, const char *key, const 
 static bool
 set_elsewhere(const char *key)
 {
-    static const char *const keys[] = {"service.name", "service.version",
-                                       "deployment.environment.name", "service.instance.id"};
+    static const char *const keys[] = {
+        "service.name",          "service.version",    "deployment.environment.name",
+        "service.instance.id",   "telemetry.sdk.name", "telemetry.sdk.language",
+        "telemetry.sdk.version", "host.name"};
     for (size_t i = 0; i < sizeof keys / sizeof keys[0]; i++)
         if (strcmp(key, keys[i]) == 0)
             return true;

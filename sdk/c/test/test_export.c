@@ -459,6 +459,33 @@ code_beats_the_environment_which_beats_the_default(void **state)
     assert_string_equal(tk_tracer.config.service_name, "code");
 }
 
+static void
+opentelemetrys_samplers_are_understood(void **state)
+{
+    static const struct {
+        const char *sampler, *argument;
+        double rate;
+    } cases[] = {{"always_off", "1", 0},
+                 {"parentbased_always_off", "", 0},
+                 {"always_on", "0", 1},
+                 {"parentbased_traceidratio", "0.5", 0.5},
+                 {"", "0.5", 0.5},
+                 {"off", "0.5", 1},
+                 {"jaeger_remote", "endpoint=http://localhost:14250", 1}};
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        tracekit_shutdown(10000);
+        setenv("OTEL_TRACES_SAMPLER", cases[i].sampler, 1);
+        setenv("OTEL_TRACES_SAMPLER_ARG", cases[i].argument, 1);
+        set_up(NULL);
+        assert_true(tk_tracer.config.sample_rate == cases[i].rate);
+    }
+    unsetenv("OTEL_TRACES_SAMPLER");
+    unsetenv("OTEL_TRACES_SAMPLER_ARG");
+    tracekit_shutdown(10000);
+    set_up(NULL);
+}
+
 #if defined(__SANITIZE_THREAD__) || defined(__SANITIZE_ADDRESS__)
 enum { MANY = 100000 };
 #else
@@ -518,6 +545,7 @@ main(void)
         test(without_a_key_traces_are_passed_on_and_not_sent),
         test(what_is_disabled_does_nothing),
         test(code_beats_the_environment_which_beats_the_default),
+        test(opentelemetrys_samplers_are_understood),
         test(every_one_of_a_million_spans_is_sent_or_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -35,7 +35,7 @@ type Config struct {
 	Release string
 
 	// SampleRate is the share of new traces that is recorded, above 0 and at most 1
-	// (TRACEKIT_SAMPLE_RATE, OTEL_TRACES_SAMPLER_ARG; 1). Requests that come with a trace follow
+	// (TRACEKIT_SAMPLE_RATE, OTEL_TRACES_SAMPLER(_ARG); 1). Requests that come with a trace follow
 	// its decision. To record none, say 0 in the environment.
 	SampleRate float64
 
@@ -162,7 +162,7 @@ func redacted(endpoint string) string {
 func configuredRate(fromCode float64) float64 {
 	rate := fromCode
 	if rate == 0 {
-		text := firstOf(os.Getenv("TRACEKIT_SAMPLE_RATE"), os.Getenv("OTEL_TRACES_SAMPLER_ARG"))
+		text := firstOf(os.Getenv("TRACEKIT_SAMPLE_RATE"), otelRate())
 		if text == "" {
 			return 1
 		}
@@ -176,6 +176,18 @@ func configuredRate(fromCode float64) float64 {
 		return 1
 	}
 	return rate
+}
+
+// otelRate is what OpenTelemetry's sampler would do at a root; other samplers have no such rate.
+func otelRate() string {
+	sampler := os.Getenv("OTEL_TRACES_SAMPLER")
+	switch {
+	case strings.HasSuffix(sampler, "always_off"):
+		return "0"
+	case sampler == "" || strings.HasSuffix(sampler, "traceidratio"):
+		return os.Getenv("OTEL_TRACES_SAMPLER_ARG")
+	}
+	return ""
 }
 
 func validRate(rate float64) bool { return rate >= 0 && rate <= 1 } // NaN is not
@@ -229,7 +241,9 @@ func resourceMessage(c config) (b []byte) {
 	set("host.name", host)
 	for _, attribute := range c.resource {
 		switch attribute.key {
-		case "service.name", "service.version", "deployment.environment.name":
+		case "service.name", "service.version", "deployment.environment.name",
+			"service.instance.id", "telemetry.sdk.name", "telemetry.sdk.language",
+			"telemetry.sdk.version", "process.runtime.version", "host.name", "process.pid":
 		default:
 			set(attribute.key, attribute.value)
 		}

@@ -248,6 +248,26 @@ func TestShutdownSendsWhatIsQueued(t *testing.T) {
 	}
 }
 
+func TestOpenTelemetrysSamplersAreUnderstood(t *testing.T) {
+	for _, c := range []struct {
+		sampler, argument string
+		rate              float64
+	}{
+		{"always_off", "1", 0},
+		{"parentbased_always_off", "", 0},
+		{"always_on", "0", 1},
+		{"parentbased_traceidratio", "0.5", 0.5},
+		{"", "0.5", 0.5},
+		{"jaeger_remote", "endpoint=http://localhost:14250", 1},
+	} {
+		t.Setenv("OTEL_TRACES_SAMPLER", c.sampler)
+		t.Setenv("OTEL_TRACES_SAMPLER_ARG", c.argument)
+		if got, err := complete(Config{}); err != nil || got.sampleRate != c.rate {
+			t.Errorf("%q %q: %v, want %v (%v)", c.sampler, c.argument, got.sampleRate, c.rate, err)
+		}
+	}
+}
+
 func TestTheEnvironmentFillsWhatTheCodeLeavesOut(t *testing.T) {
 	for name, value := range map[string]string{
 		"TRACEKIT_API_KEY": "env-key", "TRACEKIT_ENDPOINT": "localhost:1",

@@ -62,7 +62,7 @@ def test_opentelemetrys_environment_is_fallen_back_on(sink):
 
 
 @pytest.mark.parametrize(
-    ("sampler", "argument", "sent"), [("always_off", "", 0), ("parentbased_traceidratio", "0", 0), ("always_on", "0", 1)]
+    ("sampler", "argument", "sent"), [("always_off", "", 0), ("parentbased_traceidratio", "0", 0), ("", "0", 0), ("always_on", "0", 1)]
 )
 def test_opentelemetrys_samplers_are_understood(sink, sampler, argument, sent):
     env = {**KEY, "OTEL_EXPORTER_OTLP_ENDPOINT": sink.url}

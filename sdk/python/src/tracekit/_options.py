@@ -94,7 +94,7 @@ def _otel_rate(env: Mapping[str, str]) -> str:
     sampler = env.get("OTEL_TRACES_SAMPLER", "")
     if sampler.endswith("always_off"):
         return "0"
-    return env.get("OTEL_TRACES_SAMPLER_ARG", "") if sampler.endswith("traceidratio") else ""
+    return env.get("OTEL_TRACES_SAMPLER_ARG", "") if not sampler or sampler.endswith("traceidratio") else ""
 
 
 def checked_rate(said: object) -> float:
