@@ -111,16 +111,15 @@ tk_verify_complete(const struct tk_verify *verify, const struct tk_json_node *tr
 /* ---- why ---------------------------------------------------------------------------------------
  */
 
-/* The newest trace since the request that `query` finds and that is not ours, or NULL. */
+/* The newest trace since `start_nano` that `query` finds and that is not ours, or NULL. */
 static enum tk_exit
-find_other(struct tk_verify *verify, const char *query, const struct tk_json_node **ret_trace)
+find_since(struct tk_verify *verify, const char *query, uint64_t start_nano,
+           const struct tk_json_node **ret_trace)
 {
-    enum { BEFORE_NANO = 1000000000 }; /* clocks differ a little */
     struct tk_json_node *root = NULL;
     struct tk_buf path;
     char start[24];
-    (void)snprintf(start, sizeof start, "%llu",
-                   (unsigned long long)(verify->sent_nano - BEFORE_NANO));
+    (void)snprintf(start, sizeof start, "%llu", (unsigned long long)start_nano);
     *ret_trace = NULL;
     tk_buf_init(&path, 1 << 16);
     tk_buf_append(&path, TK_STR("/api/v1/traces"));
@@ -135,6 +134,24 @@ find_other(struct tk_verify *verify, const char *query, const struct tk_json_nod
         if (!tk_str_eq(tk_json_get_str(trace, "traceId"), tk_str_from(verify->trace_id)))
             *ret_trace = trace;
     return TK_EXIT_GOOD;
+}
+
+/*
+ * The trace that was begun instead of ours, or NULL: one that has a beginning, and as clocks differ
+ * a little maybe shortly before the request; else one whose caller we do not know, such as a proxy,
+ * not before it: shortly before it that is what another `verify` asked for.
+ */
+static enum tk_exit
+find_other(struct tk_verify *verify, const char *query, const struct tk_json_node **ret_trace)
+{
+    enum { BEFORE_NANO = 1000000000 };
+    tk_str begun = tk_arena_printf(verify->arena, "%s && { span:parentID = \"\" }", query);
+    if (begun.ptr == NULL)
+        return tk_cli_fail(TK_EXIT_CANNOT_START, "verify", "out of memory");
+    enum tk_exit status = find_since(verify, begun.ptr, verify->sent_nano - BEFORE_NANO, ret_trace);
+    if (status == TK_EXIT_GOOD && *ret_trace == NULL)
+        status = find_since(verify, query, verify->sent_nano, ret_trace);
+    return status;
 }
 
 /* A query that finds what has `key` = `value`. */

@@ -152,6 +152,14 @@ class Verify(unittest.TestCase):
         self.assertEqual(set(found), {"missing-service"})
         self.assertIn("mail", found["missing-service"])
 
+    def test_a_trace_that_somebody_else_asked_for_just_before_is_not_taken_for_one_begun_instead(self):
+        before = otlp_span(time.time_ns(), secrets.token_hex(16), secrets.token_hex(8), secrets.token_hex(8), "GET /", 2)
+        self.server.post({"resourceSpans": [{"resource": {"attributes": [attribute("service.name", "till")]},
+                                             "scopeSpans": [{"spans": [before]}]}]})
+        found = self.rules("--services", "shop,stock,till", faults=[])
+        self.assertEqual(set(found), {"missing-service"})
+        self.assertIn("till", found["missing-service"])
+
     def test_an_application_that_sends_nothing_is_told(self):
         self.url = self.url.replace("/orders", "/never-seen-before")
         found = self.rules(faults=["shop is silent", "stock is silent"])
