@@ -55,7 +55,8 @@ def content_of(part):
 
 def write_route(out, method, path, route):
     out.append(f"### {method.upper()} {path}\n")
-    out.append(f"{route['summary']}. {route['description']}\n")
+    end = "" if route["summary"].endswith("?") else "."
+    out.append(f"{route['summary']}{end} {route['description']}\n")
     if route["parameters"]:
         out.append("| parameter | in | what |\n|---|---|---|")
         for one in route["parameters"]:

@@ -41,6 +41,12 @@ class House(unittest.TestCase):
             for number, line in enumerate(path.read_text().splitlines(), 1):
                 self.assertIsNone(BANNED.search(line), f"{path.relative_to(ROOT)}:{number}: {line.strip()}")
 
+    def test_a_mistyped_word_of_dev_starts_nothing(self):
+        for words in (["up", "--no-exampel"], ["setup", "all"], ["build", "release", "debug"], ["nothing"]):
+            done = subprocess.run([ROOT / "dev", *words], cwd="/", capture_output=True, text=True, timeout=60)
+            self.assertEqual((done.returncode, done.stdout), (2, ""), words)
+            self.assertIn(words[-1], done.stderr)
+
     def test_no_tracked_file_names_a_package_registry(self):
         for path in tracked():
             text = path.read_bytes().decode(errors="replace")
