@@ -81,18 +81,41 @@ text_of(const char *text)
 
 /* All of a trace is read out. */
 static void
-read_out(struct tk_pieces *pieces, struct tk_trace_id id)
+read_out(const struct tk_batch *batch, struct tk_trace_id id)
+{
+    struct tk_buf encoded;
+    TK_ASSERT(batch->span_count > 0);
+    for (uint32_t row = 0; row < batch->span_count; row++)
+        TK_ASSERT(tk_trace_id_eq(batch->trace_id[row], id));
+    tk_buf_init(&encoded, ENCODED_MAX);
+    tk_otlp_protobuf_encode(batch, (struct tk_range){0, batch->span_count}, &encoded);
+    tk_buf_release(&encoded);
+}
+
+static void
+copy(struct tk_pieces *pieces, struct tk_trace_id id)
 {
     struct tk_batch *batch = tk_batch_new();
-    struct tk_buf encoded;
-    if (tk_pieces_copy(pieces, id, NULL, batch, NULL) == TK_OK) {
-        TK_ASSERT(batch->span_count > 0);
-        for (uint32_t row = 0; row < batch->span_count; row++)
-            TK_ASSERT(tk_trace_id_eq(batch->trace_id[row], id));
-        tk_buf_init(&encoded, ENCODED_MAX);
-        tk_otlp_protobuf_encode(batch, (struct tk_range){0, batch->span_count}, &encoded);
-        tk_buf_release(&encoded);
-    }
+    if (tk_pieces_copy(pieces, id, NULL, batch, NULL) == TK_OK)
+        read_out(batch, id);
+    tk_batch_free(batch);
+}
+
+/* As who asks for one trace: what was found looks at nothing that the store has. */
+static void
+find(const struct tk_sources *sources, struct tk_trace_id id)
+{
+    struct tk_batch *batch = tk_batch_new();
+    struct tk_pieces pieces;
+    tk_pieces_init(&pieces);
+    pieces.deep = true;
+    enum tk_err code = tk_sources_find(sources, id, true, &pieces, NULL);
+    if (code == TK_OK)
+        code = tk_pieces_copy(&pieces, id, NULL, batch, NULL);
+    tk_pieces_release(&pieces);
+    tk_cache_forget(sources->source[0].segment->host->cache, 0, 0);
+    if (code == TK_OK)
+        read_out(batch, id);
     tk_batch_free(batch);
 }
 
@@ -108,8 +131,10 @@ scan(const struct tk_sources *sources, const struct tk_filter *filter)
         return;
     tk_pieces_init(&pieces);
     while ((code = tk_merge_next(merge, &entry, &pieces, NULL)) == TK_OK || code == TK_ERR_CORRUPT)
-        if (code == TK_OK && filter == NULL)
-            read_out(&pieces, entry.id);
+        if (code == TK_OK && filter == NULL) {
+            copy(&pieces, entry.id);
+            find(sources, entry.id);
+        }
     TK_ASSERT(code == TK_ERR_END || code == TK_ERR_MEMORY);
     tk_pieces_release(&pieces);
     tk_merge_close(merge);
