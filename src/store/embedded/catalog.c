@@ -273,6 +273,7 @@ tk_catalog_drop(struct tk_embedded *store, uint32_t id, uint64_t before, struct 
 {
     char dir[TK_WAL_PATH_SIZE];
     struct names names = {.store = store, .project = id};
+    struct tk_sources gone; /* held until the lock is let go: closing a removed file takes time */
     struct tk_env *env = store->env;
     tk_catalog_project_dir(store, id, dir);
     enum tk_err code = env->list(env, dir, add_segment, &names, err);
@@ -287,11 +288,15 @@ tk_catalog_drop(struct tk_embedded *store, uint32_t id, uint64_t before, struct 
     free(names.name);
     if (code != TK_OK)
         return code;
+    tk_sources_init(&gone);
     pthread_mutex_lock(&store->lock);
     struct tk_project *project = tk_catalog_find(store, id);
-    while (project != NULL && project->count > 0 && project->segments[0]->name.last < before)
+    while (project != NULL && project->count > 0 && project->segments[0]->name.last < before) {
+        (void)!tk_sources_add_segment(&gone, project->segments[0]); /* no memory: closed here */
         tk_catalog_forget(store, project->segments[0]);
+    }
     pthread_mutex_unlock(&store->lock);
+    tk_sources_release(&gone);
     return there ? env->sync_dir(env, dir, err) : TK_OK;
 }
 

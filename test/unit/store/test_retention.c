@@ -399,6 +399,55 @@ what_is_said_to_be_due_is_what_goes_under_these_limits(void **state)
     }
 }
 
+/* Closing a file that was removed takes the disk its time. */
+static struct tk_store *_Atomic asked; /* while files are closed; NULL: nobody asks */
+static _Atomic uint32_t in_time, late;
+
+static void *
+ask(void *arg)
+{
+    (void)arg;
+    (void)stats_of(asked);
+    return NULL;
+}
+
+static void
+ask_and_close(struct tk_env *env, tk_file *file)
+{
+    struct timespec until;
+    pthread_t thread;
+    if (asked != NULL && late == 0) {
+        assert_int_equal(clock_gettime(CLOCK_REALTIME, &until), 0);
+        until.tv_sec += 20;
+        assert_int_equal(pthread_create(&thread, NULL, ask, NULL), 0);
+        bool answered = pthread_timedjoin_np(thread, NULL, &until) == 0;
+        in_time += answered;
+        late += !answered;
+    }
+    disk_close(env, file);
+}
+
+static void
+nobody_waits_while_the_files_of_a_dropped_project_are_closed(void **state)
+{
+    struct disk *disk = disk_new();
+    struct tk_error err = {0};
+    (void)state;
+    wall_now = NOON;
+    disk->env.close = ask_and_close;
+    struct tk_store *store = open_on(disk);
+    for (uint64_t trace = 1; trace <= 3; trace++)
+        add_segment(store, 1, trace, NOON);
+    asked = store;
+    assert_int_equal(tk_store_drop(store, 1, &err), TK_OK);
+    assert_int_equal(segment_files(disk), 0);
+    asked = NULL;
+    assert_int_equal(in_time, 3);
+    assert_int_equal(late, 0);
+    tk_store_close(store);
+    disk_free(disk);
+}
+
 /* When everything has gone the numbers of log files begin anew, and so do the names of segments. */
 static void
 a_power_cut_brings_back_no_dropped_file_in_the_place_of_new_spans(void **state)
@@ -476,6 +525,7 @@ main(void)
         cmocka_unit_test(a_crash_at_any_operation_of_dropping_keeps_what_is_to_stay),
         cmocka_unit_test(a_project_says_what_it_takes_sealed_or_not),
         cmocka_unit_test(what_is_said_to_be_due_is_what_goes_under_these_limits),
+        cmocka_unit_test(nobody_waits_while_the_files_of_a_dropped_project_are_closed),
         cmocka_unit_test(a_power_cut_brings_back_no_dropped_file_in_the_place_of_new_spans),
         cmocka_unit_test(a_store_with_a_cap_takes_any_number_of_spans_within_it),
     };
