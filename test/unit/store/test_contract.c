@@ -205,6 +205,36 @@ a_long_trace_that_came_twice_is_there_once_with_the_fuller_spans(void **state)
     }
 }
 
+/* Beyond that a trace of one segment is put together group by group. */
+static void
+all_of_a_long_trace_is_there_at_either_side_of_what_is_put_together_at_once(void **state)
+{
+    enum { SIDE = 4 * 2048, PARTS = 8 };
+    struct fx_span spans[SIDE];
+    (void)state;
+    for (uint32_t i = 0; i < SIDE; i++)
+        spans[i] = (struct fx_span){.trace = 1, .span = i + 1, .parent = i / 2, .start = 1000 + i};
+    for (uint32_t count = SIDE - 1; count <= SIDE; count++) {
+        struct home home = {.dir = fx_dir(), .memory = 256 << 20};
+        struct tk_store_stats stats;
+        open_home(&home);
+        for (uint32_t at = 0; at < count; at += SIDE / PARTS) {
+            uint32_t left = count - at;
+            assert_int_equal(
+                fx_send(home.store, 1, spans + at, left < SIDE / PARTS ? left : SIDE / PARTS),
+                TK_OK);
+        }
+        seal(&home);
+        tk_store_get_stats(home.store, &stats);
+        assert_int_equal(stats.segments, 1);
+        struct tk_batch *sent = fx_batch(spans, count), *found = fx_find(home.store, 1, 1);
+        fx_assert_same_spans(sent, found);
+        tk_batch_free(sent);
+        tk_batch_free(found);
+        end_home(&home);
+    }
+}
+
 static void
 a_scan_yields_newest_first_and_ties_by_id(void **state)
 {
@@ -630,6 +660,8 @@ main(void)
         cmocka_unit_test(a_retried_request_does_not_double_its_spans),
         cmocka_unit_test(of_two_copies_the_fuller_one_wins_wherever_they_lie),
         cmocka_unit_test(a_long_trace_that_came_twice_is_there_once_with_the_fuller_spans),
+        cmocka_unit_test(
+            all_of_a_long_trace_is_there_at_either_side_of_what_is_put_together_at_once),
         cmocka_unit_test(a_scan_yields_newest_first_and_ties_by_id),
         cmocka_unit_test(a_late_span_moves_its_trace_and_is_merged_into_it),
         cmocka_unit_test(a_range_takes_traces_by_their_start),
