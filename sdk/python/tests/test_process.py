@@ -62,7 +62,8 @@ def test_opentelemetrys_environment_is_fallen_back_on(sink):
 
 
 @pytest.mark.parametrize(
-    ("sampler", "argument", "sent"), [("always_off", "", 0), ("parentbased_traceidratio", "0", 0), ("", "0", 0), ("always_on", "0", 1)]
+    ("sampler", "argument", "sent"),
+    [("always_off", "", 0), ("parentbased_traceidratio", "0", 0), ("", "0", 0), ("always_on", "0", 1)],
 )
 def test_opentelemetrys_samplers_are_understood(sink, sampler, argument, sent):
     env = {**KEY, "OTEL_EXPORTER_OTLP_ENDPOINT": sink.url}
@@ -232,6 +233,12 @@ while True: time.sleep(0.05)
 def test_sigterm_sends_what_is_queued_and_ends_the_program_as_it_would_have(sink):
     with serving(sink) as program:
         assert program.stop(signal.SIGTERM) == -signal.SIGTERM
+    assert sink.named("last words")
+
+
+def test_an_interrupt_that_nobody_catches_ends_the_program_as_it_would_have(sink):
+    with serving(sink) as program:
+        assert program.stop(signal.SIGINT) == -signal.SIGINT
     assert sink.named("last words")
 
 

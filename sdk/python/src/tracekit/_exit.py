@@ -23,7 +23,15 @@ _installed = False
 
 
 def flush() -> None:
+    """Sends what waits. After an interrupt that nobody caught CPython ends as killed by SIGINT, so that a shell's loop ends
+    too; but it forgets that as soon as code is evaluated, which the imports of sending do. So it is told again."""
+    interrupted = getattr(sys, "last_type", None) is KeyboardInterrupt
     _client.shut_down(_client.EXIT_TIMEOUT)
+    if interrupted:
+        try:
+            exec("raise KeyboardInterrupt")
+        except KeyboardInterrupt:
+            pass
 
 
 def install() -> None:
