@@ -220,7 +220,7 @@ test('every block of code in the guide is one of the document', {
 }, () => {
   const plain = (text) => text.replace(/\s+/g, ' ').trim();
   const document = plain(readFileSync(SEED, 'utf8'));
-  const code = blocks().filter(({ language }) => language === 'js' || language === 'go');
+  const code = blocks().filter(({ language }) => ['js', 'go', 'python'].includes(language));
   assert.ok(code.length >= 10);
   for (const { page, text } of code)
     assert.ok(document.includes(plain(text)), `${page}: this block runs in no test:\n${text}`);
