@@ -6,8 +6,9 @@ import { EventEmitter, once } from 'node:events';
 import { closeSync, mkdtempSync, openSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import { createRequire } from 'node:module';
+import { createServer as createTcpServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterEach, beforeEach, describe, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -140,6 +141,59 @@ describe('no harm', TIMEOUT, () => {
     assert.deepEqual([tags.ring, tags.big], ['[object]', String(10n ** 30n)]);
   });
 
+  test('a server that never answers holds up no request, and what finds no room is said once', async () => {
+    const script = `
+      const { TraceKit } = require(${JSON.stringify(dist)});
+      const http = require('node:http');
+      const sockets = [];
+      const silent = require('node:net').createServer((socket) => sockets.push(socket.on('error', () => {})));
+      silent.listen(0, '127.0.0.1', async () => {
+        TraceKit.init({ apiKey: 'key', endpoint: 'http://127.0.0.1:' + silent.address().port });
+        const app = http.createServer(TraceKit.httpHandler((_req, res) => res.end('fine')));
+        for (let i = 0; i < 10_000; i++) TraceKit.startSpan('lost').end();
+        app.listen(0, '127.0.0.1', async () => {
+          const answer = await fetch('http://127.0.0.1:' + app.address().port);
+          const flushed = await TraceKit.flush(1);
+          console.log(JSON.stringify([await answer.text(), flushed, TraceKit.stats()]));
+          process.exit(0);
+        });
+      });`;
+    const { stdout, stderr } = await run(process.execPath, ['-e', script]);
+    const stats = { sent: 0, dropped: 10_001 - 2_048, queued: 2_048 };
+    assert.deepEqual(JSON.parse(stdout), ['fine', false, stats]);
+    assert.deepEqual(stderr.match(/spans are being dropped.*/g), ['spans are being dropped: the queue is full']);
+  });
+
+  test('a server that does not speak HTTP is no answer, and no harm', async () => {
+    const server = createTcpServer((socket) => socket.on('error', () => {}).resume().end('\0\xff not HTTP\r\n\r\n'));
+    const port = await listen(server);
+    TraceKit.init({ apiKey: 'key', endpoint: `http://127.0.0.1:${port}`, serviceName: 'harm' });
+    TraceKit.startSpan('unheard').end();
+    await TraceKit.shutdown(60_000);
+    assert.deepEqual(TraceKit.stats(), { sent: 0, dropped: 1, queued: 0 });
+    await new Promise((resolve) => server.close(resolve));
+  });
+
+  test('each worker of a cluster has ids and a queue of its own, and sends as it is disconnected', async () => {
+    const script = `
+      const cluster = require('node:cluster');
+      const { TraceKit } = require(${JSON.stringify(dist)});
+      TraceKit.init({ apiKey: 'key', endpoint: ${JSON.stringify(sink.url)} });
+      TraceKit.startSpan(cluster.isPrimary ? 'primary' : 'worker').end();
+      if (cluster.isPrimary) for (let i = 0; i < 2; i++) cluster.fork().on('online', function () { this.disconnect(); });`;
+    const file = join(mkdtempSync(join(tmpdir(), 'tracekit-cluster-')), 'main.cjs');
+    try {
+      writeFileSync(file, script);
+      await run(process.execPath, [file], { timeout: 60_000 });
+    } finally {
+      rmSync(dirname(file), { recursive: true });
+    }
+    assert.deepEqual(sink.spans.map(({ name }) => name).sort(), ['primary', 'worker', 'worker']);
+    for (const id of [({ traceId }) => traceId, ({ resource }) => resource['service.instance.id']]) {
+      assert.equal(new Set(sink.spans.map(id)).size, 3);
+    }
+  });
+
   test("what a user's work or listener throws reaches the user, and the next request is served", async () => {
     const mistake = new Error('mine');
     assert.throws(() => TraceKit.startSpan('throws', () => { throw mistake; }), mistake);
@@ -200,6 +254,7 @@ describe('no harm', TIMEOUT, () => {
       const program = `
         import TraceKit, { tracekit } from '@tracekit/node';
         import { createRequire } from 'node:module';
+import { createServer as createTcpServer } from 'node:net';
         const required = createRequire(import.meta.url)('@tracekit/node');
         console.log(TraceKit === tracekit && required.tracekit === tracekit && typeof tracekit.fetch);`;
       writeFileSync(join(folder, 'main.mjs'), program);
