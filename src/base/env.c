@@ -158,6 +158,13 @@ host_go_around_cache(struct tk_env *env, tk_file *file)
         file->direct = false;
 }
 
+static void
+host_read_ahead(struct tk_env *env, tk_file *file, uint64_t offset, uint64_t size)
+{
+    (void)env;
+    (void)posix_fadvise(file->fd, (off_t)offset, (off_t)size, POSIX_FADV_WILLNEED);
+}
+
 static enum tk_err
 host_read_at(struct tk_env *env, tk_file *file, void *bytes, size_t size, uint64_t offset,
              struct tk_error *err)
@@ -340,6 +347,7 @@ tk_env_host(void)
         .read_at = host_read_at,
         .write_at = host_write_at,
         .go_around_cache = host_go_around_cache,
+        .read_ahead = host_read_ahead,
         .sync = host_sync,
         .size = host_size,
         .truncate = host_truncate,

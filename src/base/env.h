@@ -41,6 +41,11 @@ struct tk_env {
      * to the disk or come from it without a copy in the page cache; others cost more than before.
      */
     void (*go_around_cache)(struct tk_env *env, tk_file *file);
+    /*
+     * Another one (NULL): this will be read in a moment.  Who is about to read several places says
+     * so of all first, and the disk looks for them together.
+     */
+    void (*read_ahead)(struct tk_env *env, tk_file *file, uint64_t offset, uint64_t size);
     enum tk_err (*sync)(struct tk_env *env, tk_file *file, struct tk_error *err); /* fdatasync */
     enum tk_err (*size)(struct tk_env *env, tk_file *file, uint64_t *ret_size,
                         struct tk_error *err);

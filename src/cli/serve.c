@@ -197,6 +197,7 @@ open_parts(struct server *server, const struct config *config, struct tk_error *
         .dir = config->data,
         .fsync = fsync_mode(config->fsync),
         .memory = config->memory,
+        .warm = true,
         .thinning = config->thinning,
     };
     enum tk_err result = tk_embedded_open(&store, &server->store, err);

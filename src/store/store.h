@@ -80,6 +80,7 @@ struct tk_store_options { /* zero means the default in brackets */
     const char *dir;      /* made when missing */
     enum tk_fsync fsync;
     size_t memory; /* budget in bytes of open buffers, queues and caches [256 MiB] */
+    bool warm;     /* reads what any question needs before the first one, in the background [no] */
     struct tk_store_thinning thinning; /* [everything stays] */
 };
 

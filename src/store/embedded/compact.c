@@ -161,6 +161,8 @@ swap_in(struct tk_embedded *store, const struct tk_sources *sources, struct tk_s
         tk_catalog_discard(store, name);
     else
         code = tk_catalog_publish(store, name, &segment, err);
+    if (segment != NULL && store->warm_max > 0)
+        tk_segment_warm(segment);
     if (segment != NULL) {
         pthread_mutex_lock(&store->lock);
         code = tk_catalog_install(store, segment);
@@ -340,6 +342,36 @@ wait_for_growth(struct tk_embedded *store, uint64_t seen)
     return grown;
 }
 
+/* All segments there are, project by project, oldest first. */
+static enum tk_err
+list_segments(struct tk_embedded *store, struct tk_sources *sources)
+{
+    enum tk_err code = TK_OK;
+    pthread_mutex_lock(&store->lock);
+    for (uint32_t p = 0; p < store->project_count; p++)
+        for (uint32_t i = 0; i < store->projects[p].count && code == TK_OK; i++)
+            code = tk_sources_add_segment(sources, store->projects[p].segments[i]);
+    pthread_mutex_unlock(&store->lock);
+    return code;
+}
+
+/* Who asks first after a start would otherwise wait for what all others find in the cache.  The
+   newest first, as most questions do. */
+static void
+warm(struct tk_embedded *store)
+{
+    struct tk_sources sources;
+    uint64_t bytes = 0, hits, misses;
+    tk_sources_init(&sources);
+    enum tk_err code = store->warm_max > 0 ? list_segments(store, &sources) : TK_OK;
+    for (uint32_t i = sources.count; i-- > 0 && code == TK_OK && bytes < store->warm_max &&
+                                     !atomic_load(&store->stop_compact);) {
+        tk_segment_warm(sources.source[i].segment);
+        tk_cache_stats(&store->cache, &bytes, &hits, &misses);
+    }
+    tk_sources_release(&sources);
+}
+
 void *
 tk_compact_run(void *arg)
 {
@@ -349,6 +381,7 @@ tk_compact_run(void *arg)
     uint32_t quiet = 0; /* waits in a row without a new segment */
     (void)pthread_setname_np(pthread_self(), "tk-compact");
     (void)setpriority(PRIO_PROCESS, 0, 19); /* Linux: of this thread; ingest comes first */
+    warm(store);
     while (!atomic_load(&store->stop_compact)) {
         if (tk_retention_run(store, &err) != TK_OK)
             TK_LOG_EVERY_MS(60000, TK_LOG_WARNING, "store", "cannot drop: %s", err.message);

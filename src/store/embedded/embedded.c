@@ -15,6 +15,7 @@ static const size_t MEMORY_DEFAULT = 256u << 20;
    and the more of a trace is sealed together, the less is to be merged. */
 enum { QUEUE_SHARE = 8, SEAL_SHARE = 6, UNSEALED_SHARE = 2, CACHE_SHARE = 8 };
 enum { REPLAY_SHARE = 4 }; /* left alone by a replay: nobody asks or sends yet */
+enum { WARM_SHARE = 2 };   /* of the cache, before the first question */
 enum {
     SEAL_MIN = 32 << 20,
     SEAL_MAX = 128 << 20,
@@ -123,6 +124,7 @@ new_store(const struct tk_store_options *options)
     store->seal_max = at_most(memory / SEAL_SHARE, SEAL_MAX);
     store->unsealed_min = at_most(memory / UNSEALED_SHARE, UNSEALED_MAX);
     store->unsealed_max = at_most(memory - memory / REPLAY_SHARE, REPLAY_MAX);
+    store->warm_max = options->warm ? at_most(memory / CACHE_SHARE, CACHE_MAX) / WARM_SHARE : 0;
     store->replaying = true;
     store->queue_tail = &store->queue_head;
     init_sync(store);

@@ -74,6 +74,7 @@ struct tk_embedded {
     size_t queue_max;          /* bytes of memory, as are these */
     size_t seal_min, seal_max; /* a generation is large enough: the sealer is idle; or not */
     size_t unsealed_min;       /* so much may always be unsealed */
+    size_t warm_max;           /* of the cache, before anybody has asked */
     struct tk_cache cache;
     struct tk_segment_host host;
 

@@ -135,6 +135,9 @@ add_indexed(struct gather *gather, uint32_t column, tk_str text)
         return code;
     tk_str rest = *(const tk_str *)item->value;
     uint64_t hash = tk_hash_stable(text);
+    while (tk_value_index_next(&rest, &run) == TK_OK)
+        tk_segment_lookup_ahead(match->segment, &run, hash);
+    rest = *(const tk_str *)item->value;
     while ((code = tk_value_index_next(&rest, &run)) == TK_OK) {
         code = tk_segment_lookup(match->segment, &run, hash, groups, GROUPS_LISTED, &count,
                                  gather->err);

@@ -541,6 +541,7 @@ find_parts(struct tk_merge *merge, uint32_t own, struct tk_trace_id id,
     *whole = (struct tk_trace_entry){.id = id, .start_nano = UINT64_MAX};
     if (own != UINT32_MAX)
         *whole = merge->parts[own];
+    tk_sources_find_ahead(merge->sources, own, id);
     for (uint32_t i = 0; i < merge->sources->count; i++) {
         struct tk_trace_entry *part = &merge->parts[i];
         if (i == own)

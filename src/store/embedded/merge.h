@@ -33,6 +33,8 @@ enum tk_err tk_sources_add_buffer(struct tk_sources *sources, struct tk_buffer *
    TK_ERR_NOT_FOUND: none. */
 enum tk_err tk_source_find(const struct tk_source *source, struct tk_trace_id id, bool whole,
                            struct tk_trace_entry *ret_part, struct tk_error *err) TK_MUST_USE;
+/* Has the disk look for what finding it in all of them but `own` will read (UINT32_MAX: in all). */
+void tk_sources_find_ahead(const struct tk_sources *sources, uint32_t own, struct tk_trace_id id);
 /* Adds its rows.  TK_ERR_CORRUPT when some cannot be read
    (it is reported); the others are there. */
 enum tk_err tk_source_collect(const struct tk_source *source, const struct tk_trace_entry *part,

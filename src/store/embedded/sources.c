@@ -67,6 +67,14 @@ tk_source_find(const struct tk_source *source, struct tk_trace_id id, bool whole
     return code == TK_ERR_MEMORY ? tk_error_set(err, code, "out of memory for an index") : code;
 }
 
+void
+tk_sources_find_ahead(const struct tk_sources *sources, uint32_t own, struct tk_trace_id id)
+{
+    for (uint32_t i = 0; i < sources->count; i++)
+        if (i != own && sources->source[i].segment != NULL)
+            tk_segment_find_ahead(sources->source[i].segment, id);
+}
+
 enum tk_err
 tk_sources_stamp(const struct tk_sources *sources, struct tk_trace_id id, uint64_t *ret_stamp,
                  struct tk_error *err)
@@ -74,6 +82,7 @@ tk_sources_stamp(const struct tk_sources *sources, struct tk_trace_id id, uint64
     enum tk_err damage = TK_ERR_NOT_FOUND;
     uint64_t stamp = 0;
     bool found = false;
+    tk_sources_find_ahead(sources, UINT32_MAX, id);
     for (uint32_t i = 0; i < sources->count; i++) {
         const struct tk_source *source = &sources->source[i];
         struct tk_trace_entry part;
@@ -184,6 +193,7 @@ tk_sources_find(const struct tk_sources *sources, struct tk_trace_id id, bool wh
     uint32_t found = 0;
     bool buffers = false;
     tk_pieces_clear(pieces);
+    tk_sources_find_ahead(sources, UINT32_MAX, id);
     for (uint32_t i = 0; i < sources->count; i++) {
         enum tk_err code = tk_source_find(&sources->source[i], id, whole, &part, err);
         if (code == TK_OK) {

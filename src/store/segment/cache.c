@@ -105,13 +105,30 @@ tk_cache_release_all(struct tk_cache *cache)
     pthread_mutex_destroy(&cache->_lock);
 }
 
+/* NULL: it is not there.  Under the lock. */
+static struct tk_cache_item *
+find(struct tk_cache *cache, struct tk_cache_key key)
+{
+    struct tk_cache_item *item = *bucket_of(cache, key);
+    while (item != NULL && (item->_key.segment != key.segment || item->_key.part != key.part))
+        item = item->_next_in_bucket;
+    return item;
+}
+
+bool
+tk_cache_has(struct tk_cache *cache, struct tk_cache_key key)
+{
+    pthread_mutex_lock(&cache->_lock);
+    bool there = find(cache, key) != NULL;
+    pthread_mutex_unlock(&cache->_lock);
+    return there;
+}
+
 struct tk_cache_item *
 tk_cache_get(struct tk_cache *cache, struct tk_cache_key key)
 {
     pthread_mutex_lock(&cache->_lock);
-    struct tk_cache_item *item = *bucket_of(cache, key);
-    while (item != NULL && (item->_key.segment != key.segment || item->_key.part != key.part))
-        item = item->_next_in_bucket;
+    struct tk_cache_item *item = find(cache, key);
     if (item != NULL) {
         unlink_age(cache, item);
         link_newest(cache, item);

@@ -51,6 +51,8 @@ void tk_cache_stats(struct tk_cache *cache, uint64_t *ret_bytes, uint64_t *ret_h
 
 /* The item, held for the caller, or NULL. */
 struct tk_cache_item *tk_cache_get(struct tk_cache *cache, struct tk_cache_key key);
+/* Is it there?  Nobody looked at it: it grows old as before, and no hit or miss is counted. */
+bool tk_cache_has(struct tk_cache *cache, struct tk_cache_key key);
 /* Puts `value` there and holds it for the caller; NULL when memory ran out (the value is freed). */
 struct tk_cache_item *tk_cache_put(struct tk_cache *cache, struct tk_cache_key key, void *value,
                                    size_t bytes, void (*free_value)(void *value));

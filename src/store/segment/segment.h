@@ -151,6 +151,18 @@ enum tk_err tk_segment_trace(struct tk_segment *segment, struct tk_group *group,
 enum tk_err tk_segment_find(struct tk_segment *segment, struct tk_trace_id id, bool whole,
                             struct tk_trace_entry *ret_entry, struct tk_error *err) TK_MUST_USE;
 
+/*
+ * Hints (segment_ahead.c): what a call will read and the cache has not is asked of the disk now.
+ * Who asks several runs or segments one after the other says so of all of them first, and waits
+ * once.
+ */
+void tk_segment_lookup_ahead(struct tk_segment *segment, const struct tk_value_index_run *run,
+                             uint64_t hash);
+void tk_segment_find_ahead(struct tk_segment *segment, struct tk_trace_id id);
+/* Reads into the cache what questions of any kind need of the whole segment: index tables,
+   dictionaries, resources and scopes.  What is damaged is reported, as by who asks for it. */
+void tk_segment_warm(struct tk_segment *segment);
+
 /* For those who read parts: `size` bytes of the file, malloc'ed.  TK_ERR_CORRUPT (not reported)
    when the file or the disk does not have them. */
 enum tk_err tk_segment_read(struct tk_segment *segment, uint64_t offset, uint64_t size,
@@ -176,5 +188,6 @@ enum tk_segment_part_type {
     TK_SEGMENT_BLOCK_COUNTS, /* block_counts.h */
 };
 #define TK_SEGMENT_KEY(what, which) ((uint64_t)(what) << 60 | (uint64_t)(which))
+#define TK_SEGMENT_PAGE_KEY(offset) TK_SEGMENT_KEY(TK_SEGMENT_PAGE, (offset) & (UINT64_MAX >> 4))
 
 #endif

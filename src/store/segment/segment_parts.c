@@ -116,7 +116,7 @@ enum tk_err
 tk_segment_page(struct tk_segment *segment, const struct tk_page *page,
                 struct tk_cache_item **ret_item, struct tk_error *err)
 {
-    uint64_t key = TK_SEGMENT_KEY(TK_SEGMENT_PAGE, page->offset & (UINT64_MAX >> 4));
+    uint64_t key = TK_SEGMENT_PAGE_KEY(page->offset);
     struct tk_cache_item *item = look_up(segment, key);
     char *bytes;
     if (item != NULL && ((const tk_str *)item->value)->len == page->size) {
