@@ -5,7 +5,8 @@
  *    are in order by themselves.
  * 2. Span id -> rank, in an open-addressed table; of equal ids the first rank is the parent.
  * 3. Walking up finds the cycles; each is cut above its first rank.
- * 4. Children of one parent are a list; a walk along the lists gives the display order.
+ * 4. A span stands behind its parent and the subtrees of its earlier siblings, so sizes of subtrees
+ *    say where: no walk from span to span, each of which would have to be waited for.
  */
 #include "query/assemble.h"
 
@@ -15,17 +16,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* A span by rank: rows of the batch and ranks, or TK_NO_SPAN.  Long traces miss every cache, so
-   what is asked of a span together lies together, and times are looked at once. */
-struct node {
-    uint32_t row;
-    uint32_t parent, first_child, next; /* the next has the same parent */
-};
-
-/* Span id -> rank, open-addressed; no span has the id 0. */
+/* Span id -> rank, open-addressed.  Half of the id's hash says where, the other half is kept: what
+   is touched here is most of what a tree takes. */
 struct slot {
-    tk_span_id id;
-    uint32_t rank;
+    uint32_t tag;
+    uint32_t rank; /* + 1; 0: free */
 };
 
 enum { AHEAD = 16 }; /* what will be needed is asked for so much ahead */
@@ -42,10 +37,11 @@ make_block(size_t size)
 struct builder {
     const struct tk_batch *trace;
     uint32_t count;
-    uint32_t *row;      /* by rank; at last ranks in display order */
-    struct node *node;  /* by rank */
+    uint32_t *row;      /* by rank */
+    uint32_t *parent;   /* by rank: a rank, or TK_NO_SPAN */
+    uint32_t *size;     /* by rank: spans of the subtree */
     uint32_t *position; /* by rank: in display order */
-    uint32_t first_top;
+    uint32_t *order;    /* ranks, parents before their children; NULL: as they are */
 };
 
 static int
@@ -128,32 +124,30 @@ rank_rows(struct builder *b)
     return result;
 }
 
-static void
-fill_nodes(struct builder *b)
-{
-    for (uint32_t rank = 0; rank < b->count; rank++)
-        b->node[rank] = (struct node){.row = b->row[rank],
-                                      .parent = TK_NO_SPAN,
-                                      .first_child = TK_NO_SPAN,
-                                      .next = TK_NO_SPAN};
-}
-
 /* ---- parents ---- */
 
-static uint32_t
-slot_of(tk_span_id id, uint32_t mask)
+static uint64_t
+hash_of(tk_span_id id)
 {
-    return (uint32_t)((id * 0x9e3779b97f4a7c15u) >> 32) & mask;
+    return id * 0x9e3779b97f4a7c15u;
+}
+
+static struct slot *
+slot_of(struct slot *slots, uint32_t mask, tk_span_id id)
+{
+    return &slots[(uint32_t)(hash_of(id) >> 32) & mask];
 }
 
 /* Where the id is, or would be. */
 static struct slot *
-find_slot(struct slot *slots, uint32_t mask, tk_span_id id)
+find_slot(const struct builder *b, struct slot *slots, uint32_t mask, tk_span_id id)
 {
-    uint32_t at = slot_of(id, mask);
-    while (slots[at].id != 0 && slots[at].id != id)
-        at = (at + 1) & mask;
-    return &slots[at];
+    const tk_span_id *ids = b->trace->span_id;
+    struct slot *slot = slot_of(slots, mask, id);
+    while (slot->rank != 0 &&
+           (slot->tag != (uint32_t)hash_of(id) || ids[b->row[slot->rank - 1]] != id))
+        slot = slot == slots + mask ? slots : slot + 1;
+    return slot;
 }
 
 static enum tk_err
@@ -164,25 +158,24 @@ find_parents(struct builder *b)
     while (slot_count / 2 < b->count)
         slot_count *= 2;
     uint32_t mask = slot_count - 1;
-    struct slot *slots = make_block(slot_count * sizeof *slots);
+    struct slot *slots = calloc(slot_count, sizeof *slots);
     if (slots == NULL)
         return TK_ERR_MEMORY;
-    memset(slots, 0, slot_count * sizeof *slots);
+    tk_memory_huge(slots, slot_count * sizeof *slots);
     for (uint32_t rank = 0; rank < b->count; rank++) {
         if (rank + AHEAD < b->count)
-            __builtin_prefetch(&slots[slot_of(t->span_id[b->row[rank + AHEAD]], mask)], 1);
+            __builtin_prefetch(slot_of(slots, mask, t->span_id[b->row[rank + AHEAD]]), 1);
         tk_span_id id = t->span_id[b->row[rank]];
-        struct slot *slot = find_slot(slots, mask, id);
-        if (slot->id == 0)
-            *slot = (struct slot){id, rank};
+        struct slot *slot = find_slot(b, slots, mask, id);
+        if (slot->rank == 0)
+            *slot = (struct slot){(uint32_t)hash_of(id), rank + 1};
     }
     for (uint32_t rank = 0; rank < b->count; rank++) {
         if (rank + AHEAD < b->count)
-            __builtin_prefetch(&slots[slot_of(t->parent_id[b->row[rank + AHEAD]], mask)]);
+            __builtin_prefetch(slot_of(slots, mask, t->parent_id[b->row[rank + AHEAD]]));
         tk_span_id id = t->parent_id[b->row[rank]];
-        const struct slot *found = id != 0 ? find_slot(slots, mask, id) : NULL;
-        if (found != NULL && found->id != 0)
-            b->node[rank].parent = found->rank;
+        const struct slot *found = id != 0 ? find_slot(b, slots, mask, id) : NULL;
+        b->parent[rank] = found != NULL && found->rank != 0 ? found->rank - 1 : TK_NO_SPAN;
     }
     free(slots);
     return TK_OK;
@@ -196,119 +189,159 @@ find_parents(struct builder *b)
 static void
 cut_cycles(struct builder *b)
 {
-    struct node *node = b->node;
+    uint32_t *parent = b->parent;
     for (uint32_t rank = 0; rank < b->count; rank++) {
-        if (node[rank].parent == TK_NO_SPAN || node[rank].parent < rank)
+        if (parent[rank] == TK_NO_SPAN || parent[rank] < rank)
             continue;
         uint32_t at = rank;
         while (at != TK_NO_SPAN && b->position[at] == 0) {
             b->position[at] = rank + 1;
-            at = node[at].parent;
+            at = parent[at];
         }
         if (at == TK_NO_SPAN || b->position[at] != rank + 1)
             continue;
         uint32_t first = at;
-        for (uint32_t i = node[at].parent; i != at; i = node[i].parent)
+        for (uint32_t i = parent[at]; i != at; i = parent[i])
             first = i < first ? i : first;
-        node[first].parent = TK_NO_SPAN;
+        parent[first] = TK_NO_SPAN;
     }
 }
 
-/* ---- children ---- */
+/* ---- places ---- */
 
-/* From the last to the first, so that each list begins with the earliest. */
-static void
-link_children(struct builder *b)
+static bool
+is_parent_first(const struct builder *b) /* unless clocks disagree */
 {
-    b->first_top = TK_NO_SPAN;
-    for (uint32_t rank = b->count; rank-- > 0;) {
-        uint32_t parent = b->node[rank].parent;
-        uint32_t *first = parent != TK_NO_SPAN ? &b->node[parent].first_child : &b->first_top;
-        b->node[rank].next = *first;
-        *first = rank;
-    }
+    for (uint32_t rank = 0; rank < b->count; rank++)
+        if (b->parent[rank] != TK_NO_SPAN && b->parent[rank] > rank)
+            return false;
+    return true;
 }
 
-/* Down, else aside, else to what was left aside last; `row` takes the ranks in that order. */
+/* Those above a span that were not met yet come before it. */
 static enum tk_err
-walk(struct builder *b)
+put_parents_first(struct builder *b)
 {
-    uint32_t *aside = make_block(b->count * sizeof *aside);
-    uint32_t height = 0, shown = 0;
-    if (aside == NULL)
+    uint32_t height = 0, placed = 0;
+    if (is_parent_first(b))
+        return TK_OK;
+    b->order = make_block(b->count * sizeof *b->order);
+    uint32_t *above = make_block(b->count * sizeof *above);
+    if (b->order == NULL || above == NULL) {
+        free(above);
         return TK_ERR_MEMORY;
-    for (uint32_t rank = b->first_top; rank != TK_NO_SPAN || height > 0;) {
-        if (rank == TK_NO_SPAN)
-            rank = aside[--height];
-        const struct node *node = &b->node[rank];
-        b->row[shown++] = rank;
-        if (node->next != TK_NO_SPAN) {
-            __builtin_prefetch(&b->node[node->next]); /* while its sibling's children are walked */
-            aside[height++] = node->next;
-        }
-        rank = node->first_child;
     }
-    free(aside);
-    TK_ASSERT(shown == b->count);
+    memset(b->size, 0, b->count * sizeof *b->size); /* for now: was it met? */
+    for (uint32_t rank = 0; rank < b->count; rank++) {
+        for (uint32_t at = rank; at != TK_NO_SPAN && b->size[at] == 0; at = b->parent[at]) {
+            b->size[at] = 1;
+            above[height++] = at;
+        }
+        while (height > 0)
+            b->order[placed++] = above[--height];
+    }
+    free(above);
+    TK_ASSERT(placed == b->count);
     return TK_OK;
+}
+
+static uint32_t
+rank_at(const struct builder *b, uint32_t i)
+{
+    return b->order != NULL ? b->order[i] : i;
+}
+
+static void
+measure_subtrees(struct builder *b)
+{
+    for (uint32_t rank = 0; rank < b->count; rank++)
+        b->size[rank] = 1;
+    for (uint32_t i = b->count; i-- > 0;) {
+        uint32_t rank = rank_at(b, i), parent = b->parent[rank];
+        if (parent != TK_NO_SPAN)
+            b->size[parent] += b->size[rank];
+    }
+}
+
+/* Siblings come by rank.  `next` is where a span's next child goes, counted from itself. */
+static enum tk_err
+find_positions(struct builder *b)
+{
+    uint32_t *next = make_block(b->count * sizeof *next), next_top = 0;
+    if (next == NULL)
+        return TK_ERR_MEMORY;
+    for (uint32_t rank = 0; rank < b->count; rank++)
+        next[rank] = 1;
+    for (uint32_t rank = 0; rank < b->count; rank++) {
+        uint32_t parent = b->parent[rank];
+        uint32_t *at = parent != TK_NO_SPAN ? &next[parent] : &next_top;
+        b->position[rank] = *at;
+        *at += b->size[rank];
+    }
+    free(next);
+    for (uint32_t i = 0; i < b->count; i++) {
+        uint32_t rank = rank_at(b, i);
+        if (b->parent[rank] != TK_NO_SPAN)
+            b->position[rank] += b->position[b->parent[rank]];
+    }
+    return TK_OK;
+}
+
+/* Asks for what is about to be written. */
+static void
+look_ahead(const struct tk_tree *tree, uint32_t at)
+{
+    __builtin_prefetch(&tree->row[at], 1);
+    __builtin_prefetch(&tree->parent[at], 1);
+    __builtin_prefetch(&tree->depth[at], 1);
+    __builtin_prefetch(&tree->self_nano[at], 1);
+    __builtin_prefetch(&tree->orphan[at], 1);
+}
+
+static void
+fill_tree(const struct builder *b, struct tk_tree *tree)
+{
+    const struct tk_batch *t = b->trace;
+    for (uint32_t i = 0; i < b->count; i++) {
+        if (i + AHEAD < b->count)
+            look_ahead(tree, b->position[rank_at(b, i + AHEAD)]);
+        uint32_t rank = rank_at(b, i), at = b->position[rank], row = b->row[rank];
+        bool is_top = b->parent[rank] == TK_NO_SPAN;
+        uint32_t parent = is_top ? TK_NO_SPAN : b->position[b->parent[rank]];
+        tree->row[at] = row;
+        tree->parent[at] = parent;
+        tree->depth[at] = is_top ? 0 : tree->depth[parent] + 1;
+        tree->self_nano[at] = t->end_nano[row] - t->start_nano[row];
+        tree->orphan[at] = is_top && t->parent_id[row] != 0;
+    }
 }
 
 /*
  * Siblings come by start, so the union of each parent's children grows at its end: what a child
- * adds to it is taken from the parent's own time.  `covered_to` by position: how far, from its
- * start on, the children met so far cover a span.
+ * adds to it is taken from the parent's own time.  `covered_to`: how far, from its start on, the
+ * children met so far cover a span.
  */
-static void
-cover_parent(const struct tk_batch *t, struct tk_tree *tree, uint64_t *covered_to, uint32_t parent,
-             uint64_t from, uint64_t to)
-{
-    uint64_t end = t->end_nano[tree->row[parent]];
-    from = from > covered_to[parent] ? from : covered_to[parent];
-    to = to < end ? to : end;
-    if (to > from) {
-        tree->self_nano[parent] -= to - from;
-        covered_to[parent] = to;
-    }
-}
-
-/* Asks for what position `i` will need of its span: first the node, then the times. */
-static void
-look_ahead(const struct builder *b, uint32_t i)
-{
-    if (i + 2 * AHEAD < b->count)
-        __builtin_prefetch(&b->node[b->row[i + 2 * AHEAD]]);
-    if (i + AHEAD < b->count) {
-        const struct node *node = &b->node[b->row[i + AHEAD]];
-        __builtin_prefetch(&b->trace->start_nano[node->row]);
-        __builtin_prefetch(&b->trace->end_nano[node->row]);
-        __builtin_prefetch(&b->position[b->row[i + AHEAD]], 1);
-        if (node->parent != TK_NO_SPAN)
-            __builtin_prefetch(&b->position[node->parent]);
-    }
-}
-
 static enum tk_err
-fill_tree(struct builder *b, struct tk_tree *tree)
+cover_parents(const struct builder *b, struct tk_tree *tree)
 {
     const struct tk_batch *t = b->trace;
     uint64_t *covered_to = make_block(b->count * sizeof *covered_to);
     if (covered_to == NULL)
         return TK_ERR_MEMORY;
-    for (uint32_t i = 0; i < b->count; i++) {
-        look_ahead(b, i);
-        const struct node *node = &b->node[b->row[i]];
-        uint64_t start = t->start_nano[node->row], end = t->end_nano[node->row];
-        bool is_top = node->parent == TK_NO_SPAN;
-        uint32_t parent = is_top ? TK_NO_SPAN : b->position[node->parent];
-        b->position[b->row[i]] = i;
-        tree->row[i] = node->row;
-        tree->parent[i] = parent;
-        tree->depth[i] = is_top ? 0 : tree->depth[parent] + 1;
-        tree->self_nano[i] = end - start;
-        tree->orphan[i] = is_top && t->parent_id[node->row] != 0;
-        covered_to[i] = start;
-        if (!is_top)
-            cover_parent(t, tree, covered_to, parent, start, end);
+    for (uint32_t rank = 0; rank < b->count; rank++)
+        covered_to[rank] = t->start_nano[b->row[rank]];
+    for (uint32_t rank = 0; rank < b->count; rank++) {
+        uint32_t parent = b->parent[rank], row = b->row[rank];
+        if (parent == TK_NO_SPAN)
+            continue;
+        uint64_t from = t->start_nano[row], to = t->end_nano[row];
+        uint64_t end = t->end_nano[b->row[parent]];
+        from = from > covered_to[parent] ? from : covered_to[parent];
+        to = to < end ? to : end;
+        if (to > from) {
+            tree->self_nano[b->position[parent]] -= to - from;
+            covered_to[parent] = to;
+        }
     }
     free(covered_to);
     return TK_OK;
@@ -332,25 +365,28 @@ find_root(const struct tk_batch *trace, struct tk_tree *tree)
 static enum tk_err
 build(struct builder *b, struct tk_tree *tree)
 {
-    enum tk_err result = TK_ERR_MEMORY;
-    b->row = make_block(b->count * sizeof *b->row);
-    b->position = make_block(b->count * sizeof *b->position);
-    b->node = make_block(b->count * sizeof *b->node);
-    if (b->row == NULL || b->position == NULL || b->node == NULL ||
-        (result = rank_rows(b)) != TK_OK)
+    enum tk_err result;
+    uint32_t *columns = make_block(4 * (size_t)b->count * sizeof *columns);
+    if (columns == NULL)
+        return TK_ERR_MEMORY;
+    b->row = columns;
+    b->parent = columns + b->count;
+    b->size = columns + 2 * (size_t)b->count;
+    b->position = columns + 3 * (size_t)b->count;
+    if ((result = rank_rows(b)) != TK_OK || (result = find_parents(b)) != TK_OK)
         goto out;
-    fill_nodes(b);
     memset(b->position, 0, b->count * sizeof *b->position);
-    if ((result = find_parents(b)) != TK_OK)
-        goto out;
     cut_cycles(b);
-    link_children(b);
-    if ((result = walk(b)) == TK_OK)
-        result = fill_tree(b, tree);
+    if ((result = put_parents_first(b)) != TK_OK)
+        goto out;
+    measure_subtrees(b);
+    if ((result = find_positions(b)) != TK_OK)
+        goto out;
+    fill_tree(b, tree);
+    result = cover_parents(b, tree);
 out:
-    free(b->row);
-    free(b->position);
-    free(b->node);
+    free(columns);
+    free(b->order);
     return result;
 }
 
