@@ -16,7 +16,8 @@
 #include <stdlib.h>
 
 enum {
-    PAIRS_MAX = 1 << 20,            /* of all indexes of values together; and of that of traces */
+    PAIRS_MAX = 1 << 20,       /* of all indexes of values together */
+    TRACE_PAIRS_MAX = 2 << 20, /* of that of traces: as many as the largest segment mostly has */
     SPLIT_ROWS = TK_GROUP_ROWS / 4, /* a smaller trace does not begin in a group without room */
     MEAN_ROWS = TK_GROUP_ROWS / 2,  /* of groups, at least, whatever is copied */
     OPERATION_SLOT_BITS = 12,
@@ -442,10 +443,11 @@ flush_index(struct tk_segment_writer *writer, uint32_t column, struct tk_error *
 /* Who looks for a trace looks into each run of every segment: their index has a room of its own,
    and so is not cut into runs by whatever else there is. */
 static enum tk_err
-flush_indexes(struct tk_segment_writer *writer, size_t pairs_max, struct tk_error *err)
+flush_indexes(struct tk_segment_writer *writer, size_t pairs_max, size_t trace_pairs_max,
+              struct tk_error *err)
 {
     enum tk_err code = TK_OK;
-    if (writer->columns[TK_COLUMN_TRACE_HIGH].index.count > pairs_max)
+    if (writer->columns[TK_COLUMN_TRACE_HIGH].index.count > trace_pairs_max)
         code = flush_index(writer, TK_COLUMN_TRACE_HIGH, err);
     if (writer->pair_count <= pairs_max)
         return code;
@@ -505,7 +507,7 @@ flush_group(struct tk_segment_writer *writer, struct tk_error *err)
     add_to_footer(writer);
     code = tk_file_writer_bytes(&writer->out, tk_buf_str(&writer->bytes), err);
     tk_group_writer_clear(group);
-    return code == TK_OK ? flush_indexes(writer, PAIRS_MAX, err) : code;
+    return code == TK_OK ? flush_indexes(writer, PAIRS_MAX, TRACE_PAIRS_MAX, err) : code;
 }
 
 enum tk_err
@@ -721,7 +723,7 @@ tk_segment_writer_finish(struct tk_segment_writer *writer, uint64_t thinned, str
     TK_ASSERT(writer->trace.done == writer->trace.total);
     enum tk_err code = flush_group(writer, err);
     if (code == TK_OK)
-        code = flush_indexes(writer, 0, err);
+        code = flush_indexes(writer, 0, 0, err);
     if (code == TK_OK)
         code = write_sections(writer, err);
     writer->footer.thinned = thinned;
