@@ -13,6 +13,8 @@ enum {
     ARENA_CHUNK = 64 << 10,
     ARENA_MAX = 1 << 30,  /* of one request: trees and rows of the largest trace */
     ANSWER_MAX = 1 << 30, /* bytes of one answer */
+    SPAN_ABOUT = 1 << 10, /* bytes of a span in it, for many a span */
+    ROOM_MAX = 1 << 20,   /* that is made at once */
     LIMIT_DEFAULT = 20,
 };
 
@@ -175,6 +177,8 @@ write_trace(struct tk_call *call, const struct tk_batch *trace, struct tk_buf *b
     tk_str gaps = tk_request_param(call->request, TK_STR("gaps"));
     tk_arena_init(&arena, ARENA_CHUNK, ARENA_MAX);
     tk_json_writer_init(&json, body);
+    size_t room = (size_t)trace->span_count * SPAN_ABOUT;
+    (void)tk_buf_reserve(body, room < ROOM_MAX ? room : ROOM_MAX);
     enum tk_err result = tk_trace_json(&json, trace, tk_str_eq(gaps, TK_STR("1")), &arena);
     tk_arena_release(&arena);
     return result;

@@ -140,11 +140,13 @@ static bool
 is_plain(tk_str text)
 {
     uint64_t odd = 0, last = UINT64_C(0x2020202020202020);
-    size_t i = 0;
-    for (; i + sizeof odd <= text.len; i += sizeof odd)
+    for (size_t i = 0; i + sizeof odd <= text.len; i += sizeof odd)
         odd |= odd_bytes(tk_load_u64(text.ptr + i));
-    for (; i < text.len; i++)
-        last = last << 8 | (unsigned char)text.ptr[i];
+    if (text.len >= sizeof last) /* the last eight, some of them once more */
+        last = tk_load_u64(text.ptr + text.len - sizeof last);
+    else
+        for (size_t i = 0; i < text.len; i++)
+            last = last << 8 | (unsigned char)text.ptr[i];
     return (odd | odd_bytes(last)) == 0;
 }
 
