@@ -2,7 +2,8 @@
  * metrics_count - metrics of all spans out of what the store has counted already.
  *
  * The store counts all spans and those of them that failed, so `{ status = error }` is answered
- * too.  By service, name and kind tk_store_operations tells; by one attribute tk_store_values, as
+ * too.  By service, name and kind tk_store_operations tells, and so spans of one service alone can
+ * be asked for (`{ resource.service.name = "api" }`); by one attribute tk_store_values tells, as
  * far as spans have it: what is left of all spans is the group of those that have not.  An
  * attribute that may be the span's or its resource's, or that has an old and a new name, is counted
  * only where just one of them occurs: else a span could count twice.
@@ -14,6 +15,7 @@
 struct counting {
     struct tk_gather *gather;
     bool only_errors;
+    const tk_str *only_service; /* NULL: all */
     /* by one attribute */
     unsigned owners;
     tk_str key;
@@ -47,17 +49,49 @@ is_error_test(const struct tk_ql_node *node)
            error->value.type == TK_QL_STATUS && error->value.i == TK_STATUS_ERROR;
 }
 
-/* Is it of all spans, or of all errors, and of nothing but what is counted of them? */
+/* { resource.service.name = "api" } */
 static bool
-is_countable(const struct tk_gather *gather, bool *ret_only_errors)
+is_service_test(const struct tk_ql_node *node)
 {
-    const struct tk_ql_node *root = gather->ask->query->root;
-    const struct tk_ql_metrics *metrics = gather->metrics;
-    *ret_only_errors = root->type == TK_QL_NODE_SPANSET && root->child != NULL;
-    if (root->type != TK_QL_NODE_SPANSET)
+    return node->type == TK_QL_NODE_COMPARE && node->op == TK_QL_EQ &&
+           node->child->type == TK_QL_NODE_OPERAND &&
+           node->child->next->type == TK_QL_NODE_OPERAND &&
+           is_service(&node->child->operand, TK_QL_RESOURCE) &&
+           node->child->next->operand.form == TK_QL_STATIC &&
+           node->child->next->operand.value.type == TK_QL_STRING;
+}
+
+/* Notes the condition, or each of several; false: the store does not count by it. */
+static bool
+note_condition(struct counting *counting, const struct tk_ql_node *node)
+{
+    if (is_error_test(node)) {
+        counting->only_errors = true;
+        return true;
+    }
+    if (is_service_test(node) && counting->only_service == NULL) {
+        counting->only_service = &node->child->next->operand.value.text;
+        return true;
+    }
+    bool countable = node->type == TK_QL_NODE_AND;
+    const struct tk_ql_node *child = countable ? node->child : NULL;
+    for (; child != NULL && countable; child = child->next)
+        countable = note_condition(counting, child);
+    return countable;
+}
+
+/* Is it of all spans, those of a service or those that failed, and of nothing but what is counted
+   of them? */
+static bool
+is_countable(struct counting *counting)
+{
+    const struct tk_ql_node *root = counting->gather->ask->query->root;
+    const struct tk_ql_metrics *metrics = counting->gather->metrics;
+    if (root->type != TK_QL_NODE_SPANSET ||
+        (root->child != NULL && !note_condition(counting, root->child)))
         return false;
-    if (*ret_only_errors) /* how long errors took is not counted apart */
-        return is_error_test(root->child) && metrics != NULL && metrics->field == NULL;
+    if (counting->only_errors) /* how long errors took is not counted apart */
+        return metrics != NULL && metrics->field == NULL;
     if (metrics == NULL || metrics->field == NULL)
         return true;
     return (metrics->metric == TK_QL_QUANTILE_OVER_TIME ||
@@ -120,7 +154,8 @@ add_operation(void *arg, tk_str service, tk_str name, int32_t kind,
     const struct tk_gather *gather = counting->gather;
     struct tk_ql_value values[TK_QL_BY_MAX];
     struct tk_store_count asked;
-    if (!asked_of(counting, count, &asked))
+    if ((counting->only_service != NULL && !tk_str_eq(service, *counting->only_service)) ||
+        !asked_of(counting, count, &asked))
         return TK_OK;
     for (size_t i = 0; i < gather->by_count; i++) {
         const struct tk_ql_operand *operand = &gather->by[i]->operand;
@@ -302,13 +337,14 @@ tk_gather_counts(struct tk_gather *gather, bool *ret_done, struct tk_error *err)
 {
     struct counting counting = {.gather = gather};
     *ret_done = false;
-    if (!is_countable(gather, &counting.only_errors))
+    if (!is_countable(&counting))
         return TK_OK;
     if (is_by_operation(gather)) {
         *ret_done = true;
         return count_operations(&counting, err);
     }
-    if (gather->by_count != 1 || gather->by[0]->operand.form != TK_QL_ATTRIBUTE)
+    if (gather->by_count != 1 || gather->by[0]->operand.form != TK_QL_ATTRIBUTE ||
+        counting.only_service != NULL)
         return TK_OK;
     enum tk_err result = find_place(&counting, &gather->by[0]->operand, ret_done, err);
     if (result != TK_OK || !*ret_done)

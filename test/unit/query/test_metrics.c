@@ -368,22 +368,35 @@ counting_and_reading_say_the_same(void **state)
         " | rate()",
         " | quantile_over_time(duration, 0.5, 0.9)",
         " | histogram_over_time(duration)",
-        " | count_over_time()", /* of errors */
+        " | count_over_time()",
     };
-    enum { FUNCTIONS = sizeof functions / sizeof *functions };
+    static const char *const conditions[] = {
+        "status = error",
+        "resource.service.name = \"a\"",
+        "resource.service.name = \"unknown_service\"",
+        "resource.service.name = \"a\" && (status = error)",
+    };
+    enum {
+        FUNCTIONS = sizeof functions / sizeof *functions,
+        CONDITIONS = 1 + sizeof conditions / sizeof *conditions,
+    };
     (void)state;
     for (int both = 0; both < 2; both++) {
         memory_store_end();
         for (uint64_t i = 1; i <= 40; i++)
             memory_store_add(random_trace(both == 1), i);
-        for (size_t k = 0; k < sizeof bys / sizeof *bys * FUNCTIONS; k++) {
+        for (size_t n = 0; n < CONDITIONS * FUNCTIONS * sizeof bys / sizeof *bys; n++) {
+            size_t c = n % CONDITIONS, k = n / CONDITIONS; /* 0: none */
             struct tk_buf out[2];
-            char q[128], by[64] = "";
+            char q[224], by[64] = "";
             struct terms terms = {.begin_ms = 1000, .end_ms = 5100, .step_ms = 500};
             const char *function = functions[k % FUNCTIONS];
-            bool is_plain = function[0] == '\0', errors = k % FUNCTIONS == FUNCTIONS - 1;
-            const char *spans[2] = {errors ? "{ status = error }" : "{}",
-                                    errors ? "{ status = error && true }" : "{ true }"};
+            bool is_plain = function[0] == '\0';
+            char spans[2][96] = {"{}", "{ true }"};
+            if (c > 0) {
+                (void)snprintf(spans[0], sizeof spans[0], "{ %s }", conditions[c - 1]);
+                (void)snprintf(spans[1], sizeof spans[1], "{ %s && true }", conditions[c - 1]);
+            }
             terms.by = is_plain ? bys[k / FUNCTIONS] : NULL;
             if (!is_plain && bys[k / FUNCTIONS] != NULL)
                 (void)snprintf(by, sizeof by, " by (%s)",
@@ -403,8 +416,8 @@ counting_and_reading_say_the_same(void **state)
                 assert_true(!reading || counted == 0);
             }
             if (strcmp(out[0].ptr, out[1].ptr) != 0)
-                fail_msg("by %s%s\ncounted\n%sread\n%s", bys[k / FUNCTIONS], function, out[0].ptr,
-                         out[1].ptr);
+                fail_msg("%s by %s%s\ncounted\n%sread\n%s", spans[0], bys[k / FUNCTIONS], function,
+                         out[0].ptr, out[1].ptr);
             tk_buf_release(&out[0]);
             tk_buf_release(&out[1]);
         }
@@ -425,6 +438,15 @@ what_the_store_counts_is_not_read(void **state)
         {"{} | rate() by (name)", NULL, true},
         {"{} | quantile_over_time(duration, 0.95) by (span.n)", NULL, true},
         {"{ status = error } | rate() by (resource.service.name)", NULL, true},
+        {"{ resource.service.name = \"db\" }", NULL, true},
+        {"{ resource.service.name = \"db\" } | histogram_over_time(duration)", NULL, true},
+        {"{ resource.service.name = \"db\" && status = error } | rate()", NULL, true},
+        {"{ resource.service.name = \"db\" && resource.service.name = \"db\" }", NULL, false},
+        {"{ resource.service.name != \"db\" }", NULL, false},
+        {"{ .service.name = \"db\" }", NULL, false},
+        {"{ span.service.name = \"db\" }", NULL, false},
+        {"{ resource.service.name = \"db\" || status = error } | rate()", NULL, false},
+        {"{ resource.service.name = \"db\" }", ".n", false},
         {"{ error = status } | count_over_time() by (span.n)", NULL, false},
         {"{ status = error }", "name", false},
         {"{ status != error } | rate()", NULL, false},
