@@ -5,6 +5,7 @@
 #include "base/assert.h"
 #include "store/segment/counts.h"
 #include "store/segment/numbers.h"
+#include "store/segment/summary.h"
 #include "store/segment/value_index.h"
 
 #include <stdlib.h>
@@ -134,6 +135,29 @@ read_operations(tk_str in)
     tk_buf_release(&second);
 }
 
+/* Each count adds up to what it is of. */
+static void
+read_summaries(tk_str in, uint32_t group_count)
+{
+    struct tk_summary_of of = {.group_count = group_count, .resource_count = GROUPS_MAX};
+    struct tk_summaries *summaries;
+    struct tk_summary_entry entry;
+    if (tk_summaries_read(in, &of, &summaries) != TK_OK)
+        return;
+    for (uint32_t i = 0; i < summaries->count; i++) {
+        tk_str rest = summaries->stretch[i];
+        while (tk_summary_next(&rest, &entry)) {
+            struct tk_histogram durations = {0};
+            TK_ASSERT(entry.resource < GROUPS_MAX && entry.error_count <= entry.span_count);
+            TK_ASSERT(tk_summary_durations(&entry, &durations) == TK_OK);
+            TK_ASSERT(durations.count == entry.span_count);
+            tk_histogram_release(&durations);
+        }
+        TK_ASSERT(rest.len == 0);
+    }
+    tk_summaries_free(summaries);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
@@ -142,7 +166,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *bytes = malloc(size); /* so that nothing is read before or behind it */
     memcpy(bytes, data + 2, size - 2);
     tk_str in = {bytes, size - 2};
-    switch (data[0] % 8) {
+    switch (data[0] % 9) {
     case 0:
         read_numbers(in, data[1]);
         break;
@@ -164,8 +188,11 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     case 6:
         read_counts(in, data[1]);
         break;
-    default:
+    case 7:
         read_operations(in);
+        break;
+    default:
+        read_summaries(in, data[1]);
     }
     free(bytes);
     return 0;

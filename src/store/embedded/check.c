@@ -182,6 +182,8 @@ check_rows(struct check *check, struct tk_segment *segment, struct tk_error *err
         if (code == TK_ERR_CORRUPT)
             code = TK_OK;
     }
+    if (code == TK_OK)
+        code = tk_check_summaries(segment, schema->value, err);
     tk_cache_release(schema);
     return code;
 }

@@ -256,6 +256,9 @@ enum tk_err tk_view_values(struct tk_store_view *view, const struct tk_store_ran
 /* check_index.c: what indexes, zones and the group index say of a group, against its rows. */
 enum tk_err tk_check_index(struct tk_segment *segment, struct tk_group *group, uint32_t number,
                            struct tk_error *err) TK_MUST_USE;
+/* check_summary.c: the summaries against the rows; what its groups miss is theirs to tell. */
+enum tk_err tk_check_summaries(struct tk_segment *segment, const struct tk_schema_view *schema,
+                               struct tk_error *err) TK_MUST_USE;
 
 /* embedded.c */
 extern const struct tk_store_vtable tk_embedded_vtable;

@@ -182,6 +182,7 @@ tell_rest(struct layout *layout, struct tk_error *err)
     tell_all(layout, "group index", footer.groups.size);
     tell_all(layout, "columns and shapes", footer.columns.size + footer.shapes.size);
     tell_all(layout, "operations", footer.operations.size);
+    tell_all(layout, "summaries", footer.summaries.size);
     code = tell_messages(layout, &footer.resources, "resources", err);
     if (code == TK_OK)
         code = tell_messages(layout, &footer.scopes, "scopes", err);

@@ -2,9 +2,9 @@
  * range_counts - see range_counts.h.
  *
  * A group is decoded column by column, and only if some of it lies within the range.  Most lie
- * within one step as a whole: of those nobody asks when a row starts, and of blocks of them what
- * was counted is remembered (block_counts.h).  Which older source counts a span is asked only where
- * one's times overlap the group's.
+ * within one step as a whole: of those nobody asks when a row starts.  What they count by service
+ * their summaries say (summary.h), what else they counted is remembered (block_counts.h).  Which
+ * older source counts a span is asked only where one's times overlap the group's.
  */
 #include "store/embedded/range_counts.h"
 
@@ -13,6 +13,7 @@
 #include "store/embedded/block_counts.h"
 #include "store/segment/group.h"
 #include "store/segment/number_map.h"
+#include "store/segment/summary.h"
 #include "store/segment/varint.h"
 
 #include <stdlib.h>
@@ -44,6 +45,7 @@ struct counter {
     uint32_t flushes;                             /* how often something was told */
     /* What blocks are remembered as; what code stands for, and the code for it. */
     uint32_t what;
+    const struct tk_summaries *summaries; /* of services; or NULL */
     struct tk_block_count (*name_code)(const struct counter *counter, uint32_t code);
     enum tk_err (*find_code)(struct counter *counter, const struct tk_block_count *of,
                              uint32_t *ret_code, struct tk_error *err);
@@ -90,27 +92,6 @@ leave_counted_out(struct tk_counted *counted, struct tk_group *group, struct sel
         rows->step[kept++] = rows->step[i];
     }
     rows->count = kept;
-    return TK_OK;
-}
-
-/* Which code of column STATUS is an error?  UINT64_MAX: none. */
-static enum tk_err
-find_error_code(const struct tk_range_counts *of, uint64_t *ret_code, struct tk_error *err)
-{
-    struct tk_cache_item *item;
-    *ret_code = tk_zigzag(TK_STATUS_ERROR);
-    if (of->schema->columns[TK_COLUMN_STATUS].dictionary.size == 0)
-        return TK_OK;
-    enum tk_err code = tk_segment_dictionary(of->segment, of->schema, TK_COLUMN_STATUS, &item, err);
-    if (code != TK_OK)
-        return code;
-    const struct tk_dictionary *dictionary = item->value;
-    uint64_t error = *ret_code;
-    *ret_code = UINT64_MAX;
-    for (uint32_t i = 0; i < dictionary->count; i++)
-        if (dictionary->numbers[i] == error)
-            *ret_code = i;
-    tk_cache_release(item);
     return TK_OK;
 }
 
@@ -397,15 +378,59 @@ add_groups(struct counter *counter, uint32_t first, uint32_t end, bool *ret_dama
 }
 
 static enum tk_err
+recall_summary(struct counter *counter, tk_str summary, uint32_t step, struct tk_error *err)
+{
+    struct tk_summary_entry of;
+    bool durations = wants(counter, TK_COUNT_DURATIONS);
+    enum tk_err code = step != counter->step ? flush(counter) : TK_OK;
+    while (code == TK_OK && tk_summary_next(&summary, &of)) {
+        uint32_t at;
+        code = counter->find_code(counter, &(struct tk_block_count){.code = of.resource}, &at, err);
+        if (code != TK_OK)
+            break;
+        counter->step = step;
+        counter->any = true;
+        counter->counts.span_count[at] += of.span_count;
+        counter->counts.error_count[at] += of.error_count;
+        if (durations && tk_summary_durations(&of, &counter->counts.durations[at]) != TK_OK)
+            code = no_memory(err);
+    }
+    return code;
+}
+
+static uint32_t
+end_of(uint32_t first, uint32_t count, uint32_t end)
+{
+    return end - first > count ? first + count : end;
+}
+
+/* From its summary if all of it is within one step, else block by block. */
+static enum tk_err
+add_stretch(struct counter *counter, uint32_t first, uint32_t end, struct tk_error *err)
+{
+    const struct tk_summaries *summaries = counter->summaries;
+    struct tk_group_entry around;
+    tk_str summary = summaries != NULL ? summaries->stretch[first / TK_SUMMARY_GROUPS] : TK_STR("");
+    enum tk_err code = TK_OK;
+    if (summary.len > 0 && is_whole_block(counter, first, end, &around))
+        return recall_summary(counter, summary, tk_count_step(counter->of->range, around.start_min),
+                              err);
+    for (uint32_t next; first < end && code == TK_OK; first = next) {
+        next = end_of(first, TK_BLOCK_GROUPS, end);
+        code = add_block(counter, first / TK_BLOCK_GROUPS, first, next, err);
+    }
+    return code;
+}
+
+static enum tk_err
 each_group(struct counter *counter, struct tk_error *err)
 {
     uint32_t group_count = counter->of->segment->group_count;
-    enum tk_err code = find_error_code(counter->of, &counter->error_code, err);
-    for (uint32_t first = 0, block = 0; first < group_count && code == TK_OK; block++) {
-        uint32_t end =
-            group_count - first > TK_BLOCK_GROUPS ? first + TK_BLOCK_GROUPS : group_count;
-        code = add_block(counter, block, first, end, err);
-        first = end;
+    enum tk_err code = tk_segment_code(counter->of->segment, counter->of->schema, TK_COLUMN_STATUS,
+                                       tk_zigzag(TK_STATUS_ERROR), &counter->error_code, err);
+    for (uint32_t first = 0, end; first < group_count && code == TK_OK; first = end) {
+        end = end_of(first, TK_SUMMARY_GROUPS, group_count);
+        code = add_stretch(counter, first, end, err);
     }
     return code == TK_OK ? flush(counter) : code;
 }
@@ -557,6 +582,8 @@ find_service(struct by_operation *by, uint32_t resource, uint32_t *ret_service,
              struct tk_error *err)
 {
     struct tk_cache_item *item;
+    if (resource >= by->resource_count) /* a forged file */
+        return TK_ERR_CORRUPT;
     uint32_t *known = &by->service_of[resource];
     if (*known == 0) {
         enum tk_err code = tk_segment_decoded(by->counter.of->segment, TK_MESSAGE_RESOURCE,
@@ -739,7 +766,7 @@ enum tk_err
 tk_range_operations(const struct tk_range_counts *of, each_operation *each, void *arg,
                     struct tk_error *err)
 {
-    struct tk_cache_item *names = NULL, *kinds = NULL;
+    struct tk_cache_item *names = NULL, *kinds = NULL, *summaries = NULL;
     struct by_operation *by = calloc(1, sizeof *by);
     enum tk_err code = by != NULL ? TK_OK : no_memory(err);
     if (code == TK_OK) {
@@ -758,8 +785,12 @@ tk_range_operations(const struct tk_range_counts *of, each_operation *each, void
         by->names = code == TK_OK ? names->value : NULL;
         by->kinds = code == TK_OK ? kinds->value : NULL;
     }
+    if (code == TK_OK && !by->by_name && !wants(&by->counter, TK_COUNT_LAST) &&
+        tk_segment_summaries(of->segment, &summaries, err) == TK_OK)
+        by->counter.summaries = summaries->value;
     if (code == TK_OK)
         code = count_operations(by, err);
+    tk_cache_release(summaries);
     tk_cache_release(names);
     tk_cache_release(kinds);
     free(by);

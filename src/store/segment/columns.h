@@ -115,7 +115,7 @@ struct tk_footer {
     uint64_t row_count, trace_count;
     uint64_t start_min, start_max, end_max;
     uint64_t thinned;
-    struct tk_part groups, columns, shapes, resources, scopes, operations, spare;
+    struct tk_part groups, columns, shapes, resources, scopes, operations, summaries;
     uint32_t group_count, column_count, zero;
     uint32_t crc; /* CRC32C of the bytes before it */
     char magic[8];

@@ -178,6 +178,7 @@ load(struct tk_segment *segment, const char *path, struct tk_error *err)
     segment->group_count = footer.group_count;
     segment->column_count = footer.column_count;
     segment->operations = footer.operations;
+    segment->summaries = footer.summaries;
     segment->_columns = footer.columns;
     segment->_shapes = footer.shapes;
     segment->_messages[TK_MESSAGE_RESOURCE] = footer.resources;

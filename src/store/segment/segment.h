@@ -45,7 +45,7 @@ struct tk_segment {
     uint32_t version;
     uint32_t group_count, column_count;
     struct tk_group_entry *groups; /* [group_count] */
-    struct tk_part operations;
+    struct tk_part operations, summaries;
     bool alone; /* too much to become one with its neighbours; the store's lock guards it */
     /* private */
     struct tk_part _columns, _shapes, _messages[2];
@@ -100,6 +100,10 @@ bool tk_dictionary_find_text(const struct tk_dictionary *dictionary, tk_str text
                              uint32_t *ret_code);
 bool tk_dictionary_find_number(const struct tk_dictionary *dictionary, uint64_t number,
                                uint32_t *ret_code);
+/* What a group has for this number in a fixed column, dictionary or not; UINT64_MAX: nothing. */
+enum tk_err tk_segment_code(struct tk_segment *segment, const struct tk_schema_view *schema,
+                            uint32_t column, uint64_t number, uint64_t *ret_code,
+                            struct tk_error *err) TK_MUST_USE;
 
 /* Does the column hold texts (or codes of texts)? */
 bool tk_column_is_text(const struct tk_schema_view *schema, uint32_t column);
@@ -186,6 +190,7 @@ enum tk_segment_part_type {
     TK_SEGMENT_COUNTS,
     TK_SEGMENT_OPERATIONS,
     TK_SEGMENT_BLOCK_COUNTS, /* block_counts.h */
+    TK_SEGMENT_SUMMARIES,
 };
 #define TK_SEGMENT_KEY(what, which) ((uint64_t)(what) << 60 | (uint64_t)(which))
 #define TK_SEGMENT_PAGE_KEY(offset) TK_SEGMENT_KEY(TK_SEGMENT_PAGE, (offset) & (UINT64_MAX >> 4))

@@ -514,6 +514,23 @@ tk_dictionary_find_number(const struct tk_dictionary *dictionary, uint64_t numbe
     return false;
 }
 
+enum tk_err
+tk_segment_code(struct tk_segment *segment, const struct tk_schema_view *schema, uint32_t column,
+                uint64_t number, uint64_t *ret_code, struct tk_error *err)
+{
+    struct tk_cache_item *item;
+    uint32_t found;
+    *ret_code = number;
+    if (schema->columns[column].dictionary.size == 0)
+        return TK_OK;
+    enum tk_err code = tk_segment_dictionary(segment, schema, column, &item, err);
+    if (code != TK_OK)
+        return code;
+    *ret_code = tk_dictionary_find_number(item->value, number, &found) ? found : UINT64_MAX;
+    tk_cache_release(item);
+    return TK_OK;
+}
+
 /* Zones. */
 
 static void

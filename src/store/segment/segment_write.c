@@ -11,6 +11,7 @@
 #include "base/assert.h"
 #include "store/segment/group_write.h"
 #include "store/segment/segment_sections.h"
+#include "store/segment/summary.h"
 #include "store/segment/value_index.h"
 
 #include <stdlib.h>
@@ -59,6 +60,7 @@ struct tk_segment_writer {
     uint32_t *services; /* [resource_count]; number of its name + 1, 0: not looked at yet */
     struct tk_operations *operations;
     struct operation_slot *operation_slots;
+    struct tk_summary_writer summaries;
 
     struct { /* the trace under construction */
         struct tk_trace_id id;
@@ -138,6 +140,8 @@ init(struct tk_segment_writer *writer)
         writer->services == NULL)
         return TK_ERR_MEMORY;
     enum tk_err code = tk_group_writer_init(&writer->group, schema);
+    if (code == TK_OK)
+        code = tk_summary_writer_init(&writer->summaries, schema->resource_count);
     return code == TK_OK ? init_columns(writer) : code;
 }
 
@@ -188,6 +192,7 @@ tk_segment_writer_abort(struct tk_segment_writer *writer)
         tk_group_writer_release(&writer->group);
     tk_file_writer_release(&writer->out);
     tk_operations_free(writer->operations);
+    tk_summary_writer_release(&writer->summaries);
     tk_buf_release(&writer->bytes);
     tk_arena_release(&writer->arena);
     free(writer->columns);
@@ -399,6 +404,30 @@ count_group(struct tk_segment_writer *writer)
     return code;
 }
 
+/* Whoever counts them, and of a group that is copied too. */
+static enum tk_err
+summarize_group(struct tk_segment_writer *writer)
+{
+    struct tk_counted_span rows[TK_GROUP_ROWS];
+    const struct tk_group_column *columns = writer->group.columns;
+    const uint64_t *resources = columns[TK_COLUMN_RESOURCE].number;
+    uint32_t count = writer->group.entry.row_count;
+    enum tk_err code = TK_OK;
+    for (uint32_t i = 0; i < count && code == TK_OK; i++) {
+        uint64_t duration = columns[TK_COLUMN_DURATION].number[i];
+        rows[i].bucket = (uint16_t)tk_histogram_bucket(duration);
+        rows[i].is_error = fixed_number(writer, TK_COLUMN_STATUS, i) == tk_zigzag(TK_STATUS_ERROR);
+        rows[i].end_nano = 0;
+        code = service_of(writer, resources[i], &rows[i].code);
+        if (code != TK_OK && code != TK_ERR_MEMORY) { /* a resource that is merged unseen */
+            rows[i].code = TK_SUMMARY_SERVICES_MAX;
+            code = TK_OK;
+        }
+    }
+    return code == TK_OK ? tk_summary_writer_rows(&writer->summaries, rows, resources, count)
+                         : code;
+}
+
 static enum tk_err
 look_through(struct tk_segment_writer *writer)
 {
@@ -418,6 +447,8 @@ look_through(struct tk_segment_writer *writer)
         if (code == TK_OK && has_zones(c))
             code = add_zone(writer, state, column, values);
     }
+    if (code == TK_OK)
+        code = summarize_group(writer);
     if (code == TK_OK && group->any_counted)
         code = count_group(writer);
     return code;
@@ -505,6 +536,7 @@ flush_group(struct tk_segment_writer *writer, struct tk_error *err)
     if (code != TK_OK)
         return failed(code, err);
     add_to_footer(writer);
+    tk_summary_writer_end_group(&writer->summaries, group->entry.size);
     code = tk_file_writer_bytes(&writer->out, tk_buf_str(&writer->bytes), err);
     tk_group_writer_clear(group);
     return code == TK_OK ? flush_indexes(writer, PAIRS_MAX, TRACE_PAIRS_MAX, err) : code;
@@ -584,7 +616,8 @@ tk_segment_writer_wants(const struct tk_segment_writer *writer, uint32_t column)
 {
     return writer->schema->columns[column].column.kind != TK_COLUMN_NUMBERS ||
            column >= TK_COLUMN_FIXED || column == TK_COLUMN_TRACE_HIGH ||
-           column == TK_COLUMN_TRACE_LOW || column == TK_COLUMN_TRACE_BEFORE;
+           column == TK_COLUMN_TRACE_LOW || column == TK_COLUMN_TRACE_BEFORE ||
+           column == TK_COLUMN_STATUS || column == TK_COLUMN_DURATION;
 }
 
 enum tk_err
@@ -687,6 +720,17 @@ write_columns(struct tk_segment_writer *writer, struct tk_error *err)
 }
 
 static enum tk_err
+write_summaries(struct tk_segment_writer *writer, struct tk_error *err)
+{
+    tk_str section;
+    enum tk_err code = tk_summary_writer_section(&writer->summaries, &section);
+    if (code != TK_OK)
+        return failed(code, err);
+    tk_buf_append(&writer->bytes, section);
+    return tk_file_writer_part(&writer->out, &writer->bytes, &writer->footer.summaries, err);
+}
+
+static enum tk_err
 write_sections(struct tk_segment_writer *writer, struct tk_error *err)
 {
     const struct tk_schema *schema = writer->schema;
@@ -708,6 +752,8 @@ write_sections(struct tk_segment_writer *writer, struct tk_error *err)
         tk_operations_write(writer->operations, raw);
         code = tk_file_writer_part(&writer->out, raw, &footer->operations, err);
     }
+    if (code == TK_OK)
+        code = write_summaries(writer, err);
     if (code == TK_OK) {
         tk_str bytes = {(const char *)writer->groups, writer->group_count * sizeof *writer->groups};
         tk_buf_append(raw, bytes);
