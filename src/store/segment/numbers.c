@@ -33,7 +33,7 @@ enum {
 static inline unsigned
 bit_length(uint64_t number)
 {
-    return 64 - (unsigned)__builtin_clzll(number | 1) - (number == 0);
+    return (63 ^ (unsigned)__builtin_clzll(number | 1)) + (number != 0);
 }
 
 static size_t

@@ -290,20 +290,7 @@ is_again(const struct tk_group_column *values, uint32_t at)
     return false;
 }
 
-struct counted {
-    uint32_t code, row;
-};
-
-static enum tk_err
-count_values(struct tk_counts *counts, const struct counted *values, uint32_t count,
-             const struct tk_counted_span *rows)
-{
-    enum tk_err code = TK_OK;
-    for (uint32_t i = 0; i < count && code == TK_OK; i++)
-        code = tk_counts_span(counts, values[i].code, &rows[values[i].row]);
-    return code;
-}
-
+/* Those of a group's values that count, a few at a time: first their memory is asked for. */
 static enum tk_err
 count_column(const struct tk_segment_writer *writer, uint32_t column,
              const struct tk_counted_span *rows)
@@ -311,21 +298,19 @@ count_column(const struct tk_segment_writer *writer, uint32_t column,
     const struct tk_group_column *values = &writer->group.columns[column];
     bool events = writer->schema->columns[column].column.owner > TK_COLUMN_OF_SPAN;
     struct tk_counts *counts = &writer->columns[column].counts;
-    struct counted next[COUNTED_AT_ONCE]; /* their memory is on its way */
-    uint32_t count = 0;
     enum tk_err code = TK_OK;
-    for (uint32_t i = 0; i < values->count && code == TK_OK; i++) {
-        uint32_t row = values->row != NULL ? values->row[i] : i;
-        if (!writer->group.counted[row] || (events && is_again(values, i)))
-            continue;
-        next[count] = (struct counted){(uint32_t)values->number[i], row};
-        tk_counts_fetch(counts, next[count++].code, &rows[row]);
-        if (count == COUNTED_AT_ONCE) {
-            code = count_values(counts, next, count, rows);
-            count = 0;
+    for (uint32_t begin = 0, end; begin < values->count && code == TK_OK; begin = end) {
+        end = values->count - begin < COUNTED_AT_ONCE ? values->count : begin + COUNTED_AT_ONCE;
+        for (uint32_t i = begin; i < end; i++)
+            tk_counts_fetch(counts, (uint32_t)values->number[i],
+                            &rows[values->row != NULL ? values->row[i] : i]);
+        for (uint32_t i = begin; i < end && code == TK_OK; i++) {
+            uint32_t row = values->row != NULL ? values->row[i] : i;
+            if (writer->group.counted[row] && !(events && is_again(values, i)))
+                code = tk_counts_span(counts, (uint32_t)values->number[i], &rows[row]);
         }
     }
-    return code == TK_OK ? count_values(counts, next, count, rows) : code;
+    return code;
 }
 
 /* The number of a resource's service.name, which is as tk_batch_service says it. */
