@@ -20,6 +20,8 @@ export const SPAN_BYTES_MAX = 262_144;
 export const STRING_BYTES_MAX = 32_768;
 export const ITEMS_MAX = 128;
 export const DEPTH_MAX = 8;
+/** Of one tag, in all its lists or its JSON: one that holds itself many times over would take for ever. */
+export const VALUES_MAX = 16_384;
 
 /** Cuts what is too long, before the character that does not fit. */
 export function cut(text: string): string {
@@ -37,14 +39,20 @@ export function nameOf(value: unknown): string {
   }
 }
 
+/** How many values of this tag may still be looked at. */
+let room = 0;
+
 /** Any object may throw when it is looked at. */
 function plainObject(value: object, depth: number): Plain {
+  if (!depth) room = VALUES_MAX;
   try {
     if (Array.isArray(value) && depth < DEPTH_MAX) {
-      return value.slice(0, ITEMS_MAX).map((item) => plain(item, depth + 1));
+      return value.slice(0, ITEMS_MAX).filter(() => room-- > 0).map((item) => plain(item, depth + 1));
     }
-    const text = value instanceof Date && !isNaN(+value) ? value.toISOString() : JSON.stringify(value);
-    return cut(text ?? String(value));
+    const text =
+      (value as Partial<Date>).toISOString?.() ??
+      JSON.stringify(value, (_key, one: unknown) => room-- > 0 && one);
+    return cut(text);
   } catch {
     return '[object]';
   }

@@ -75,8 +75,7 @@ export class Exporter<
   }
 
   stats(): Stats {
-    const queued = this._queue.length + this._underWay;
-    return { sent: this._sent, dropped: this._dropped, queued };
+    return { sent: this._sent, dropped: this._dropped, queued: this._queue.length + this._underWay };
   }
 
   add(span: S): void {
@@ -95,7 +94,7 @@ export class Exporter<
     this._bytes += item.length;
     const waiting = this._queue.push(item);
     if (waiting >= BATCH_MAX) void this._drain();
-    else this._timer ??= later(() => void this._drain(), INTERVAL_MS);
+    else this._timer ??= later(() => this._drain(), INTERVAL_MS);
   }
 
   /** The page may go away: posts at once, side by side, what `fits`; the rest as usual. */

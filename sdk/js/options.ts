@@ -59,7 +59,7 @@ export function checkedTargets(
   const list: unknown[] = [targets].flat();
   const valid = list.filter((one) => typeof one === 'string' || one instanceof RegExp);
   if (valid.length < list.length) {
-    log.loud('targets', 'tracePropagationTargets takes strings and regular expressions');
+    log.loud('targets', 'tracePropagationTargets takes strings and RegExps');
   }
   return valid as Target[];
 }

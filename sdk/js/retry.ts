@@ -8,9 +8,8 @@ export type Outcome = 'delivered' | 'retry' | 'drop';
 
 /** @param status of HTTP; null when there was no answer */
 export function outcomeOf(status: number | null): Outcome {
-  if (status === null) return 'retry';
-  if (status >= 200 && status < 300) return 'delivered';
-  return [429, 502, 503, 504].includes(status) ? 'retry' : 'drop';
+  if ([null, 429, 502, 503, 504].includes(status)) return 'retry';
+  return status! >= 200 && status! < 300 ? 'delivered' : 'drop';
 }
 
 /**
@@ -23,7 +22,7 @@ export function retryDelay(
   retryAfter: string | null | undefined,
   now = Date.now(),
 ): number {
-  const header = retryAfter?.trim() ?? '';
+  const header = String(retryAfter).trim();
   const asked = /^\d+$/.test(header) ? Number(header) * 1000 : Date.parse(header) - now;
   const valid = /^\d+$|^[A-Z][a-z]{2}, /.test(header) && !isNaN(asked);
   const grown = DELAY_MS_INITIAL * 2 ** (attempt - 1);

@@ -141,6 +141,39 @@ describe('no harm', TIMEOUT, () => {
     assert.deepEqual([tags.ring, tags.big], ['[object]', String(10n ** 30n)]);
   });
 
+  test('lists and objects that hold the same many times over are looked at within bounds', async () => {
+    const script = `
+      const { TraceKit } = require(${JSON.stringify(dist)});
+      TraceKit.init({ apiKey: 'key', endpoint: ${JSON.stringify(sink.url)} });
+      const list = [];
+      for (let i = 0; i < 128; i++) list.push(list);
+      let tree = {};
+      for (let i = 0; i < 64; i++) tree = { left: tree, right: tree };
+      TraceKit.startSpan('knots', { list, tree, deep: [[tree]], after: 7 }).end();`;
+    await run(process.execPath, ['-e', script], { timeout: 60_000 });
+    const [{ name, tags }] = sink.spans;
+    assert.deepEqual([name, tags.after], ['knots', 7]);
+    assert.match(tags.tree, /^\{"left":\{"left":/);
+  });
+
+  test('the lists of a tag hold 16,384 values, and what is beyond is left out', async () => {
+    const lists = (items) => Array.from({ length: 128 }, () => Array(items).fill(1));
+    TraceKit.startSpan('full', { fits: lists(127), more: lists(128) }).end();
+    assert.ok(await TraceKit.flush(60_000));
+    const [{ tags }] = sink.spans;
+    assert.deepEqual(tags.fits.map(({ length }) => length), Array(128).fill(127));
+    assert.deepEqual(tags.more.map(({ length }) => length), [...Array(127).fill(128), 0]);
+  });
+
+  test('the text of an object is cut where a string is', async () => {
+    const long = 'x'.repeat(40_000);
+    TraceKit.startSpan('long', { object: { long, more: long }, list: [{ a: 'b' }], 'in time': new Date(0) }).end();
+    assert.ok(await TraceKit.flush(60_000));
+    const [{ tags }] = sink.spans;
+    assert.equal(tags.object, `{"long":"${long}`.slice(0, 32_768));
+    assert.deepEqual([tags.list, tags['in time']], [['{"a":"b"}'], '1970-01-01T00:00:00.000Z']);
+  });
+
   test('a server that never answers holds up no request, and what finds no room is said once', async () => {
     const script = `
       const { TraceKit } = require(${JSON.stringify(dist)});

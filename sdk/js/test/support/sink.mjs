@@ -27,7 +27,7 @@ export async function until(probe, what = 'the expected') {
 function plain(value) {
   const [[kind, held]] = Object.entries(value);
   if (kind === 'intValue') return Number(held);
-  return kind === 'arrayValue' ? held.values.map(plain) : held;
+  return kind === 'arrayValue' ? (held.values ?? []).map(plain) : held;
 }
 
 const tagsOf = (attributes = []) =>
