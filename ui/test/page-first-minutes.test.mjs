@@ -76,7 +76,8 @@ pageTest(
     const [[, environment], [, byHand]] = await snippets(page);
     assert.match(environment, new RegExp(`OTEL_EXPORTER_OTLP_ENDPOINT=${url}$`, 'm'));
     assert.doesNotMatch(environment + byHand, /api-key/i);
-    const script = `curl() { printf '%s\\n' "$@"; }\n${byHand}`;
+    // One clock: it is asked twice, and a second may begin between.
+    const script = `date() { echo 1767225600; }\ncurl() { printf '%s\\n' "$@"; }\n${byHand}`;
     const sent = execFileSync('bash', ['-euc', script], { encoding: 'utf8', timeout: 10_000 });
     const [to, , header, , ...body] = sent.split('\n');
     assert.deepEqual([to, header], [`${url}/v1/traces`, 'Content-Type: application/json']);
