@@ -39,8 +39,19 @@ function axes(format: (value: number) => string): uPlot.Axis[] {
   };
   return [
     { ...shared, size: 24, space: 60, values: (_, splits) => splits.map(clock) },
-    { ...shared, size: 58, values: (_, splits) => splits.map(format) },
+    {
+      ...shared,
+      size: 58,
+      values: (_, splits) => splits.map((value) => (value === 0 ? '0' : format(value))),
+    },
   ];
+}
+
+/** The last step that is over and tells of every line: where nothing is pointed at, the legend says it. */
+function lastWhole(lines: Line[]): number {
+  let at = (lines[0]?.values.length ?? 0) - 2;
+  while (at > 0 && lines.some(({ values }) => (values[at] ?? null) === null)) at--;
+  return Math.max(at, 0);
 }
 
 /** `Rate: 12/s now, 40/s at most`, for who cannot see the lines. */
@@ -62,6 +73,7 @@ export function Chart({ title, times, lines, format, onRange }: Props) {
 
   useEffect(() => {
     const element = box.current!;
+    const last = lastWhole(lines);
     const plot = new uPlot(
       {
         width: element.clientWidth,
@@ -75,14 +87,23 @@ export function Chart({ title, times, lines, format, onRange }: Props) {
         scales: { y: { range: (_, __, most) => [0, most > 0 ? most * 1.08 : 1] } },
         axes: axes(format),
         series: [
-          {},
+          {
+            label: 'at',
+            value: (_: uPlot, __: number, ___: number, at: number | null) => {
+              const millis = times[at ?? last];
+              return millis === undefined ? '–' : clockText(millis).slice(0, 16).replace('T', ' ');
+            },
+          },
           ...lines.map((line) => ({
             label: line.name,
             stroke: resolvedColour(line.colour),
             width: 1.5,
             spanGaps: false,
             points: { show: lines[0]!.values.filter((value) => value !== null).length < 3 },
-            value: (_: uPlot, value: number | null) => (value === null ? '–' : format(value)),
+            value: (_: uPlot, __: number, ___: number, at: number | null) => {
+              const value = line.values[at ?? last] ?? null;
+              return value === null ? '–' : format(value);
+            },
           })),
         ],
         hooks: {
