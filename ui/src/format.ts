@@ -25,6 +25,15 @@ export function formatDuration(nanos: number | string): string {
   return '–';
 }
 
+/** Of the units that durations of less than a minute are written in. */
+export const nanosIn: Record<string, number> = Object.fromEntries(
+  durationUnits.map(({ suffix, nanos }) => [suffix, nanos]),
+);
+
+/** In one unit, as a query has it: `537ms`, `137s`. */
+export const queryDuration = (nanos: number) =>
+  nanos < 59.95e9 ? formatDuration(nanos) : `${Math.round(nanos / 1e9)}s`;
+
 /** Time since something began: `+20ms`, or `0`. */
 export function formatOffset(nanos: number | string): string {
   const value = Number(nanos);

@@ -42,25 +42,6 @@ export function withService(typed: string, service: string): AskedQuery {
   return { text: before + text, offset: before.length - leading };
 }
 
-/** Narrows what was typed to spans that took this long: `from <= duration < to`, nanoseconds. */
-export function withDuration(typed: string, from: number, to: number): string {
-  const text = typed.trim();
-  const bounds = [from > 0 ? `>=${from}ns` : '', Number.isFinite(to) ? `<${to}ns` : ''].filter(
-    Boolean,
-  );
-  if (bounds.length === 0) return text;
-  if (!text.startsWith('{')) {
-    const kept = text.replace(/(^|\s)duration(>=|<)\d+ns(?!\S)/g, '').trim();
-    return [kept, ...bounds.map((bound) => 'duration' + bound)].join(' ').trim();
-  }
-  const conditions = bounds
-    .map((bound) => `duration ${bound.replace(/^(\D+)/, '$1 ')}`)
-    .join(' && ');
-  if (closingBrace(text) !== text.length - 1) return text;
-  const inner = text.slice(1, -1).trim();
-  return inner ? `{ (${inner}) && ${conditions} }` : `{ ${conditions} }`;
-}
-
 /**
  * Narrows a whole `{ … }` to spans that meet one more condition; null where the query is more than
  * that.
@@ -73,7 +54,7 @@ export function withCondition(query: string, condition: string): string | null {
 }
 
 /** Where the brace closes that opens the text, strings passed over; -1 if it does not. */
-function closingBrace(text: string): number {
+export function closingBrace(text: string): number {
   let depth = 0;
   let quoteMark = '';
   for (let i = 0; i < text.length; i++) {

@@ -203,7 +203,7 @@ pageTest(
     await page.waitForSelector(difference);
     const asked = fixture.requests.find(({ url: each }) => each.pathname.endsWith('/differences'));
     const { searchParams } = asked.url;
-    assert.match(searchParams.get('q'), /^service:payments duration>=\d+ns/);
+    assert.match(searchParams.get('q'), /^service:payments duration>=[\d.]+[nµm]?s/);
     assert.equal(searchParams.get('rest'), 'service:payments');
     assert.ok(BigInt(searchParams.get('rest_start')) > 0n && searchParams.has('rest_end'));
     const said = await page.locator('[data-testid="why-counts"]').innerText();

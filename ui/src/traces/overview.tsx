@@ -2,13 +2,14 @@
 // many fail. What is dragged over becomes the search.
 
 import { useMemo } from 'preact/hooks';
-import { ApiError, api, type Summary } from '../api';
+import { ApiError, api, type Metrics, type Summary } from '../api';
 import { formatDuration, formatFrequency } from '../format';
 import { groupsOf, stepMillis, timesMillis, type Group } from '../metrics/groups';
 import { Heatmap, type Choice } from '../metrics/heatmap';
 import { Sparkline } from '../metrics/sparkline';
 import { useAnswer } from '../metrics/use-answer';
-import { resolveTime, withDuration, withService } from '../query';
+import { withDuration } from '../metrics/with-duration';
+import { resolveTime, withService } from '../query';
 import { currentProject, href, navigate } from '../router';
 import { formatShare } from '../services/service-table';
 import { writeRest } from '../why/why';
@@ -39,6 +40,9 @@ function endOf(search: Search, traces: Summary[], live: boolean): string | undef
   return String((BigInt(newest) / minuteNano + 2n) * minuteNano);
 }
 
+/** The last answer, so that "back" finds the list where it was: below this. */
+let kept: { id: string | null; both: [Metrics, Metrics | null] } | null = null;
+
 export function Overview({ search, traces, live }: Props) {
   const start = startOf(search, traces);
   const asksNumbers = /\|\s*\w+(_over_time)?\s*\(/.test(search.q);
@@ -51,7 +55,7 @@ export function Overview({ search, traces, live }: Props) {
           live ? '' : endOf(search, traces, live),
           currentProject(),
         ]);
-  const { answer: both, error } = useAnswer(id, live, (signal) => {
+  const { answer: newest, error } = useAnswer(id, live, (signal) => {
     const asked = {
       q: withService(search.q, search.service).text,
       start: startOf(search, traces),
@@ -63,6 +67,8 @@ export function Overview({ search, traces, live }: Props) {
       api.metrics({ ...asked, step: whole }, signal).catch(() => null),
     ]);
   });
+  if (newest) kept = { id, both: newest };
+  const both = newest ?? (kept?.id === id ? kept.both : null);
   const answer = both && both[0];
   const shown = useMemo(() => {
     const group = answer ? groupsOf(answer)[0] : undefined;
