@@ -22,10 +22,9 @@ function Chip({ service }: { service: ServiceCount }) {
   const errors = service.errorCount > 0 ? `, ${plural(service.errorCount, 'error')}` : '';
   const title = `${service.name}: ${plural(service.spanCount, 'span')}${errors}`;
   return (
-    <li class="chip" title={title} style={{ '--service': colourOf(service.name) }}>
-      <span class="wf-swatch" />
+    <li class="chip num" title={title} style={{ '--service': colourOf(service.name) }}>
       <bdi>{service.name}</bdi>
-      <span class="num muted">{formatCount(service.spanCount)}</span>
+      {formatCount(service.spanCount)}
       {service.errorCount > 0 && (
         <span class="mark mark-error" role="img" aria-label={plural(service.errorCount, 'error')} />
       )}
