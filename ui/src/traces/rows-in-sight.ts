@@ -13,6 +13,8 @@ export interface RowsInSight {
 
 /** So many more rows are made at either end; when fewer than a third are left there, they are made anew. */
 const ahead = 12;
+/** A page of the list is made whole, so that the browser's own search finds what is in it. */
+const wholeMax = 50;
 /** So many rows are printed at most: some twenty pages. */
 const printedMax = 1000;
 
@@ -58,5 +60,5 @@ export function useRowsInSight(body: RefObject<HTMLElement>, count: number): Row
       removeEventListener('afterprint', look);
     };
   }, [count]);
-  return rows;
+  return count > wholeMax ? rows : { first: 0, end: count, rowHeight };
 }
