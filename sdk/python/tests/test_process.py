@@ -237,7 +237,8 @@ def test_sigterm_sends_what_is_queued_and_ends_the_program_as_it_would_have(sink
 
 
 def test_an_interrupt_that_nobody_catches_ends_the_program_as_it_would_have(sink):
-    with serving(sink) as program:
+    # Who was started by a shell in the background is born with interrupts ignored, and so are these tests' programs then.
+    with serving(sink, "signal.signal(signal.SIGINT, signal.default_int_handler)") as program:
         assert program.stop(signal.SIGINT) == -signal.SIGINT
     assert sink.named("last words")
 
