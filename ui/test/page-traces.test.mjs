@@ -119,6 +119,8 @@ for (const [width, height] of [
       await askForAll(page);
       await page.goto(`${url}/traces`);
       await page.click('[data-testid="live"]');
+      await page.waitForLoadState('networkidle'); // the heatmap moves the list down when it comes
+      await page.waitForSelector('[data-testid="heatmap"]');
       const table = page.locator('table.traces');
       assert.equal(await table.getAttribute('aria-rowcount'), '1001');
       const oldest = fixture.traces[999].traceId; // fillerTraces has the newest first
