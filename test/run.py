@@ -228,7 +228,8 @@ def telling(lines):
     """The numbers of the lines that tell what failed: 60 from where each failure begins, and the last 30."""
     begins = [number for number, line in enumerate(lines)
               if re.search(r"\*\*\*(Failed|Timeout|Exception|Not Run)|^(FAIL|ERROR): |^\s*--- FAIL: |^\s*(not ok|✖) "
-                           r"|runtime error: |^SUMMARY: |^WARNING: ThreadSanitizer|: error: ", line)]
+                           r"|runtime error: |^SUMMARY: |^WARNING: ThreadSanitizer|: error: "
+                           r"|generated asynchronous activity", line)]
     kept = set(range(max(len(lines) - 30, 0), len(lines)))
     for begin in begins[:6]:
         kept.update(range(begin, min(begin + 60, len(lines))))

@@ -28,6 +28,7 @@ export function pageTest(name, options, run) {
       complaints.push(...(await page.evaluate(() => window.cspViolations)));
       assert.deepEqual(complaints, []);
     } finally {
+      for (const page of context.pages()) await page.unrouteAll({ behavior: 'ignoreErrors' });
       await context.close();
       await server.close();
     }

@@ -456,7 +456,11 @@ export function serve(fixture, port = 0) {
 
 async function answerApi(fixture, url, request, response) {
   let text = '';
-  for await (const chunk of request) text += chunk;
+  try {
+    for await (const chunk of request) text += chunk;
+  } catch {
+    return; // the page went away
+  }
   let status = request.method === 'POST' ? 201 : 200;
   let body;
   try {

@@ -50,6 +50,7 @@ export function testSeedIn(packageName, importLines, resolveDir) {
     });
 
     afterEach(async () => {
+      await page.unrouteAll({ behavior: 'ignoreErrors' });
       await page.close();
       await sink.close();
       await site.close();

@@ -47,9 +47,15 @@ function spansOf(body) {
   );
 }
 
+/** The whole body; null when the other end cut it short. */
 export async function readBody(req) {
   const parts = [];
-  for await (const part of req) parts.push(part);
+  try {
+    for await (const part of req) parts.push(part);
+  } catch (error) {
+    if (error.code === 'ECONNRESET') return null;
+    throw error;
+  }
   return Buffer.concat(parts);
 }
 
@@ -72,6 +78,7 @@ export async function startSink() {
   const server = createServer(async (req, res) => {
     if (req.method === 'OPTIONS') return res.writeHead(204, CORS).end();
     const bytes = await readBody(req);
+    if (!bytes) return;
     const text = req.headers['content-encoding'] === 'gzip' ? gunzipSync(bytes) : bytes;
     const json = req.headers['content-type'] === 'application/json';
     const body = json ? JSON.parse(text) : decodeRequest(text);
