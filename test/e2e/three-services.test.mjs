@@ -12,11 +12,10 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { after, before, test } from 'node:test';
 
+import { freePort } from '../../sdk/js/test/support/ports.mjs';
 import { openBrowser, openPage, readRows } from './lib/browser.mjs';
 import { blocks, commands } from './lib/guide.mjs';
-import {
-  ROOT, TRACEKIT, freePort, moveToThePast, start, startBystander, startServer, tree, until,
-} from './lib/stack.mjs';
+import { ROOT, TRACEKIT, moveToThePast, start, startBystander, startServer, tree, until } from './lib/stack.mjs';
 
 const EXAMPLE = path.join(ROOT, 'examples/three-services');
 const SERVICES = ['React Frontend', 'Node.js API', 'Go Microservice'];

@@ -11,9 +11,10 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { after, before, describe, test } from 'node:test';
 
+import { freePort, listenOn } from '../../sdk/js/test/support/ports.mjs';
 import { openBrowser } from './lib/browser.mjs';
 import { clickOnPage, copyShop, openShop, removePrograms } from './lib/shop.mjs';
-import { ROOT, TRACEKIT, freePort, moveToThePast, startServer, until } from './lib/stack.mjs';
+import { ROOT, TRACEKIT, moveToThePast, startServer, until } from './lib/stack.mjs';
 
 const CLOCK_AHEAD = path.join(ROOT, 'test/e2e/services/clock-ahead.cjs');
 const EXPRESS = 'app.use(TraceKit.Handlers.requestHandler());\napp.use(TraceKit.Handlers.tracingHandler());\n';
@@ -241,7 +242,7 @@ async function startProxy(listening, port) {
       answer.pipe(res);
     }).on('error', () => res.destroy()).end();
   });
-  await new Promise((resolve) => proxy.listen(listening, '127.0.0.1', resolve));
+  await listenOn(proxy, listening);
   return {
     close: () => new Promise((resolve) => {
       proxy.closeAllConnections();

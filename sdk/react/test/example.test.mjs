@@ -6,7 +6,8 @@ import { createServer } from 'node:http';
 import { after, before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { launch, startApi } from '../../js/test/support/chromium.mjs';
-import { close, listen, startSink, until } from '../../js/test/support/sink.mjs';
+import { freePort } from '../../js/test/support/ports.mjs';
+import { close, listen, startSink } from '../../js/test/support/sink.mjs';
 
 const TIMEOUT = { timeout: 300_000 };
 const example = (path) =>
@@ -61,10 +62,7 @@ after(async () => {
 test('Load Users is one trace from the click to the last service', TIMEOUT, async () => {
   const goUrl = `http://127.0.0.1:${await listen(go)}`;
   const keys = { TRACEKIT_API_KEY: 'example', TRACEKIT_ENDPOINT: sink.url };
-  const holder = createServer().listen(0, '127.0.0.1');
-  await until(() => holder.listening);
-  const webPort = holder.address().port;
-  await close(holder);
+  const webPort = await freePort();
   const webUrl = `http://localhost:${webPort}`;
   const apiUrl = await start('api', { ...keys, GO_URL: goUrl, WEB_ORIGIN: webUrl });
   await start('web', {

@@ -13,17 +13,19 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 
 import { openPage } from './browser.mjs';
-import { ROOT, freePort, start, until } from './stack.mjs';
+import { freePort, listenOn } from '../../../sdk/js/test/support/ports.mjs';
+import { ROOT, start, until } from './stack.mjs';
 
 const SHOP = path.join(ROOT, 'test/e2e/shop');
 const PYTHON = process.env.TRACEKIT_PYTHON ?? path.join(ROOT, '.env/python/bin/python');
-const PORTS = { web: 3000, api: 3001, users: 8080, orders: 5000 };
+/** Whose ports stand in the sources. */
+const SERVICES = { 3000: 'web', 3001: 'api', 8080: 'users', 5000: 'orders' };
 
 /** Copies the shop with `edits` made: `{file: [[from, to], ...]}`. Each copy has ports of its own. */
 export async function copyShop(edits = {}) {
   const dir = await mkdtemp(path.join(tmpdir(), 'tracekit-shop-'));
   const ports = {};
-  for (const name of Object.keys(PORTS)) ports[name] = await freePort();
+  for (const name of Object.values(SERVICES)) ports[name] = await freePort();
   await cp(SHOP, dir, { recursive: true });
   for (const file of ['web/main.js', 'api/server.js', 'users/main.go', 'orders/app.py']) {
     let text = await readFile(path.join(dir, file), 'utf8');
@@ -31,7 +33,7 @@ export async function copyShop(edits = {}) {
       if (text.split(from).length !== 2) throw new Error(`${file}: not there once: ${from}`);
       text = text.replace(from, () => to);
     }
-    for (const [name, port] of Object.entries(PORTS)) text = text.replaceAll(`${port}`, ports[name]);
+    text = text.replace(/\b(3000|3001|8080|5000)\b/g, (port) => ports[SERVICES[port]]);
     await writeFile(path.join(dir, file), text);
   }
   await symlink(path.join(ROOT, 'node_modules'), path.join(dir, 'node_modules'));
@@ -105,7 +107,7 @@ export async function clickOnPage(browser, shop, env, arrived) {
     const html = `<!doctype html><button>Load</button><output></output><script>${script.text}</script>`;
     res.writeHead(200, { 'content-type': 'text/html; charset=utf-8' }).end(html);
   });
-  await new Promise((resolve) => host.listen(shop.ports.web, '127.0.0.1', resolve));
+  await listenOn(host, shop.ports.web);
   const { page } = await openPage(browser);
   try {
     await page.goto(shop.web);

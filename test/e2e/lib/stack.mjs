@@ -109,15 +109,6 @@ export async function startBystander() {
   };
 }
 
-/** A port that was free a moment ago, for programs that must be told theirs beforehand. */
-export async function freePort() {
-  const server = createServer();
-  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address();
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
-
 /**
  * The spans of a project, given to another server as those of ten minutes ago: nobody waits for more of them there. `change`
  * may change an OTLP message before.
